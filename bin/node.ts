@@ -1,0 +1,31 @@
+/** @module `fleetport node`: one node of a distributed fleet, joined over NATS. */
+import type { ServiceBroker } from "moleculer";
+import type { Config } from "../lib/config.ts";
+import { endProperly } from "./process.ts";
+import { stage } from "./stages.ts";
+import { createNode } from "./start-node.ts";
+import { stopAll, untilReady } from "./up.ts";
+
+/** Nodes of one fleet find each other by this; two fleets on one NATS use different accounts. */
+const NAMESPACE = "fleet";
+
+/** Starts the node and prints a line a stage. Returns once it is ready. */
+export async function runCluster(config: Config): Promise<void> {
+  if (config.mode !== "distributed") {
+    throw new Error(
+      "NATS_URL is required: set it to the address of a NATS server with JetStream, e.g. nats://127.0.0.1:4222.",
+    );
+  }
+  const brokers: ServiceBroker[] = [];
+  const { halt } = endProperly(() => stopAll(brokers));
+  const broker = createNode(config, { namespace: NAMESPACE, halt });
+  brokers.push(broker);
+  process.stdout.write(`Fleetport, distributed mode: node ${config.nodeId}, bus ${config.natsUrl}\n`);
+  await stage("node", () => broker.start());
+  await stage(
+    "groups",
+    () => untilReady(broker),
+    () => `recovered, log engine ${config.engine}`,
+  );
+  process.stdout.write(`ready at ${String(broker.metadata.url)}\n`);
+}

@@ -1,0 +1,88 @@
+/** @module `fleetport up`: the embedded mode, all nodes in one process. */
+import type { REPLServer } from "node:repl";
+import type { ServiceBroker } from "moleculer";
+import type { Config } from "../lib/config.ts";
+import type { Readiness } from "../services/raft/ops.service.ts";
+import { endProperly } from "./process.ts";
+import { stage } from "./stages.ts";
+import { createNode } from "./start-node.ts";
+
+const READY_POLL_MS = 25;
+const READY_LIMIT_MS = 60_000;
+
+/** Configuration of node N of an embedded start. */
+export function embeddedNode(config: Config, number: number): Config {
+  return { ...config, nodeId: `dev-node${number}`, port: config.port === 0 ? 0 : config.port + number };
+}
+
+/** Starts the nodes, prints a line a stage and the URLs, opens the REPL on a terminal. Returns once all is up. */
+export async function runEmbedded(config: Config): Promise<void> {
+  if (config.mode !== "embedded") {
+    throw new Error(
+      "NATS_URL is set: run `fleetport node` for a node of a cluster, or unset it for the embedded mode.",
+    );
+  }
+  const began = performance.now();
+  const brokers: ServiceBroker[] = [];
+  const { halt, shutdown } = endProperly(() => stopAll(brokers));
+
+  process.stdout.write(
+    `Fleetport, embedded mode: ${config.nodes} nodes in this process, data in ${config.dataDir}\n`,
+  );
+  await stage(
+    "nodes",
+    async () => {
+      const namespace = `fleet-${process.pid}`;
+      for (let n = 1; n <= config.nodes; n++) {
+        brokers.push(createNode(embeddedNode(config, n), { namespace, halt }));
+      }
+      await Promise.all(brokers.map((broker) => broker.start()));
+    },
+    () => `${brokers.map((broker) => broker.nodeID).join(", ")}`,
+  );
+  await stage(
+    "groups",
+    () => Promise.all(brokers.map(untilReady)),
+    () => `${config.groups} groups recovered and led, log engine ${config.engine} (one durable copy)`,
+  );
+  process.stdout.write(`ready in ${((performance.now() - began) / 1000).toFixed(2)} s\n`);
+  for (const broker of brokers) process.stdout.write(`  ${broker.nodeID}  ${String(broker.metadata.url)}\n`);
+  openRepl(brokers[0]!, shutdown);
+}
+
+/** Waits until a node says that it is ready. Throws after a minute, with what it is waiting for. */
+export async function untilReady(broker: ServiceBroker): Promise<void> {
+  const deadline = performance.now() + READY_LIMIT_MS;
+  for (;;) {
+    const { status, reason } = await broker.call<Readiness, object>(
+      "fleet.ops.ready",
+      {},
+      { nodeID: broker.nodeID },
+    );
+    if (status === "ok") return;
+    if (performance.now() > deadline) {
+      throw new Error(
+        `node ${broker.nodeID} is not ready after ${READY_LIMIT_MS / 1000} s: ${reason ?? status}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+  }
+}
+
+/** Stops all nodes at the same time; none takes over what another one lets go. */
+export async function stopAll(brokers: readonly ServiceBroker[]): Promise<void> {
+  await Promise.all(brokers.map((broker) => broker.broadcastLocal("fleet.stopping", {})));
+  await Promise.all(brokers.map((broker) => broker.stop()));
+}
+
+/** Opens the REPL of a node where a person sits; Ctrl-C and Ctrl-D there end the program like everywhere. */
+function openRepl(broker: ServiceBroker, shutdown: () => void): void {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) return;
+  process.stdout.write('Moleculer REPL: "fleet status" shows the fleet, "help" all commands, Ctrl-C ends.\n');
+  // Moleculer's types leave out what `repl` returns.
+  const repl = broker.repl() as unknown as REPLServer;
+  for (const event of ["exit", "SIGINT"]) {
+    repl.removeAllListeners(event);
+    repl.on(event, shutdown);
+  }
+}

@@ -1,0 +1,27 @@
+/** @module Time: microseconds since 1970 as integers, and their ISO-8601 form. */
+
+/** Reads the present time in whole microseconds since 1970. */
+export type Clock = () => number;
+
+/** The machine's clock; its resolution below a millisecond comes from the monotonic timer. */
+export const systemClock: Clock = () => {
+  const now = Date.now() * 1000;
+  const fine = Math.floor((performance.timeOrigin + performance.now()) * 1000);
+  // The monotonic timer drifts away when the wall clock is set; then the wall clock wins.
+  return Math.abs(fine - now) < 1_000_000 ? fine : now;
+};
+
+/** `2026-01-02T03:04:05.678901Z`: ISO-8601 UTC with six decimals (contract, section 1). */
+export function isoMicros(micros: number): string {
+  const millis = Math.floor(micros / 1000);
+  const rest = String(micros - millis * 1000).padStart(3, "0");
+  return `${new Date(millis).toISOString().slice(0, -1)}${rest}Z`;
+}
+
+/** The inverse of `isoMicros`; null when the text is not of that form. */
+export function parseIsoMicros(text: string): number | null {
+  const match = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3})(\d{3})Z$/.exec(text);
+  if (!match) return null;
+  const millis = Date.parse(`${match[1]}Z`);
+  return Number.isNaN(millis) ? null : millis * 1000 + Number(match[2]);
+}

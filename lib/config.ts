@@ -1,0 +1,148 @@
+/** @module Configuration: the environment, read and checked once, before anything starts. */
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+
+/** Everything that a node takes from its environment. Durations are milliseconds, sizes bytes. */
+export interface Config {
+  readonly mode: "embedded" | "distributed";
+  readonly host: string;
+  /** Web port; node N of an embedded start listens on `port + N`. */
+  readonly port: number;
+  readonly natsUrl: string | null;
+  readonly nodeId: string;
+  readonly engine: "sqlite" | "jetstream";
+  readonly dataDir: string;
+  /** Nodes in one process (embedded mode). */
+  readonly nodes: number;
+  /** Nodes that start together with this one and are waited for, a moment, before groups are placed. */
+  readonly expectedNodes: number;
+  readonly groups: number;
+  readonly replicas: number;
+  readonly heartbeatMs: number;
+  readonly nodeTimeoutMs: number;
+  readonly leaderLeaseMs: number;
+  readonly appendTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly maxContentBytes: number;
+  readonly inflightBytes: number;
+  readonly hotBytes: number;
+  readonly wsBufferBytes: number;
+  readonly catchupIntervalMs: number;
+  readonly logLevel: LogLevel;
+}
+
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** The environment holds values that cannot be used; the message has one sentence for each. */
+export class InvalidConfig extends Error {
+  override name = "InvalidConfig";
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const MAX_PORT = 65_535;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
+
+/**
+ * Reads the configuration (contract, section 11). An empty variable counts as missing.
+ * Throws `InvalidConfig` that names every wrong value, so that one start shows all of them.
+ */
+export function readConfig(env: Env): Config {
+  const problems: string[] = [];
+  const text = (name: string): string | null => env[name]?.trim() || null;
+
+  function integer(name: string, fallback: number, min: number, max = Number.MAX_SAFE_INTEGER): number {
+    const raw = text(name);
+    if (raw === null) return fallback;
+    const value = Number(raw);
+    if (/^\d+$/.test(raw) && value >= min && value <= max) return value;
+    problems.push(`${name} must be a whole number from ${min} to ${max}, and is "${raw}".`);
+    return fallback;
+  }
+
+  function oneOf<T extends string>(name: string, values: readonly T[], fallback: T): T {
+    const raw = text(name);
+    if (raw === null) return fallback;
+    const value = values.find((candidate) => candidate === raw);
+    if (value) return value;
+    problems.push(`${name} must be one of ${values.join(", ")}, and is "${raw}".`);
+    return fallback;
+  }
+
+  function natsUrl(): string | null {
+    const raw = text("NATS_URL");
+    if (raw === null) return null;
+    for (const server of raw.split(",")) {
+      if (!/^(nats|tls):\/\/[^\s/]+$/.test(server.trim())) {
+        problems.push(
+          `NATS_URL must be nats://host:port (several with commas between), and has "${server}".`,
+        );
+      }
+    }
+    return raw;
+  }
+
+  const nats = natsUrl();
+  const engine = oneOf("FLEET_ENGINE", ["sqlite", "jetstream"], nats ? "jetstream" : "sqlite");
+  if (engine === "jetstream" && !nats) {
+    problems.push(
+      "FLEET_ENGINE=jetstream needs NATS_URL: set it to the address of a NATS server with JetStream.",
+    );
+  }
+  if (engine === "sqlite" && nats) {
+    problems.push(
+      "FLEET_ENGINE=sqlite keeps the log on one machine and cannot be used with NATS_URL: unset one of them.",
+    );
+  }
+
+  const host = text("HOST") ?? "127.0.0.1";
+  if (!LOOPBACK.test(host) && env.FLEET_AUTH_ALLOW_INSECURE !== "true") {
+    problems.push(
+      `HOST is "${host}", which others can reach, and there is no authentication: set FLEET_AUTH_ALLOW_INSECURE=true if that is meant, or HOST=127.0.0.1.`,
+    );
+  }
+
+  const nodeId = text("FLEET_NODE_ID") ?? hostname();
+  if (!/^[\w.-]{1,64}$/.test(nodeId)) {
+    problems.push(
+      `FLEET_NODE_ID must be 1 to 64 letters, digits, dots, dashes or underscores, and is "${nodeId}".`,
+    );
+  }
+
+  const nodes = integer("FLEET_NODES", 3, 1, 9);
+  const heartbeatMs = integer("FLEET_HEARTBEAT_MS", 1000, 100);
+  const nodeTimeoutMs = integer("FLEET_NODE_TIMEOUT_MS", 5000, 500);
+  if (nodeTimeoutMs < 2 * heartbeatMs) {
+    problems.push(
+      `FLEET_NODE_TIMEOUT_MS (${nodeTimeoutMs}) must be at least twice FLEET_HEARTBEAT_MS (${heartbeatMs}), or live nodes count as lost.`,
+    );
+  }
+
+  const config: Config = {
+    mode: nats ? "distributed" : "embedded",
+    host,
+    port: integer("PORT", 4000, 0, MAX_PORT - nodes),
+    natsUrl: nats,
+    nodeId,
+    engine,
+    dataDir: resolve(text("FLEET_DATA_DIR") ?? "./data"),
+    nodes,
+    expectedNodes: nats ? 1 : nodes,
+    groups: integer("FLEET_GROUPS", 256, 1, 4096),
+    replicas: integer("FLEET_REPLICAS", 3, 1, 5),
+    heartbeatMs,
+    nodeTimeoutMs,
+    leaderLeaseMs: integer("FLEET_LEADER_LEASE_MS", 2000, 100),
+    appendTimeoutMs: integer("FLEET_APPEND_TIMEOUT_MS", 2000, 50),
+    drainTimeoutMs: integer("FLEET_DRAIN_TIMEOUT_MS", 30_000, 100),
+    maxContentBytes: integer("FLEET_MAX_CONTENT_BYTES", 262_144, 1, 524_288),
+    inflightBytes: integer("FLEET_INFLIGHT_BYTES", 67_108_864, 1024),
+    hotBytes: integer("FLEET_HOT_BYTES", 268_435_456, 1024),
+    wsBufferBytes: integer("FLEET_WS_BUFFER_BYTES", 8_388_608, 65_536),
+    catchupIntervalMs: integer("FLEET_CATCHUP_INTERVAL_MS", 5000, 50),
+    logLevel: oneOf("FLEET_LOG_LEVEL", LOG_LEVELS, "warn"),
+  };
+  if (problems.length > 0) throw new InvalidConfig(problems.join("\n"));
+  return config;
+}

@@ -1,0 +1,49 @@
+/** @module Fan-out between processes: NATS core subjects, sent only where somebody subscribed. */
+import { connect, JSONCodec } from "nats";
+import type { Fanout } from "./fanout.ts";
+
+/**
+ * Connects a node's fan-out to NATS; `subject` is prefixed with `fleet.live.`.
+ * Lost connections are re-made for ever; what is published meanwhile is lost, as the interface says.
+ * Throws when no server can be reached at the start.
+ */
+export async function openNatsFanout(
+  servers: readonly string[],
+  name: string,
+  onError: (error: unknown) => void,
+): Promise<Fanout> {
+  const codec = JSONCodec<unknown>();
+  const connection = await connect({
+    servers: [...servers],
+    name: `${name} fan-out`,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+  });
+
+  return {
+    publish(subject, payload) {
+      try {
+        connection.publish(`fleet.live.${subject}`, codec.encode(payload));
+      } catch (error) {
+        onError(error);
+      }
+    },
+    async subscribe(subject, handler) {
+      const subscription = connection.subscribe(`fleet.live.${subject}`, {
+        callback(error, message) {
+          if (error) return onError(error);
+          try {
+            handler(codec.decode(message.data));
+          } catch (failure) {
+            onError(failure);
+          }
+        },
+      });
+      await connection.flush();
+      return { unsubscribe: () => subscription.unsubscribe() };
+    },
+    async close() {
+      await connection.drain();
+    },
+  };
+}

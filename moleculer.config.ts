@@ -1,0 +1,90 @@
+/** @module Broker options from the configuration, for every node; also what each node's services share. */
+import { randomUUID } from "node:crypto";
+import type { BrokerOptions, Middleware, ServiceBroker } from "moleculer";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import type { Config } from "./lib/config.ts";
+import { openEmitterFanout } from "./lib/fanout/emitter.ts";
+import type { Fanout } from "./lib/fanout/fanout.ts";
+import { openNatsFanout } from "./lib/fanout/nats.ts";
+import { attachRuntime } from "./lib/runtime.ts";
+import { fleetCommands } from "./services/raft/repl.ts";
+
+/** Registry changes of one burst (256 groups at a start) go to the other nodes as one message. */
+const REGISTRY_DEBOUNCE_MS = 100;
+
+export interface BrokerEnvironment {
+  /** Nodes with the same namespace find each other. */
+  readonly namespace: string;
+  /** Ends the process with one sentence; see `Runtime.halt`. */
+  readonly halt: (error: Error) => void;
+}
+
+/** Options of the broker of one node; its configuration is in the broker's metadata and runtime. */
+export function brokerOptions(config: Config, { namespace, halt }: BrokerEnvironment): BrokerOptions {
+  return {
+    namespace,
+    nodeID: config.nodeId,
+    transporter: config.natsUrl ? natsTransporter(config.natsUrl) : "Fake",
+    logger: {
+      type: "Pino",
+      options: { level: config.logLevel, pino: { options: { base: { node: config.nodeId } } } },
+    },
+    metadata: { url: `http://${config.host}:${config.port}`, mode: config.mode, groups: config.groups },
+    heartbeatInterval: config.heartbeatMs / 1000,
+    heartbeatTimeout: config.nodeTimeoutMs / 1000,
+    requestTimeout: 0,
+    retryPolicy: { enabled: false },
+    registry: { preferLocal: true },
+    transit: {
+      serviceChangedDebounceTime: REGISTRY_DEBOUNCE_MS,
+      maxQueueSize: 500_000,
+    } as BrokerOptions["transit"],
+    internalServices: true,
+    replOptions: { customCommands: fleetCommands, delimiter: `${config.nodeId} $` },
+    middlewares: [runtimeMiddleware(config, namespace, halt)],
+    skipProcessEventRegistration: true,
+  };
+}
+
+function natsTransporter(url: string): BrokerOptions["transporter"] {
+  return {
+    type: "NATS",
+    options: {
+      servers: url.split(",").map((server) => server.trim()),
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 250,
+    },
+  };
+}
+
+/** Gives the broker its runtime before any service is created, and closes it after the last one stopped. */
+function runtimeMiddleware(config: Config, namespace: string, halt: (error: Error) => void): Middleware {
+  let fanout: Fanout | null = null;
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics, prefix: "fleet_" });
+
+  return {
+    name: "Runtime",
+    created(broker: ServiceBroker) {
+      attachRuntime(broker, {
+        config,
+        metrics,
+        incarnation: randomUUID(),
+        halt,
+        get fanout(): Fanout {
+          if (!fanout) throw new Error(`node ${config.nodeId} has not connected its fan-out yet`);
+          return fanout;
+        },
+      });
+    },
+    async starting(broker: ServiceBroker) {
+      const onError = (error: unknown) => broker.logger.warn("live fan-out failed", { error: String(error) });
+      fanout = config.natsUrl
+        ? await openNatsFanout(config.natsUrl.split(","), config.nodeId, onError)
+        : openEmitterFanout(namespace, onError);
+    },
+    async stopped() {
+      await fanout?.close();
+    },
+  };
+}

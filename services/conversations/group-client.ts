@@ -1,0 +1,220 @@
+/** @module Calls to a group's leader: batches what one turn proposes, follows the leader, never guesses. */
+import { Errors, type ServiceBroker } from "moleculer";
+import type { Draft } from "../../lib/conversation/commands.ts";
+import { FleetError } from "../../lib/errors.ts";
+import { groupName, groupOf } from "../../lib/ids.ts";
+import type { Propose, Proposed, ProposeResult } from "../raft/contract.ts";
+
+export interface GroupClientOptions {
+  readonly groups: number;
+  /** How long a proposal may take in all, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** Outcomes that a proposal can have for its caller. */
+export type Decided = Exclude<ProposeResult, { kind: "refused" | "maybe" }>;
+
+interface Pending {
+  readonly draft: Draft;
+  readonly group: number;
+  /** Whether it may be sent again after it was possibly written. */
+  readonly repeatable: boolean;
+  readonly deadline: number;
+  readonly resolve: (result: Decided) => void;
+  readonly reject: (error: FleetError) => void;
+  /** Whether it may be in the log: it was sent and nobody said that it was not written. */
+  maybe: boolean;
+  hint: string | null;
+  done: boolean;
+}
+
+interface Outbox {
+  items: Pending[];
+  scheduled: boolean;
+}
+
+/** Time between tries while a group has no leader, in milliseconds. */
+const RETRY_MS = 40;
+/** How often deadlines are looked at while anything is pending. */
+const SWEEP_MS = 25;
+
+/** Whether the call was certainly not executed by anybody. */
+function notExecuted(error: unknown): boolean {
+  return error instanceof Errors.ServiceNotFoundError || error instanceof Errors.ServiceNotAvailableError;
+}
+
+/** One a node: what its services propose to the groups, and ask of their leaders. */
+export class GroupClient {
+  readonly #broker: ServiceBroker;
+  readonly #options: GroupClientOptions;
+  readonly #outboxes = new Map<number, Outbox>();
+  readonly #pending = new Set<Pending>();
+  #sweeper: NodeJS.Timeout | null = null;
+
+  constructor(broker: ServiceBroker, options: GroupClientOptions) {
+    this.#broker = broker;
+    this.#options = options;
+  }
+
+  groupOf(session: string): number {
+    return groupOf(session, this.#options.groups);
+  }
+
+  /**
+   * Proposes a command to its session's group. `repeatable` says that proposing it twice does no harm (it carries a
+   * key, or is idempotent by itself). Throws `backpressure`, `leader_unavailable` (certainly not written) and
+   * `append_timeout` (may have been written).
+   */
+  propose(draft: Draft, repeatable: boolean): Promise<Decided> {
+    return new Promise((resolve, reject) => {
+      const pending: Pending = {
+        draft,
+        group: this.groupOf(draft.session),
+        repeatable,
+        deadline: performance.now() + this.#options.timeoutMs,
+        resolve,
+        reject,
+        maybe: false,
+        hint: null,
+        done: false,
+      };
+      this.#pending.add(pending);
+      this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
+      this.#enqueue(pending);
+    });
+  }
+
+  /**
+   * Calls a reading action of a group's leader, again while there is none, until the time is over. Throws
+   * `leader_unavailable` then.
+   */
+  async ask<T>(group: number, action: string, params: object): Promise<T> {
+    const deadline = performance.now() + this.#options.timeoutMs;
+    for (;;) {
+      try {
+        const timeout = Math.max(1, deadline - performance.now());
+        return await this.#broker.call<T, object>(`raft.${groupName(group)}.${action}`, params, { timeout });
+      } catch (error) {
+        const again =
+          error instanceof Errors.MoleculerRetryableError ||
+          (error instanceof Errors.MoleculerError && error.type === "leader_unavailable");
+        if (!again) throw error;
+        if (performance.now() + RETRY_MS >= deadline) throw noLeader(group);
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  /** Fails what is pending; nothing may be proposed afterwards. */
+  close(): void {
+    for (const pending of this.#pending) this.#expire(pending);
+    if (this.#sweeper) clearInterval(this.#sweeper);
+    this.#sweeper = null;
+  }
+
+  #enqueue(pending: Pending): void {
+    let outbox = this.#outboxes.get(pending.group);
+    if (!outbox) {
+      outbox = { items: [], scheduled: false };
+      this.#outboxes.set(pending.group, outbox);
+    }
+    outbox.items.push(pending);
+    if (outbox.scheduled) return;
+    outbox.scheduled = true;
+    const { group } = pending;
+    // What this turn of the event loop proposes to one group shares a call.
+    setImmediate(() => this.#send(group, outbox));
+  }
+
+  #send(group: number, outbox: Outbox): void {
+    outbox.scheduled = false;
+    const items = outbox.items.filter((pending) => !pending.done);
+    outbox.items = [];
+    if (items.length === 0) return;
+    const hint = items[0]!.hint;
+    for (const pending of items) pending.maybe = true;
+    this.#broker
+      .call<Proposed, Propose>(
+        `raft.${groupName(group)}.propose`,
+        { commands: items.map(({ draft }) => draft) },
+        hint !== null && this.#broker.registry.nodes.get(hint)?.available ? { nodeID: hint } : {},
+      )
+      .then(
+        ({ results }) => {
+          items.forEach((pending, i) => {
+            this.#answered(pending, results[i]!);
+          });
+        },
+        (error: unknown) => {
+          for (const pending of items) {
+            pending.hint = null;
+            if (notExecuted(error)) pending.maybe = false;
+            this.#later(pending);
+          }
+        },
+      );
+  }
+
+  #answered(pending: Pending, result: ProposeResult): void {
+    if (result.kind === "maybe") return this.#later(pending);
+    if (result.kind !== "refused") return this.#finish(pending, () => pending.resolve(result));
+    pending.maybe = false;
+    if (result.why === "backpressure") {
+      return this.#finish(pending, () => pending.reject(backpressure()));
+    }
+    pending.hint = result.hint;
+    this.#later(pending);
+  }
+
+  /** Tries again in a moment, if that can do no harm. */
+  #later(pending: Pending): void {
+    if (pending.done) return;
+    if (pending.maybe && !pending.repeatable) return this.#expire(pending);
+    if (performance.now() + RETRY_MS >= pending.deadline) return this.#expire(pending);
+    setTimeout(() => {
+      if (!pending.done) this.#enqueue(pending);
+    }, RETRY_MS);
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const pending of this.#pending) if (pending.deadline <= now) this.#expire(pending);
+    if (this.#pending.size === 0 && this.#sweeper) {
+      clearInterval(this.#sweeper);
+      this.#sweeper = null;
+    }
+  }
+
+  #expire(pending: Pending): void {
+    this.#finish(pending, () => pending.reject(pending.maybe ? timedOut() : noLeader(pending.group)));
+  }
+
+  #finish(pending: Pending, settle: () => void): void {
+    if (pending.done) return;
+    pending.done = true;
+    this.#pending.delete(pending);
+    settle();
+  }
+}
+
+export function backpressure(): FleetError {
+  return new FleetError(
+    "backpressure",
+    "This node has as many unacknowledged bytes as it may hold; try again.",
+  );
+}
+
+function noLeader(group: number): FleetError {
+  return new FleetError(
+    "leader_unavailable",
+    `Group ${group} has no leader at the moment, and nothing was written; try again.`,
+  );
+}
+
+function timedOut(): FleetError {
+  return new FleetError(
+    "append_timeout",
+    "The outcome is not known yet: the write may have been committed. Retry with the same idempotency key.",
+    { may_have_committed: true },
+  );
+}

@@ -1,0 +1,79 @@
+/** @module An HTTP answer as data, the headers that every answer has, and how it is written. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+export interface Answer {
+  readonly status: number;
+  /** A JSON value; a string goes out as it is and needs its `content-type`; null for none. */
+  readonly body: object | string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Any page of any origin may call the API, and read why it was refused (contract, section 5). */
+const CORS = {
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers": "Retry-After, Location",
+};
+
+/** Answers are data: a browser must neither guess their type, nor run, nor frame them. */
+const API_HEADERS = {
+  ...CORS,
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+};
+
+/** For files of the status page: its own scripts and styles, nothing inline, nothing from elsewhere. */
+export const PAGE_HEADERS = {
+  ...CORS,
+  "cache-control": "no-cache",
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+};
+
+/** What a JSON answer sends: status, headers with the length, text. */
+export function encode(answer: Answer): { head: Record<string, string | number>; text: string } {
+  if (answer.body === null) return { head: { ...API_HEADERS, ...answer.headers }, text: "" };
+  const text = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
+  return {
+    head: {
+      ...API_HEADERS,
+      "content-type": "application/json; charset=utf-8",
+      "content-length": Buffer.byteLength(text),
+      ...answer.headers,
+    },
+    text,
+  };
+}
+
+/** Sends the answer; does nothing when the caller went away or was answered already. */
+export function send(response: ServerResponse, answer: Answer): void {
+  if (response.headersSent || response.destroyed) return;
+  const { head, text } = encode(answer);
+  response.writeHead(answer.status, head);
+  response.end(text);
+}
+
+/** What OPTIONS is answered with on every path: any method, the headers that were asked for. */
+export function preflight(request: IncomingMessage): Answer {
+  const method = request.headers["access-control-request-method"];
+  const headers = request.headers["access-control-request-headers"];
+  return {
+    status: 204,
+    body: null,
+    headers: {
+      "access-control-allow-methods": method ?? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+      ...(headers === undefined ? {} : { "access-control-allow-headers": headers }),
+      "access-control-max-age": "600",
+      vary: "Access-Control-Request-Method, Access-Control-Request-Headers",
+    },
+  };
+}
+
+/** The same answer as raw bytes, for a connection whose request could not even be read. */
+export function rawAnswer(answer: Answer, reason: string): string {
+  const { head, text } = encode({ ...answer, headers: { ...answer.headers, connection: "close" } });
+  const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${answer.status} ${reason}\r\n${lines.join("")}\r\n${text}`;
+}

@@ -1,0 +1,148 @@
+/** @module The HTTP gateway of a node: the API, health, metrics and the status page. It knows only actions. */
+import type { ServerResponse } from "node:http";
+import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
+import { type Context, Errors, type ServiceSchema } from "moleculer";
+import ApiGateway, {
+  type ApiSettingsSchema,
+  type GatewayResponse,
+  type IncomingRequest,
+} from "moleculer-web";
+import { runtimeOf } from "../../lib/runtime.ts";
+import { PAGE_HEADERS, preflight, send } from "./answer.ts";
+import { errorAnswer, INTERNAL_ERROR, RequestRefused } from "./http-errors.ts";
+import { apiRequest } from "./request.ts";
+import { ROUTES } from "./routes.ts";
+import { webServerMixin } from "./web-server.mixin.ts";
+
+const PUBLIC_FOLDER = fileURLToPath(new URL("../../public", import.meta.url));
+const READY_TIMEOUT_MS = 2000;
+
+const routeOfAction = new Map(ROUTES.map((route) => [route.action, route]));
+const routeOf = (request: IncomingRequest) => routeOfAction.get(request.$alias?.action) ?? null;
+
+/** All routes are one moleculer-web route: no middleware runs for a path that is not in the table. */
+const api = {
+  path: "/",
+  mappingPolicy: "restrict" as const,
+  mergeParams: false,
+  bodyParsers: false,
+  logging: false,
+  pathToRegexpOptions: { sensitive: true },
+  aliases: Object.fromEntries(ROUTES.map(({ method, path, action }) => [`${method} ${path}`, action])),
+
+  async onBeforeCall(
+    _ctx: Context,
+    _route: unknown,
+    request: IncomingRequest,
+    response: GatewayResponse,
+  ): Promise<void> {
+    const route = routeOf(request);
+    if (route) request.$params = route.params(await apiRequest(route, request, response));
+  },
+};
+
+interface Methods {
+  errorHandler(request: IncomingRequest, response: GatewayResponse, error: unknown): void;
+}
+
+const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
+  name: "gateway",
+  // SOCKETS: `socketsMixin` of ./sockets.mixin.ts goes first here once that file exists.
+  mixins: [webServerMixin],
+
+  settings: {
+    // What other nodes have no use for stays out of the registry.
+    $secureSettings: ["routes", "assets"],
+    logRequest: null,
+    logRequestParams: null,
+    logResponse: null,
+    logRouteRegistration: null,
+    routes: [api],
+    assets: {
+      folder: PUBLIC_FOLDER,
+      options: {
+        redirect: false,
+        setHeaders(response: ServerResponse) {
+          for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value);
+        },
+      },
+    },
+  },
+
+  actions: {
+    // moleculer-web offers these to the whole bus; nobody changes routes from afar.
+    listAliases: false,
+    addRoute: false,
+    removeRoute: false,
+
+    live: {
+      visibility: "protected",
+      handler: () => ({ status: "ok" }),
+    },
+
+    /** Of this node alone, hence asked of it alone. */
+    ready: {
+      visibility: "protected",
+      async handler(ctx) {
+        try {
+          const options = { nodeID: this.broker.nodeID, timeout: READY_TIMEOUT_MS };
+          return await ctx.call("fleet.ops.ready", {}, options);
+        } catch (error) {
+          const absent =
+            error instanceof Errors.ServiceNotFoundError || error instanceof Errors.ServiceNotAvailableError;
+          if (!absent) throw error;
+          return { status: "starting", reason: "groups_recovering" };
+        }
+      },
+    },
+
+    metrics: {
+      visibility: "protected",
+      async handler() {
+        const { metrics } = runtimeOf(this.broker);
+        return { text: await metrics.metrics(), type: metrics.contentType };
+      },
+    },
+  },
+
+  methods: {
+    async httpHandler(request: IncomingRequest, response: GatewayResponse): Promise<void> {
+      if (request.method === "OPTIONS") send(response, preflight(request));
+      else await ApiGateway.methods?.httpHandler?.call(this, request, response);
+    },
+
+    /** Only splits: each route reads its own parameters, strictly (`query.ts`). */
+    parseQueryString(request: IncomingRequest) {
+      const url = request.url ?? "";
+      const mark = url.indexOf("?");
+      return { url: mark < 0 ? url : url.slice(0, mark), query: {} };
+    },
+
+    /** HEAD is what GET would answer, without the body. */
+    resolveAlias(url: string, method: string) {
+      return ApiGateway.methods?.resolveAlias?.call(this, url, method === "HEAD" ? "GET" : method);
+    },
+
+    sendResponse(request: IncomingRequest, response: GatewayResponse, result: unknown): void {
+      const route = routeOf(request);
+      if (!route) throw new Error(`there is no route for ${request.method} ${request.parsedUrl}`);
+      send(response, route.answer(result));
+    },
+
+    send404(request: IncomingRequest, response: GatewayResponse): void {
+      this.errorHandler(request, response, new RequestRefused(404, "there is nothing at this path"));
+    },
+
+    errorHandler(request: IncomingRequest, response: GatewayResponse, error: unknown): void {
+      const answer = errorAnswer(error, routeOf(request));
+      if (!answer) {
+        const { method, parsedUrl: path } = request;
+        this.logger.error("request failed", { method, path, error: inspect(error) });
+      }
+      send(response, answer ?? INTERNAL_ERROR);
+    },
+  },
+};
+
+export default gateway;

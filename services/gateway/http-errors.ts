@@ -1,0 +1,98 @@
+/** @module Failures as HTTP answers: the one place where an error becomes a status and a body. */
+import { Errors } from "moleculer";
+import ApiGateway from "moleculer-web";
+import { type ErrorCode, type ErrorDetails, RETRY_AFTER_MS, STATUS } from "../../lib/errors.ts";
+import type { Answer } from "./answer.ts";
+
+/** The request itself cannot be served, whatever the services say: `{"errors":{"detail":…}}`. */
+export class RequestRefused extends Error {
+  override name = "RequestRefused";
+  readonly status: number;
+
+  constructor(status: 400 | 404 | 408 | 415 | 431, detail: string, options?: ErrorOptions) {
+    super(detail, options);
+    this.status = status;
+  }
+}
+
+/** What was asked, as far as it decides how a failure is answered. */
+export interface Attempt {
+  /** Whether it changes something, so that a lost answer leaves the outcome open. */
+  readonly writes: boolean;
+  /** What a refusal of its params by the bus is called. */
+  readonly invalid: ErrorCode;
+}
+
+/** Errors of Moleculer after which nothing can have been done. */
+const NOT_DONE = new Set(["SERVICE_NOT_FOUND", "SERVICE_NOT_AVAILABLE", "QUEUE_FULL"]);
+/** Errors of Moleculer after which it may have been done: the answer is missing, not the deed. */
+const UNSETTLED = new Set(["REQUEST_TIMEOUT", "REQUEST_REJECTED", "REQUEST_SKIPPED", "BAD_GATEWAY"]);
+
+/**
+ * The answer to a failed request; null when the failure is none that anybody foresaw (then answer
+ * `INTERNAL_ERROR` and log the cause). `attempt` is null before a route was found.
+ */
+export function errorAnswer(error: unknown, attempt: Attempt | null): Answer | null {
+  if (error instanceof RequestRefused) {
+    return { status: error.status, body: { errors: { detail: error.message } } };
+  }
+  if (!(error instanceof Error)) return null;
+  // Not `instanceof`: an error that came over the bus is a plain Error with these fields.
+  const type = "type" in error && typeof error.type === "string" ? error.type : "";
+  if (isErrorCode(type)) return fleetAnswer(type, error.message, detailsOf(error));
+  if (type === "UNABLE_DECODE_PARAM") {
+    return { status: 400, body: { errors: { detail: "the path has a malformed percent-encoding" } } };
+  }
+  if (error instanceof Errors.ValidationError && attempt) return fleetAnswer(attempt.invalid, error.message);
+  // The first is moleculer-web's own word for an action that no node offers.
+  if (error instanceof ApiGateway.Errors.ServiceUnavailableError || NOT_DONE.has(type)) {
+    return fleetAnswer("leader_unavailable", "no node can serve this at the moment; nothing was done");
+  }
+  if (UNSETTLED.has(type)) {
+    return attempt?.writes
+      ? fleetAnswer(
+          "append_timeout",
+          "no outcome in time: it may have been done; retry with the same idempotency key",
+          { may_have_committed: true },
+        )
+      : fleetAnswer("leader_unavailable", "no answer in time; nothing was changed");
+  }
+  return null;
+}
+
+export const INTERNAL_ERROR: Answer = {
+  status: 500,
+  body: { error: "internal error", code: "internal_error" },
+};
+
+function isErrorCode(type: string): type is ErrorCode {
+  return Object.hasOwn(STATUS, type);
+}
+
+/** The extra fields that an error of ours carries; anything else in `data` stays inside. */
+function detailsOf(error: Error): ErrorDetails {
+  const data: unknown = "data" in error ? error.data : null;
+  if (typeof data !== "object" || data === null) return {};
+  return {
+    ...("last_seq" in data && typeof data.last_seq === "number" ? { last_seq: data.last_seq } : {}),
+    ...("may_have_committed" in data && data.may_have_committed === true
+      ? { may_have_committed: true as const }
+      : {}),
+    ...("retry_after_ms" in data && typeof data.retry_after_ms === "number"
+      ? { retry_after_ms: data.retry_after_ms }
+      : {}),
+  };
+}
+
+function fleetAnswer(code: ErrorCode, text: string, details: ErrorDetails = {}): Answer {
+  return retryable({ status: STATUS[code], body: { error: text, code, ...details } });
+}
+
+/** Gives every 429 and 503 its header `Retry-After` (whole seconds) and `retry_after_ms`. */
+export function retryable(answer: Answer): Answer {
+  if (answer.status !== 429 && answer.status !== 503) return answer;
+  if (typeof answer.body !== "object" || answer.body === null) return answer;
+  const body = { retry_after_ms: RETRY_AFTER_MS, ...answer.body };
+  const seconds = Math.max(1, Math.ceil(body.retry_after_ms / 1000));
+  return { ...answer, body, headers: { ...answer.headers, "retry-after": String(seconds) } };
+}

@@ -1,0 +1,118 @@
+/** @module What the raft room offers on the bus: a group's leader, and each node's topology. */
+import type { RejectionCode } from "../../lib/conversation/apply.ts";
+import type { Draft } from "../../lib/conversation/commands.ts";
+import type { Message, MessagePage, Session } from "../conversations/contract.ts";
+import type { EngineHealth, EngineStatus } from "./engine/engine.ts";
+
+/** `raft.gNNN.propose`: commands for the group's log, answered in order once each is decided. */
+export interface Propose {
+  readonly commands: readonly Draft[];
+}
+export interface Proposed {
+  readonly results: readonly ProposeResult[];
+}
+
+export type ProposeResult =
+  | { readonly kind: "created"; readonly session: Session; readonly created: boolean }
+  | { readonly kind: "appended"; readonly seq: number; readonly id: string; readonly inserted_at: string }
+  | { readonly kind: "deduped"; readonly message: Message }
+  | { readonly kind: "session"; readonly session: Session; readonly cursor: number; readonly unread: number }
+  | { readonly kind: "rejected"; readonly code: RejectionCode; readonly last_seq: number }
+  /** Certainly not written; `hint` is the node that may lead now. */
+  | {
+      readonly kind: "refused";
+      readonly why: "not_leader" | "unavailable" | "backpressure";
+      readonly hint: string | null;
+    }
+  /** May have been written. */
+  | { readonly kind: "maybe" };
+
+/** `raft.gNNN.session`: null when it is not resident. */
+export interface GetResident {
+  readonly id: string;
+}
+
+/** `raft.gNNN.messages`: seqs from+1 .. to as they are now; `tail` counts from the end instead. Null: unknown session. */
+export interface ReadMessages {
+  readonly session: string;
+  readonly after?: number;
+  readonly tail?: number;
+  readonly limit: number;
+  readonly max_bytes: number;
+}
+export type ReadMessagesResult = MessagePage | null;
+
+/** `raft.gNNN.heads` */
+export interface GroupHeads {
+  readonly ids: readonly string[];
+}
+export interface GroupHeadsResult {
+  readonly epoch: number;
+  /** Null: not resident. */
+  readonly last_seqs: readonly (number | null)[];
+}
+
+/** `raft.topology.userSessions`, asked of every node: the resident sessions of a user in the groups led there. */
+export interface UserSessions {
+  readonly user_id: string;
+}
+export interface UserSessionsResult {
+  readonly groups: readonly number[];
+  readonly sessions: readonly Session[];
+}
+
+/** `raft.topology.yield`: the leader hands a group over to the node that ranks first. */
+export interface Yield {
+  readonly group: number;
+  readonly to: string;
+}
+export interface Yielded {
+  readonly released: boolean;
+  readonly reason: string | null;
+}
+
+export type ReplicaRole = "leader" | "follower" | "recovering" | "halted";
+
+export interface ReplicaReport {
+  readonly group: number;
+  readonly role: ReplicaRole;
+  readonly epoch: number;
+  readonly applied: number;
+  readonly sessions: number;
+  /** Why it is halted; null otherwise. */
+  readonly problem: string | null;
+}
+
+/** `raft.topology.report`: what this node holds. */
+export interface NodeReport {
+  readonly node: string;
+  readonly engine: EngineStatus;
+  readonly replicas: readonly ReplicaReport[];
+  /** Whether every assigned group is recovered to its log's end and somebody leads each group led from here. */
+  readonly recovered: boolean;
+  /** Whether a commit or a probe went through within the last 5 s. */
+  readonly writable: boolean;
+}
+
+/** `raft.topology.group`: one replica in full, for the REPL. */
+export interface GroupDetail extends ReplicaReport {
+  readonly digest: string;
+  readonly health: EngineHealth | null;
+}
+
+/** Lifecycle events, broadcast on the bus. */
+export interface LeaderChanged {
+  readonly group: number;
+  readonly node: string;
+  readonly epoch: number;
+}
+export interface LeaderEnded {
+  readonly group: number;
+  readonly node: string;
+  readonly reason: "fenced" | "released" | "abandoned";
+}
+export interface ReplicaHalted {
+  readonly group: number;
+  readonly node: string;
+  readonly problem: string;
+}

@@ -1,0 +1,237 @@
+/** @module The streams that hold the logs: their names, their configuration, and bringing them up to it. */
+import { setTimeout as delay } from "node:timers/promises";
+import { DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig, StringCodec } from "nats";
+import { MAX_ENTRY_BYTES } from "./engine.ts";
+import { GroupsMismatch, Unavailable } from "./errors.ts";
+import type { EngineLogger } from "./logger.ts";
+import { apiCode, JS, unavailable } from "./nats-errors.ts";
+import { HEADER_BYTES, type NatsLink } from "./nats-link.ts";
+import { Slots } from "./slots.ts";
+
+/** How long JetStream remembers message ids; the check at the expected index covers what is older. */
+const DUPLICATE_WINDOW_MS = 5 * 60_000;
+const PARALLEL_REQUESTS = 32;
+/** How long servers of a starting cluster may take to be seen before fewer copies are accepted. */
+const PEERS_MS = 3000;
+const PEERS_RETRY_MS = 250;
+
+const META_BUCKET = "fleet-meta";
+const META_STREAM = `KV_${META_BUCKET}`;
+const META_GROUPS = `$KV.${META_BUCKET}.groups`;
+
+export function streamName(group: number): string {
+  return `fleet-log-${String(group).padStart(3, "0")}`;
+}
+
+export function subjectOf(group: number): string {
+  return `fleet.log.${group}`;
+}
+
+const text = StringCodec();
+
+/** JetStream's answers to a request for more copies than there are servers. */
+const TOO_FEW_SERVERS: readonly number[] = [JS.noPeers, JS.replicasNotSupported, JS.insufficientResources];
+
+export class LogStreams {
+  readonly #link: NatsLink;
+  readonly #wanted: number;
+  readonly #logger: EngineLogger | undefined;
+  readonly #slots = new Slots(PARALLEL_REQUESTS);
+  /** Copies of each stream, as far as known. */
+  readonly #copies = new Map<string, number>();
+  #counted = false;
+
+  constructor(link: NatsLink, wanted: number, logger: EngineLogger | undefined) {
+    this.#link = link;
+    this.#wanted = wanted;
+    this.#logger = logger;
+  }
+
+  get warnings(): string[] {
+    const lacking = [...this.#copies.values()].filter((copies) => copies < this.#wanted);
+    if (lacking.length === 0) return [];
+    return [
+      `${lacking.length} logs have ${Math.min(...lacking)} of the ${this.#wanted} copies wanted: the JetStream cluster has too few servers; add servers, or set FLEET_REPLICAS`,
+    ];
+  }
+
+  /** See `LogEngine.provision`. */
+  async provision(groups: number): Promise<void> {
+    try {
+      const copies = await this.#meta();
+      await this.#checkGroups(groups);
+      const names = await this.#names();
+      const missing = Array.from({ length: groups }, (_, group) => group).filter(
+        (group) => !names.has(streamName(group)),
+      );
+      if (missing.length > 0) {
+        const started = performance.now();
+        await this.#inParallel(missing, (group) => this.#create(group, groups, copies));
+        const ms = Math.round(performance.now() - started);
+        this.#logger?.info("logs created", { created: missing.length, groups, copies, ms });
+      }
+      await this.#count(names);
+      await this.#raise(copies);
+    } catch (error) {
+      if (error instanceof GroupsMismatch) throw error;
+      throw unavailable("the logs cannot be provisioned", error);
+    }
+  }
+
+  /** Runs the task for all items; the first error is thrown after every started task has ended. */
+  async #inParallel<T>(items: readonly T[], task: (item: T) => Promise<void>): Promise<void> {
+    const results = await Promise.allSettled(items.map((item) => this.#slots.run(() => task(item))));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed) throw failed.reason;
+  }
+
+  /** Creates the bucket with the number of groups, or raises its copies; returns the copies that the servers allow. */
+  async #meta(): Promise<number> {
+    const known = this.#copies.get(META_STREAM) ?? (await this.#storedCopies(META_STREAM));
+    if (known === this.#wanted) return known;
+    if (known !== null) {
+      const copies = await this.#raiseStream(META_STREAM, known, this.#wanted);
+      this.#copies.set(META_STREAM, copies);
+      return copies;
+    }
+    const deadline = performance.now() + (this.#link.clustered ? PEERS_MS : 0);
+    for (let copies = this.#wanted; ; ) {
+      try {
+        await this.#link.connection.jetstream().views.kv(META_BUCKET, {
+          replicas: copies,
+          history: 1,
+          storage: StorageType.File,
+          description: "Fleetport: how the logs were created",
+        });
+        this.#copies.set(META_STREAM, copies);
+        return copies;
+      } catch (error) {
+        if (apiCode(error) === JS.streamNameInUse) return this.#meta();
+        if (copies === 1 || !TOO_FEW_SERVERS.includes(apiCode(error))) throw error;
+        if (performance.now() < deadline) await delay(PEERS_RETRY_MS);
+        else copies--;
+      }
+    }
+  }
+
+  async #storedCopies(stream: string): Promise<number | null> {
+    try {
+      const copies = (await this.#link.jsm.streams.info(stream)).config.num_replicas;
+      this.#copies.set(stream, copies);
+      return copies;
+    } catch (error) {
+      if (apiCode(error) === JS.streamNotFound) return null;
+      throw error;
+    }
+  }
+
+  /** Stores the number of groups if none is stored. Throws `GroupsMismatch` when another one is. */
+  async #checkGroups(groups: number): Promise<void> {
+    let stored = await this.#storedGroups();
+    if (stored === null) {
+      const bucket = await this.#link.connection.jetstream().views.kv(META_BUCKET, { bindOnly: true });
+      try {
+        await bucket.create("groups", text.encode(String(groups)));
+        return;
+      } catch (error) {
+        if (apiCode(error) !== JS.wrongLastSequence) throw error;
+        stored = await this.#storedGroups();
+      }
+    }
+    if (stored !== groups)
+      throw new GroupsMismatch(stored ?? 0, groups, `the log in the NATS account (bucket ${META_BUCKET})`);
+  }
+
+  /** Read from the stream's leader: a copy that lags would answer that there is none. */
+  async #storedGroups(): Promise<number | null> {
+    try {
+      const message = await this.#link.jsm.streams.getMessage(META_STREAM, { last_by_subj: META_GROUPS });
+      return Number(text.decode(message.data));
+    } catch (error) {
+      if (apiCode(error) === JS.noMessageFound) return null;
+      throw error;
+    }
+  }
+
+  async #names(): Promise<Set<string>> {
+    const names = new Set<string>();
+    for await (const name of this.#link.jsm.streams.names("fleet.log.*")) names.add(name);
+    return names;
+  }
+
+  async #create(group: number, groups: number, copies: number): Promise<void> {
+    const name = streamName(group);
+    try {
+      await this.#link.jsm.streams.add(configOf(group, groups, copies));
+      this.#copies.set(name, copies);
+    } catch (error) {
+      // Another node creates as well and sees another number of servers.
+      if (apiCode(error) !== JS.streamNameInUse) throw error;
+      await this.#storedCopies(name);
+    }
+  }
+
+  /** Learns the copies of streams that existed before this engine did. */
+  async #count(names: ReadonlySet<string>): Promise<void> {
+    if (this.#counted) return;
+    for await (const { config } of this.#link.jsm.streams.list("fleet.log.*"))
+      this.#copies.set(config.name, config.num_replicas);
+    this.#counted = [...names].every((name) => this.#copies.has(name));
+  }
+
+  /** Raises every stream that has fewer copies than the servers allow; never lowers one: a lost server comes back. */
+  async #raise(copies: number): Promise<void> {
+    const lacking = [...this.#copies].filter(([, has]) => has < copies);
+    if (lacking.length === 0) return;
+    await this.#inParallel(lacking, async ([name, has]) => {
+      this.#copies.set(name, await this.#raiseStream(name, has, copies));
+    });
+    this.#logger?.info("copies of logs raised", { logs: lacking.length, copies });
+  }
+
+  /** The copies that the stream has afterwards. */
+  async #raiseStream(name: string, has: number, wanted: number): Promise<number> {
+    for (let copies = wanted; copies > has; copies--) {
+      try {
+        await this.#link.jsm.streams.update(name, { num_replicas: copies });
+        return copies;
+      } catch (error) {
+        if (!TOO_FEW_SERVERS.includes(apiCode(error))) throw error;
+      }
+    }
+    return has;
+  }
+
+  /** Throws `Unavailable` when the group's stream does not exist. */
+  async check(group: number): Promise<void> {
+    try {
+      await this.#link.jsm.streams.info(streamName(group));
+    } catch (error) {
+      if (apiCode(error) === JS.streamNotFound)
+        throw new Unavailable(`group ${group} was not provisioned`, { cause: error });
+      throw unavailable(`group ${group} cannot be opened`, error);
+    }
+  }
+}
+
+function configOf(group: number, groups: number, copies: number): Partial<StreamConfig> & { name: string } {
+  return {
+    name: streamName(group),
+    subjects: [subjectOf(group)],
+    description: `Fleetport: log of group ${group}`,
+    storage: StorageType.File,
+    num_replicas: copies,
+    retention: RetentionPolicy.Limits,
+    // A full log refuses new entries; it never drops old ones.
+    discard: DiscardPolicy.New,
+    max_age: 0,
+    max_bytes: -1,
+    max_msgs: -1,
+    max_msg_size: MAX_ENTRY_BYTES + HEADER_BYTES,
+    deny_delete: true,
+    deny_purge: false,
+    allow_direct: true,
+    duplicate_window: nanos(DUPLICATE_WINDOW_MS),
+    metadata: { "fleet.groups": String(groups) },
+  };
+}

@@ -1,0 +1,151 @@
+/** @module One ordered push consumer: entries in the order of the stream, and whether it still lives. */
+import {
+  AckPolicy,
+  createInbox,
+  DeliverPolicy,
+  type Msg,
+  nanos,
+  nuid,
+  ReplayPolicy,
+  type Subscription,
+} from "nats";
+import type { NatsLink } from "./nats-link.ts";
+
+/** The server speaks at least this often. */
+const HEARTBEAT_MS = 2000;
+/** Silence after which the consumer counts as dead: its server is gone, or our interest in it. */
+const SILENCE_MS = 5000;
+/** The server drops a consumer that nobody has listened to for so long. */
+const INACTIVE_MS = 30_000;
+
+const LAST_STREAM_SEQ = "Nats-Last-Stream";
+const STALLED = "Nats-Consumer-Stalled";
+
+/** What stands next in the order of delivery. */
+export type Delivery =
+  | { readonly kind: "entry"; readonly index: number; readonly data: Uint8Array }
+  /** The server had sent everything up to this index. */
+  | { readonly kind: "idle"; readonly upTo: number }
+  /** The server waits for this answer before it sends more. */
+  | { readonly kind: "flow"; readonly reply: string };
+
+export class OrderedTail {
+  readonly #link: NatsLink;
+  readonly #stream: string;
+  readonly #name = nuid.next();
+  #subscription: Subscription | null = null;
+  #queue: Delivery[] = [];
+  #lastHeard = performance.now();
+  #broken = false;
+  #wake: (() => void) | null = null;
+
+  constructor(link: NatsLink, stream: string) {
+    this.#link = link;
+    this.#stream = stream;
+  }
+
+  /** Creates the consumer. Throws nats.js's errors. */
+  async open(from: number): Promise<void> {
+    const inbox = createInbox();
+    this.#subscription = this.#link.connection.subscribe(inbox, {
+      callback: (error, message) => {
+        if (error) this.break();
+        else this.#heard(message);
+      },
+    });
+    await this.#link.jsm.consumers.add(this.#stream, {
+      name: this.#name,
+      deliver_subject: inbox,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: from,
+      ack_policy: AckPolicy.None,
+      replay_policy: ReplayPolicy.Instant,
+      max_deliver: 1,
+      flow_control: true,
+      idle_heartbeat: nanos(HEARTBEAT_MS),
+      inactive_threshold: nanos(INACTIVE_MS),
+      // It holds no state worth copying: a lost one is made again from the next index.
+      mem_storage: true,
+      num_replicas: 1,
+    });
+    this.#lastHeard = performance.now();
+  }
+
+  /** True once nothing more can be expected of it. */
+  get broken(): boolean {
+    return this.#broken || performance.now() - this.#lastHeard > SILENCE_MS;
+  }
+
+  /** Everything delivered since the last call. */
+  take(): readonly Delivery[] {
+    const taken = this.#queue;
+    this.#queue = [];
+    return taken;
+  }
+
+  /** Resolves at the next delivery, or when `nudge` or `break` is called. */
+  async wait(): Promise<void> {
+    if (this.#queue.length > 0 || this.#broken) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  /** Makes the reader look again. */
+  nudge(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+
+  break(): void {
+    this.#broken = true;
+    this.nudge();
+  }
+
+  /** Tells the server that everything up to here was worked off. */
+  allowMore(reply: string): void {
+    if (!this.#link.connection.isClosed()) this.#link.connection.publish(reply);
+  }
+
+  /** Ends the subscription and the consumer; the server ends it by itself if it cannot be told. */
+  close(): void {
+    this.break();
+    this.#subscription?.unsubscribe();
+    if (this.#link.connected && this.#subscription)
+      this.#link.jsm.consumers.delete(this.#stream, this.#name).catch(() => {});
+  }
+
+  #heard(message: Msg): void {
+    this.#lastHeard = performance.now();
+    const code = message.headers?.code ?? 0;
+    if (code === 0)
+      this.#queue.push({ kind: "entry", index: streamSequence(message.reply), data: message.data });
+    else if (code === 100) this.#control(message);
+    else this.#broken = true;
+    this.nudge();
+  }
+
+  #control(message: Msg): void {
+    if (message.reply) {
+      this.#queue.push({ kind: "flow", reply: message.reply });
+      return;
+    }
+    const stalled = message.headers?.get(STALLED);
+    if (stalled) this.#queue.push({ kind: "flow", reply: stalled });
+    const upTo = Number(message.headers?.get(LAST_STREAM_SEQ));
+    // Heartbeats must not pile up before a reader who takes long.
+    if (this.#queue.at(-1)?.kind === "idle") this.#queue.pop();
+    if (Number.isSafeInteger(upTo)) this.#queue.push({ kind: "idle", upTo });
+  }
+}
+
+/**
+ * The stream sequence in a delivery's reply subject: `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.…`,
+ * or with a domain and an account hash after `$JS.ACK` (ADR-15); 0 when it is neither.
+ */
+export function streamSequence(reply: string | undefined): number {
+  const tokens = reply?.split(".") ?? [];
+  const sequence = Number(tokens.length === 9 ? tokens[5] : tokens[7]);
+  return Number.isSafeInteger(sequence) ? sequence : 0;
+}

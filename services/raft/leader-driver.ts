@@ -1,0 +1,301 @@
+/** @module Runs a group's leader: carries its appends to the log and its outcomes to callers, sockets and metrics. */
+import { randomUUID } from "node:crypto";
+import { type Clock, isoMicros, systemClock } from "../../lib/clock.ts";
+import type { Outcome } from "../../lib/conversation/apply.ts";
+import type { Command, Draft } from "../../lib/conversation/commands.ts";
+import type { GroupState } from "../../lib/conversation/state.ts";
+import { FleetError } from "../../lib/errors.ts";
+import type { Fanout } from "../../lib/fanout/fanout.ts";
+import { sessionSubject, uuidv7 } from "../../lib/ids.ts";
+import type { Message, MessagePage, SessionMessages } from "../conversations/contract.ts";
+import type { ProposeResult } from "./contract.ts";
+import type { GroupLog } from "./engine/engine.ts";
+import { Fenced, Unavailable } from "./engine/errors.ts";
+import { decodeEntry } from "./entry.ts";
+import { History } from "./history.ts";
+import type { HotMessages } from "./hot-messages.ts";
+import { type AppendResult, type EndReason, GroupLeader, isAppend, type Refusal } from "./leader.ts";
+import type { RaftMetrics } from "./metrics.ts";
+import { messageView, sessionView } from "./views.ts";
+
+export interface LeaderEnvironment {
+  readonly node: string;
+  readonly log: GroupLog;
+  readonly fanout: Fanout;
+  readonly hot: HotMessages;
+  readonly metrics: RaftMetrics;
+  readonly leaseMs: number;
+  /** Bytes that may wait for their commit in one group. */
+  readonly inflightBytes: number;
+  /** Node that may lead when this one does not; null when unknown. */
+  readonly hint: () => string | null;
+  /** The leader is over; called once. */
+  readonly ended: (reason: EndReason) => void;
+  /** The state machine or the log broke its own rules: the process must not go on. */
+  readonly broken: (error: Error) => void;
+  readonly clock?: Clock;
+}
+
+type Waiter = (result: ProposeResult | Promise<ProposeResult>) => void;
+
+/** One leader epoch of one group on this node. */
+export class LeaderDriver {
+  readonly #env: LeaderEnvironment;
+  readonly #leader: GroupLeader;
+  readonly #history: History;
+  readonly #waiters = new Map<number, Waiter>();
+  readonly #led = Promise.withResolvers<boolean>();
+  readonly #over = Promise.withResolvers<EndReason>();
+  #nextTicket = 1;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #flushScheduled = false;
+  /** When the log last answered for this leader, on the monotonic clock in ms: the moment of asking, not of the answer. */
+  #contact = Number.NEGATIVE_INFINITY;
+  #checking: Promise<boolean> | null = null;
+  readonly #clock: Clock;
+
+  constructor(env: LeaderEnvironment, state: GroupState) {
+    this.#env = env;
+    this.#clock = env.clock ?? systemClock;
+    this.#history = new History(env.log, env.hot);
+    this.#leader = new GroupLeader(env.node, state, {
+      append: (data, expectedLast, id) => void this.#append(data, expectedLast, id),
+      inspect: (index) => void this.#inspect(index),
+      retryAfter: (ms) => this.#retryAfter(ms),
+      settle: (ticket, outcome, command) => this.#settle(ticket, outcome, command),
+      refuse: (ticket, why) => this.#refuse(ticket, why),
+      committed: (_index, outcomes, commands) => this.#committed(outcomes, commands),
+      led: () => this.#led.resolve(true),
+      ended: (reason) => this.#ended(reason),
+      clock: this.#clock,
+      messageId: uuidv7,
+      batchId: randomUUID,
+    });
+  }
+
+  get group(): number {
+    return this.#env.log.group;
+  }
+
+  get state(): GroupState {
+    return this.#leader.state;
+  }
+
+  get leading(): boolean {
+    return this.#leader.phase === "leading";
+  }
+
+  /** Milliseconds since the log last answered. */
+  get contactAge(): number {
+    return performance.now() - this.#contact;
+  }
+
+  /** Claims the group. Resolves with true once it leads, with false when somebody else wrote first. */
+  async lead(): Promise<boolean> {
+    this.#guard(() => this.#leader.claim());
+    return this.#led.promise;
+  }
+
+  /** Hands over: settles what is in flight, writes `release`. Resolves when this leader is over. */
+  async release(): Promise<EndReason> {
+    this.#guard(() => this.#leader.release());
+    return this.#over.promise;
+  }
+
+  /** Ends at once; proposals in flight end as `maybe`. */
+  abandon(): void {
+    this.#guard(() => this.#leader.abandon());
+  }
+
+  /** Proposes drafts in their order; each result comes once its command is decided. */
+  async propose(drafts: readonly Draft[]): Promise<ProposeResult[]> {
+    const results = drafts.map((draft) => this.#proposeOne(draft));
+    if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      // What other callers propose in this turn of the event loop shares the entry.
+      setImmediate(() => {
+        this.#flushScheduled = false;
+        this.#guard(() => this.#leader.flush());
+      });
+    }
+    return Promise.all(results);
+  }
+
+  #proposeOne(draft: Draft): ProposeResult | Promise<ProposeResult> {
+    if (this.#leader.pendingBytes > this.#env.inflightBytes) {
+      return { kind: "refused", why: "backpressure", hint: null };
+    }
+    if (this.leading && draft.t !== "create" && !this.#leader.knows(draft.session)) {
+      return { kind: "rejected", code: "session_not_found", last_seq: 0 };
+    }
+    return new Promise((resolve) => {
+      const ticket = this.#nextTicket++;
+      this.#waiters.set(ticket, resolve);
+      this.#guard(() => this.#leader.propose(ticket, draft));
+    });
+  }
+
+  /**
+   * Returns once reads may be served: the log answered within the lease, or answers now that nobody else has
+   * written. Throws `leader_unavailable` otherwise.
+   */
+  async ensureLease(): Promise<void> {
+    if (this.leading && this.contactAge < this.#env.leaseMs) return;
+    this.#checking ??= this.#checkLease().finally(() => {
+      this.#checking = null;
+    });
+    if (!(await this.#checking)) {
+      throw new FleetError("leader_unavailable", "The group's leader cannot reach its log now; try again.");
+    }
+  }
+
+  async #checkLease(): Promise<boolean> {
+    const asked = performance.now();
+    try {
+      const { last } = await this.#env.log.bounds();
+      if (last > this.state.applied && !this.#leader.inflight) {
+        this.#guard(() => this.#leader.foreignEntry());
+      } else if (last <= this.state.applied) {
+        this.#contact = Math.max(this.#contact, asked);
+      }
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+    }
+    return this.leading && this.contactAge < this.#env.leaseMs;
+  }
+
+  /** A page of a session's messages; null when the session is not resident. */
+  async messages(
+    id: string,
+    page: { after: number } | { tail: number },
+    limit: number,
+    maxBytes: number,
+  ): Promise<MessagePage | null> {
+    await this.ensureLease();
+    const session = this.state.sessions.get(id);
+    if (!session) return null;
+    return "tail" in page
+      ? this.#history.tail(session, page.tail, maxBytes)
+      : this.#history.after(session, page.after, limit, maxBytes);
+  }
+
+  async #append(data: Uint8Array, expectedLast: number, messageId: string): Promise<void> {
+    const asked = performance.now();
+    let result: AppendResult;
+    try {
+      result = { kind: "committed", index: await this.#env.log.append(data, expectedLast, messageId) };
+      this.#contact = asked;
+      this.#env.metrics.commit(performance.now() - asked, data.length);
+    } catch (error) {
+      if (error instanceof Fenced) this.#env.metrics.fenced();
+      result = {
+        kind: error instanceof Fenced ? "fenced" : error instanceof Unavailable ? "unavailable" : "unknown",
+      };
+    }
+    this.#guard(() => this.#leader.appended(messageId, result));
+  }
+
+  async #inspect(index: number): Promise<void> {
+    let batch: string | null = null;
+    try {
+      for await (const entry of this.#env.log.read(index, index)) {
+        batch = decodeEntry(this.group, index, entry.data).batch;
+      }
+    } catch {
+      // Not readable now: the leader asks again, and stays unresolved until it knows.
+    }
+    this.#guard(() => this.#leader.inspected(index, batch));
+  }
+
+  #retryAfter(ms: number): void {
+    this.#retryTimer = setTimeout(() => this.#guard(() => this.#leader.retry()), ms);
+  }
+
+  #settle(ticket: number, outcome: Outcome, command: Command): void {
+    this.#answer(ticket, this.#result(outcome, command));
+  }
+
+  #refuse(ticket: number, why: Refusal): void {
+    this.#answer(
+      ticket,
+      why === "maybe" ? { kind: "maybe" } : { kind: "refused", why, hint: this.#env.hint() },
+    );
+  }
+
+  #answer(ticket: number, result: ProposeResult | Promise<ProposeResult>): void {
+    this.#waiters.get(ticket)?.(result);
+    this.#waiters.delete(ticket);
+  }
+
+  #result(outcome: Outcome, command: Command): ProposeResult | Promise<ProposeResult> {
+    switch (outcome.kind) {
+      case "created":
+        return { kind: "created", session: sessionView(outcome.session), created: outcome.created };
+      case "appended": {
+        const { id, at } = command as Extract<Command, { t: "append" }>;
+        return { kind: "appended", seq: outcome.seq, id, inserted_at: isoMicros(at) };
+      }
+      case "deduped":
+        return this.#history.one(outcome.session, outcome.seq).then(
+          (message): ProposeResult => ({ kind: "deduped", message }),
+          // The original is safe in the log; the caller's next try with the same key reads it.
+          (): ProposeResult => ({ kind: "refused", why: "unavailable", hint: null }),
+        );
+      case "archived":
+      case "read": {
+        const { session } = outcome;
+        return {
+          kind: "session",
+          session: sessionView(session),
+          cursor: session.cursor,
+          unread: session.unread.length,
+        };
+      }
+      case "rejected":
+        return { kind: "rejected", code: outcome.code, last_seq: outcome.lastSeq };
+      case "epoch":
+        throw new Error("a claim or release has no proposer");
+    }
+  }
+
+  /** Caches and publishes the messages of a committed entry, one publication a session. */
+  #committed(outcomes: readonly Outcome[], commands: readonly Command[]): void {
+    const bySession = new Map<string, Message[]>();
+    outcomes.forEach((outcome, i) => {
+      const command = commands[i]!;
+      if (outcome.kind !== "appended" || !isAppend(command)) return;
+      const message = messageView(command, outcome.seq);
+      const bytes = Buffer.byteLength(JSON.stringify(message));
+      this.#env.hot.put(this.group, outcome.location, { message, bytes });
+      const messages = bySession.get(message.session_id);
+      if (messages) messages.push(message);
+      else bySession.set(message.session_id, [message]);
+    });
+    this.#env.metrics.applied(commands.length);
+    for (const [session, messages] of bySession) {
+      const event: SessionMessages = {
+        type: "messages",
+        session_id: session,
+        epoch: this.state.epoch,
+        messages,
+      };
+      this.#env.fanout.publish(sessionSubject(session), event);
+    }
+  }
+
+  #ended(reason: EndReason): void {
+    if (this.#retryTimer) clearTimeout(this.#retryTimer);
+    this.#led.resolve(false);
+    this.#over.resolve(reason);
+    this.#env.ended(reason);
+  }
+
+  /** The machine throws only when a rule is broken that everything rests on. */
+  #guard(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#env.broken(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}

@@ -1,0 +1,93 @@
+/** @module What the raft room counts, as the contract names it (section 9). */
+import type { Registry } from "prom-client";
+import { counter, durations, gauge } from "../../lib/metrics.ts";
+
+/** State of a node's replicas when it is scraped. */
+export interface RaftGauges {
+  readonly replicas: readonly { readonly group: number; readonly leads: boolean; readonly applied: number }[];
+  readonly residentSessions: number;
+  readonly hotBytes: number;
+}
+
+export class RaftMetrics {
+  readonly #commit;
+  readonly #logBytes;
+  readonly #fenced;
+  readonly #changes;
+  readonly #divergence;
+  readonly #commands;
+
+  constructor(registry: Registry, read: () => RaftGauges) {
+    this.#commit = durations(registry, {
+      name: "commit_duration_seconds",
+      help: "Time from sending a log entry to the engine's acknowledgement",
+    });
+    this.#logBytes = counter(registry, {
+      name: "log_bytes",
+      help: "Bytes of log entries committed by this node",
+    });
+    this.#fenced = counter(registry, {
+      name: "fenced_writes_total",
+      help: "Entries refused because another leader had written",
+    });
+    this.#changes = counter(registry, {
+      name: "leader_changes_total",
+      help: "Times that this node began to lead a group",
+    });
+    this.#divergence = counter(registry, {
+      name: "state_divergence_total",
+      help: "Times that a replica's state differed from the leader's and was rebuilt",
+    });
+    this.#commands = counter(registry, {
+      name: "commands_total",
+      help: "Commands committed by leaders on this node",
+    });
+    gauge(
+      registry,
+      {
+        name: "group_role",
+        help: "1 where this node leads the group, 0 where it follows",
+        labels: ["group"],
+      },
+      (g) => {
+        g.reset();
+        for (const { group, leads } of read().replicas) g.set({ group }, leads ? 1 : 0);
+      },
+    );
+    gauge(
+      registry,
+      { name: "group_applied_index", help: "Last log index applied", labels: ["group"] },
+      (g) => {
+        g.reset();
+        for (const { group, applied } of read().replicas) g.set({ group }, applied);
+      },
+    );
+    gauge(registry, { name: "resident_sessions", help: "Sessions in RAM in the groups led here" }, (g) =>
+      g.set(read().residentSessions),
+    );
+    gauge(registry, { name: "hot_bytes", help: "Bytes of message bodies cached in RAM" }, (g) =>
+      g.set(read().hotBytes),
+    );
+  }
+
+  commit(ms: number, bytes: number): void {
+    this.#commit.observe(ms / 1000);
+    this.#logBytes.inc(bytes);
+  }
+
+  applied(commands: number): void {
+    this.#commands.inc(commands);
+  }
+
+  fenced(): void {
+    this.#fenced.inc();
+  }
+
+  ledAgain(): void {
+    this.#changes.inc();
+  }
+
+  diverged(): void {
+    this.#divergence.inc();
+  }
+}

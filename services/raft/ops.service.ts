@@ -1,0 +1,123 @@
+/** @module What operators ask of a node: is it ready, and what does the fleet look like. */
+import type { Context, Service } from "moleculer";
+import { runtimeOf } from "../../lib/runtime.ts";
+import { defineService } from "../../lib/service.ts";
+import { liveNodes } from "./cluster-view.ts";
+import type { NodeReport } from "./contract.ts";
+import type { EngineStatus } from "./engine/engine.ts";
+
+/** `fleet.ops.ready`, as `GET /health/ready` answers it. */
+export interface Readiness {
+  readonly status: "ok" | "starting" | "degraded" | "draining";
+  readonly reason?: "bus_disconnected" | "groups_recovering" | "engine_unwritable" | "draining";
+}
+
+/** `fleet.ops.status`: the fleet as this node sees it. */
+export interface FleetStatus {
+  readonly mode: "embedded" | "distributed";
+  readonly engine: EngineStatus;
+  readonly groups: number;
+  /** Node that answers. */
+  readonly node_id: string;
+  readonly nodes: readonly FleetNode[];
+  /** Leader of each group; null where there is none. */
+  readonly leaders: readonly (string | null)[];
+  /** Highest log index that a leader has applied, of each group; null where there is none. */
+  readonly applied: readonly (number | null)[];
+  readonly resident_sessions: number;
+  readonly generated_at: string;
+}
+export interface FleetNode {
+  readonly id: string;
+  readonly available: boolean;
+  readonly draining: boolean;
+  readonly leads: number;
+  readonly follows: number;
+  /** Where its gateway is; null when it does not say. */
+  readonly url: string | null;
+}
+
+/** How long a node may take to say what it holds before it counts as not answering. */
+const REPORT_TIMEOUT_MS = 1000;
+
+type OpsService = Service & { wasReady: boolean };
+
+export default defineService<OpsService>({
+  name: "fleet.ops",
+
+  actions: {
+    /** Ready = bus connected, assigned groups recovered to the log's end, engine writable. */
+    ready: {
+      params: {},
+      async handler(this: OpsService, ctx: Context): Promise<Readiness> {
+        const status = this.wasReady ? "degraded" : "starting";
+        if (this.broker.transit && !this.broker.transit.connected)
+          return { status, reason: "bus_disconnected" };
+        const report = await ctx
+          .call<NodeReport, object>("raft.topology.report", {}, { nodeID: this.broker.nodeID })
+          .catch(() => null);
+        if (!report?.recovered) return { status, reason: "groups_recovering" };
+        if (!report.writable) return { status, reason: "engine_unwritable" };
+        this.wasReady = true;
+        return { status: "ok" };
+      },
+    },
+
+    /** The fleet as this node sees it; nodes that do not answer within a second show as not available. */
+    status: {
+      params: {},
+      async handler(this: OpsService, ctx: Context): Promise<FleetStatus> {
+        const { config } = runtimeOf(this.broker);
+        const reports = await Promise.all(liveNodes(this.broker).map((node) => askNode(ctx, node)));
+        const own = reports.find(({ node }) => node === this.broker.nodeID)?.report;
+        if (!own) throw new Error(`node ${this.broker.nodeID} does not answer itself yet`);
+        const leaders: (string | null)[] = Array.from({ length: config.groups }, () => null);
+        const applied: (number | null)[] = Array.from({ length: config.groups }, () => null);
+        let sessions = 0;
+        for (const { node, report } of reports) {
+          for (const replica of report?.replicas ?? []) {
+            if (replica.role !== "leader") continue;
+            leaders[replica.group] = node;
+            applied[replica.group] = replica.applied;
+            sessions += replica.sessions;
+          }
+        }
+        return {
+          mode: config.mode,
+          engine: own.engine,
+          groups: config.groups,
+          node_id: this.broker.nodeID,
+          nodes: reports.map(({ node, report }) => ({
+            id: node,
+            available: report !== null,
+            draining: false,
+            leads: report?.replicas.filter(({ role }) => role === "leader").length ?? 0,
+            follows: report?.replicas.filter(({ role }) => role !== "leader").length ?? 0,
+            url: urlOf(this, node),
+          })),
+          leaders,
+          applied,
+          resident_sessions: sessions,
+          generated_at: new Date().toISOString(),
+        };
+      },
+    },
+  },
+
+  created(this: OpsService) {
+    this.wasReady = false;
+  },
+});
+
+async function askNode(ctx: Context, node: string): Promise<{ node: string; report: NodeReport | null }> {
+  const report = await ctx
+    .call<NodeReport, object>("raft.topology.report", {}, { nodeID: node, timeout: REPORT_TIMEOUT_MS })
+    .catch(() => null);
+  return { node, report };
+}
+
+/** Every node tells the others in its metadata where its gateway listens. */
+function urlOf(service: Service, node: string): string | null {
+  const { metadata } = service.broker.registry.nodes.get(node) ?? {};
+  return metadata && typeof metadata.url === "string" ? metadata.url : null;
+}

@@ -1,0 +1,79 @@
+/** @module An embedded fleet for tests: real nodes, a real log, real gateways, in this process. */
+import { mkdtemp, rm } from "node:fs/promises";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ServiceBroker } from "moleculer";
+import { createNode } from "../../bin/start-node.ts";
+import { embeddedNode, stopAll, untilReady } from "../../bin/up.ts";
+import { readConfig } from "../../lib/config.ts";
+
+export interface FleetOptions {
+  /** Default 3. */
+  readonly nodes?: number;
+  /** Default 16. */
+  readonly groups?: number;
+  /** More of the environment, by the contract's names. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A data folder to reuse; it is kept then. */
+  readonly dataDir?: string;
+}
+
+export interface TestNode {
+  readonly id: string;
+  /** Base URL of its gateway. */
+  readonly url: string;
+  readonly broker: ServiceBroker;
+}
+
+export interface TestFleet {
+  readonly nodes: readonly TestNode[];
+  readonly dataDir: string;
+  /** Sentences with which a node wanted to end the process. */
+  readonly halted: readonly string[];
+  stop(): Promise<void>;
+}
+
+let started = 0;
+
+/** Starts a fleet on free ports and waits until every node is ready. */
+export async function startFleet(options: FleetOptions = {}): Promise<TestFleet> {
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "fleet-test-")));
+  const config = readConfig({
+    PORT: "0",
+    FLEET_NODES: String(options.nodes ?? 3),
+    FLEET_GROUPS: String(options.groups ?? 16),
+    FLEET_DATA_DIR: dataDir,
+    FLEET_LOG_LEVEL: process.env.FLEET_LOG_LEVEL ?? "error",
+    ...options.env,
+  });
+  const halted: string[] = [];
+  const namespace = `test-${process.pid}-${++started}`;
+  const brokers = Array.from({ length: config.nodes }, (_, i) =>
+    createNode(embeddedNode(config, i + 1), {
+      namespace,
+      halt: (error) => {
+        halted.push(error.message);
+      },
+    }),
+  );
+  const stop = async () => {
+    await stopAll(brokers);
+    if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+  };
+  try {
+    await Promise.all(brokers.map((broker) => broker.start()));
+    await Promise.all(brokers.map((broker) => untilReady(broker)));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { nodes: brokers.map(nodeOf), dataDir, halted, stop };
+}
+
+function nodeOf(broker: ServiceBroker): TestNode {
+  const server = broker.getLocalService("gateway").server as Server;
+  const { port } = server.address() as AddressInfo;
+  return { id: broker.nodeID, url: `http://127.0.0.1:${port}`, broker };
+}

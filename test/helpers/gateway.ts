@@ -1,0 +1,96 @@
+/** @module A gateway over services that a test writes itself: for outcomes that the real ones cannot be made to give. */
+import { type BrokerOptions, ServiceBroker, type ServiceSchema } from "moleculer";
+import { Registry } from "prom-client";
+import { readConfig } from "../../lib/config.ts";
+import { openEmitterFanout } from "../../lib/fanout/emitter.ts";
+import { attachRuntime } from "../../lib/runtime.ts";
+import gateway from "../../services/gateway/gateway.service.ts";
+
+export interface TestGateway {
+  readonly url: string;
+  readonly port: number;
+  readonly broker: ServiceBroker;
+  readonly metrics: Registry;
+  /** Sentences that the node would have ended with. */
+  readonly halts: string[];
+  /** Lines that it logged as errors. */
+  readonly errors: string[];
+  stop(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  readonly services?: readonly ServiceSchema[];
+  /** Default: one that the system chooses. */
+  readonly port?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly nodeId?: string;
+  /** Brokers with the same namespace are nodes of one fleet. Default: alone. */
+  readonly namespace?: string;
+}
+
+let nodes = 0;
+
+/** A broker with a runtime but without any of Fleetport's services; `start` it after creating what it needs. */
+export function testBroker(options: GatewayOptions = {}): Omit<TestGateway, "url" | "port" | "stop"> {
+  nodes += 1;
+  const halts: string[] = [];
+  const errors: string[] = [];
+  const nodeId = options.nodeId ?? `test-${nodes}`;
+  const namespace = options.namespace ?? `gateway-test-${process.pid}-${nodes}`;
+  const config = { ...readConfig({ ...options.env, FLEET_NODE_ID: nodeId }), port: options.port ?? 0 };
+  const metrics = new Registry();
+  const fanout = openEmitterFanout(namespace, () => {});
+  const broker = new ServiceBroker({
+    nodeID: nodeId,
+    namespace,
+    transporter: options.namespace ? "Fake" : null,
+    logger: recorder(errors),
+    skipProcessEventRegistration: true,
+    internalServices: false,
+    middlewares: [
+      {
+        name: "Runtime",
+        created: (made: ServiceBroker) =>
+          attachRuntime(made, {
+            config,
+            fanout,
+            metrics,
+            incarnation: nodeId,
+            halt: (error) => halts.push(error.message),
+          }),
+      },
+    ],
+  });
+  return { broker, metrics, halts, errors };
+}
+
+export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
+  const node = testBroker(options);
+  for (const service of options.services ?? []) node.broker.createService(service);
+  const service = node.broker.createService(gateway);
+  await node.broker.start();
+  const { port } = service.settings;
+  if (port === undefined) throw new Error("the gateway does not say where it listens");
+  return { ...node, port, url: `http://127.0.0.1:${port}`, stop: () => node.broker.stop() };
+}
+
+/** Keeps what the node logs as errors, with its fields, and prints nothing. */
+function recorder(lines: string[]): BrokerOptions["logger"] {
+  return {
+    type: "Pino",
+    options: {
+      level: "error",
+      pino: {
+        options: {
+          hooks: {
+            logMethod(args: unknown[], method: (...args: unknown[]) => void) {
+              // Pino wants the fields first, Moleculer's services give them last.
+              method.apply(this, typeof args[1] === "object" ? [args[1], args[0]] : args);
+            },
+          },
+        },
+        destination: { write: (line: string) => lines.push(line) },
+      },
+    },
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * @module `npm test`: format, lint and types, then every suite; or only the suites that are named.
+ *
+ *     npm test [-- [suite...] [mocha options]]
+ */
+import { join } from "node:path";
+import { ensureNatsServer } from "../bin/nats-server.ts";
+import { runNode } from "./runner/group.ts";
+import { type PassedTest, runSuite, type Suite } from "./runner/suite.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+interface ProjectSuite extends Suite {
+  readonly needsNats: boolean;
+}
+
+/** In this order. One test at a time: many of them start servers. */
+const SUITES: readonly ProjectSuite[] = [
+  { name: "unit", testTimeoutMs: 10_000, limitMs: 120_000, needsNats: false },
+  { name: "simulation", testTimeoutMs: 60_000, limitMs: 120_000, needsNats: false },
+  { name: "integration", testTimeoutMs: 60_000, limitMs: 300_000, needsNats: true },
+];
+
+const CHECKS = [
+  {
+    name: "format and lint",
+    args: ["node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."],
+  },
+  { name: "types", args: ["node_modules/typescript/bin/tsc", "-p", "."] },
+];
+
+const CHECK_LIMIT_MS = 120_000;
+const NATS_LIMIT_MS = 300_000;
+const GRACE_MS = 5000;
+const SLOWEST = 5;
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => stop.abort(new Error(`The tests were stopped by ${signal}.`)));
+}
+
+const passed: PassedTest[] = [];
+const problems: string[] = [];
+const times: string[] = [];
+let failed = 0;
+
+try {
+  await runAll(process.argv.slice(2));
+} catch (error) {
+  problems.push(error instanceof Error ? error.message : String(error));
+}
+report();
+
+async function runAll(argv: readonly string[]): Promise<void> {
+  const firstOption = argv.findIndex((arg) => arg.startsWith("-"));
+  const names = firstOption < 0 ? argv : argv.slice(0, firstOption);
+  const mochaArgs = firstOption < 0 ? [] : argv.slice(firstOption);
+  const suites = chooseSuites(names);
+
+  if (suites.some((suite) => suite.needsNats)) {
+    await stage("nats-server", () => orAbort(ensureNatsServer(), "nats-server", NATS_LIMIT_MS));
+  }
+  for (const check of names.length > 0 ? [] : CHECKS) {
+    await stage(check.name, () => runCheck(check.name, check.args));
+  }
+  for (const suite of suites) {
+    await stage(suite.name, async () => {
+      const result = await runSuite(suite, {
+        root: ROOT,
+        mochaArgs,
+        graceMs: GRACE_MS,
+        output: "inherit",
+        signal: stop.signal,
+      });
+      passed.push(...result.passed.map((test) => ({ ...test, title: `${suite.name}: ${test.title}` })));
+      failed += result.failed.length;
+      problems.push(...result.problems.map((problem) => `${suite.name}: ${problem}`));
+    });
+  }
+  if (passed.length + failed + problems.length === 0) throw new Error("No test ran.");
+}
+
+function chooseSuites(names: readonly string[]): readonly ProjectSuite[] {
+  const unknown = names.filter((name) => !SUITES.some((suite) => suite.name === name));
+  if (unknown.length > 0) {
+    throw new Error(
+      `There is no suite "${unknown.join('", "')}": there are ${SUITES.map(({ name }) => name).join(", ")}.`,
+    );
+  }
+  return names.length === 0 ? SUITES : SUITES.filter(({ name }) => names.includes(name));
+}
+
+async function stage(name: string, work: () => Promise<unknown>): Promise<void> {
+  console.log(`\n== ${name}`);
+  const started = performance.now();
+  try {
+    await work();
+  } finally {
+    times.push(`${name} ${seconds(performance.now() - started)}`);
+  }
+  stop.signal.throwIfAborted();
+}
+
+async function runCheck(name: string, args: readonly string[]): Promise<void> {
+  const limit = AbortSignal.timeout(CHECK_LIMIT_MS);
+  const end = await runNode({
+    args,
+    cwd: ROOT,
+    output: "inherit",
+    signal: AbortSignal.any([stop.signal, limit]),
+  });
+  if (limit.aborted) problems.push(`${name}: ended after ${seconds(CHECK_LIMIT_MS)}.`);
+  else if (end.code !== 0) problems.push(`${name}: not clean, see above.`);
+}
+
+/** Rejects when the work takes longer than its limit, or when the run is stopped. */
+function orAbort<T>(work: Promise<T>, name: string, limitMs: number): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new Error(`${name} was not there after ${seconds(limitMs)}.`)),
+    limitMs,
+  );
+  stop.signal.addEventListener("abort", () => reject(stop.signal.reason));
+  return Promise.race([work, promise]).finally(() => clearTimeout(timer));
+}
+
+/** Each problem counts as one failure, so that the closing line never looks better than the exit code. */
+function report(): never {
+  const slowest = passed.toSorted((a, b) => b.ms - a.ms).slice(0, SLOWEST);
+  console.log(`\nStages: ${times.join(", ")}`);
+  if (slowest.length > 0) console.log("Slowest tests:");
+  for (const test of slowest) console.log(`  ${seconds(test.ms)}  ${test.title}`);
+  for (const problem of problems) console.log(`Problem: ${problem}`);
+  const failures = failed + problems.length;
+  console.log(`${passed.length} passed, ${failures} failed`);
+  process.exit(failures === 0 ? 0 : 1);
+}

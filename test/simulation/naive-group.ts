@@ -1,0 +1,173 @@
+/** @module The rules of the log and of section 5.3 written a second time, slowly and plainly, as the reference. */
+import type { AppendCommand, Command, CreateCommand } from "../../lib/conversation/commands.ts";
+import type { GroupState } from "../../lib/conversation/state.ts";
+import { locationOfSeq } from "../../lib/conversation/state.ts";
+import type { Entry } from "../../services/raft/entry.ts";
+
+/** A rule that Fleetport promises is broken. */
+export class Violation extends Error {
+  override name = "Violation";
+}
+
+export function must(condition: boolean, sentence: () => string): asserts condition {
+  if (!condition) throw new Violation(sentence());
+}
+
+export interface NaiveMessage {
+  readonly seq: number;
+  readonly id: string;
+  readonly at: number;
+  readonly role: "user" | "agent";
+  readonly key: string | undefined;
+  readonly index: number;
+}
+
+interface NaiveSession {
+  readonly user: string;
+  readonly agent: string;
+  archived: boolean;
+  cursor: number;
+  readonly messages: NaiveMessage[];
+}
+
+/** What became of one command: the same words as `summary` uses of the state machine's outcome. */
+export interface Decided {
+  readonly command: Command;
+  readonly words: string;
+}
+
+const REMEMBERED_KEYS = 1024;
+
+export class NaiveGroup {
+  readonly sessions = new Map<string, NaiveSession>();
+  epoch = 0;
+  #leader: string | null = null;
+  #time = 0;
+  #index = 0;
+  /** Index of each epoch's claim, by epoch. */
+  readonly claims: number[] = [0];
+
+  /** Takes the entry that the log holds next. Throws `Violation` when no fenced leader could have written it there. */
+  take(index: number, entry: Entry): Decided[] {
+    must(index === this.#index + 1, () => `entry ${index} was written after entry ${this.#index}`);
+    this.#index = index;
+    const first = entry.commands[0];
+    if (first?.t === "claim") {
+      must(
+        entry.epoch === this.epoch + 1 && first.epoch === entry.epoch,
+        () => `entry ${index} claims epoch ${first.epoch} (header ${entry.epoch}) after epoch ${this.epoch}`,
+      );
+      must(first.node === entry.author, () => `${entry.author} claimed for ${first.node}`);
+      this.epoch = entry.epoch;
+      this.#leader = entry.author;
+      this.claims[this.epoch] = index;
+    } else {
+      must(
+        entry.epoch === this.epoch,
+        () => `entry ${index} of epoch ${entry.epoch} stands behind the claim of epoch ${this.epoch}`,
+      );
+      must(
+        entry.author === this.#leader,
+        () =>
+          `entry ${index} is by ${entry.author}, but ${this.#leader ?? "nobody"} leads epoch ${this.epoch}`,
+      );
+    }
+    return entry.commands.map((command) => {
+      must(
+        command.at >= this.#time,
+        () => `time goes back at entry ${index}: ${this.#time} to ${command.at}`,
+      );
+      this.#time = command.at;
+      return { command, words: this.#decide(index, command) };
+    });
+  }
+
+  #decide(index: number, command: Command): string {
+    switch (command.t) {
+      case "claim":
+        return "epoch";
+      case "release":
+        this.#leader = null;
+        return "epoch";
+      case "create":
+        return this.#create(command);
+      case "append":
+        return this.#append(index, command);
+      case "archive": {
+        const session = this.sessions.get(command.session);
+        if (!session) return "rejected session_not_found 0";
+        session.archived = true;
+        return "archived";
+      }
+      case "read": {
+        const session = this.sessions.get(command.session);
+        if (!session) return "rejected session_not_found 0";
+        if (session.user !== command.user) return `rejected not_participant ${session.messages.length}`;
+        session.cursor = Math.max(session.cursor, Math.min(command.seq, session.messages.length));
+        return "read";
+      }
+    }
+  }
+
+  #create(command: CreateCommand): string {
+    const there = this.sessions.get(command.session);
+    if (there) {
+      const same = there.user === command.user && there.agent === command.agent;
+      return same ? "created false" : `rejected session_exists ${there.messages.length}`;
+    }
+    this.sessions.set(command.session, {
+      user: command.user,
+      agent: command.agent,
+      archived: false,
+      cursor: 0,
+      messages: [],
+    });
+    return "created true";
+  }
+
+  #append(index: number, command: AppendCommand): string {
+    const session = this.sessions.get(command.session);
+    if (!session) return "rejected session_not_found 0";
+    const last = session.messages.length;
+    if (command.sender !== (command.role === "user" ? session.user : session.agent)) {
+      return `rejected not_participant ${last}`;
+    }
+    if (command.key !== undefined) {
+      const keyed = session.messages.filter(({ key }) => key !== undefined).slice(-REMEMBERED_KEYS);
+      const original = keyed.find(({ key }) => key === command.key);
+      if (original) return `deduped ${original.seq}`;
+    }
+    if (session.archived) return `rejected session_archived ${last}`;
+    if (command.expect !== undefined && command.expect !== last) {
+      return `rejected expected_seq_conflict ${last}`;
+    }
+    const { id, at, role, key } = command;
+    session.messages.push({ seq: last + 1, id, at, role, key, index });
+    return `appended ${last + 1}`;
+  }
+
+  /** Throws `Violation` where a replica that applied the whole log disagrees with this reference. */
+  compare(state: GroupState): void {
+    must(state.applied === this.#index, () => `state is at ${state.applied}, the log at ${this.#index}`);
+    must(state.epoch === this.epoch, () => `state is in epoch ${state.epoch}, the log in ${this.epoch}`);
+    must(state.leader === this.#leader, () => `state has leader ${state.leader}, the log ${this.#leader}`);
+    const ids = [...state.sessions.keys()].sort().join();
+    must(ids === [...this.sessions.keys()].sort().join(), () => `state holds sessions ${ids}`);
+    for (const [id, session] of this.sessions) {
+      const held = state.sessions.get(id)!;
+      const unread = session.messages
+        .filter(({ seq, role }) => role === "agent" && seq > session.cursor)
+        .map(({ seq }) => seq);
+      const same =
+        held.lastSeq === session.messages.length &&
+        held.cursor === session.cursor &&
+        (held.status === "archived") === session.archived &&
+        held.unread.join() === unread.join() &&
+        session.messages.every(({ seq, index }) => {
+          const location = locationOfSeq(held, seq);
+          return location !== null && Math.floor(location / 512) === index;
+        });
+      must(same, () => `session ${id} differs from the reference: ${JSON.stringify({ held, session })}`);
+    }
+  }
+}
