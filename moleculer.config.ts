@@ -6,6 +6,7 @@ import type { Config } from "./lib/config.ts";
 import { openEmitterFanout } from "./lib/fanout/emitter.ts";
 import type { Fanout } from "./lib/fanout/fanout.ts";
 import { openNatsFanout } from "./lib/fanout/nats.ts";
+import { loggerOptions } from "./lib/logging.ts";
 import { attachRuntime } from "./lib/runtime.ts";
 import { fleetCommands } from "./services/raft/repl.ts";
 
@@ -25,11 +26,13 @@ export function brokerOptions(config: Config, { namespace, halt }: BrokerEnviron
     namespace,
     nodeID: config.nodeId,
     transporter: config.natsUrl ? natsTransporter(config.natsUrl) : "Fake",
-    logger: {
-      type: "Pino",
-      options: { level: config.logLevel, pino: { options: { base: { node: config.nodeId } } } },
+    logger: loggerOptions(config),
+    metadata: {
+      fleet: true,
+      url: `http://${config.host}:${config.port}`,
+      mode: config.mode,
+      groups: config.groups,
     },
-    metadata: { url: `http://${config.host}:${config.port}`, mode: config.mode, groups: config.groups },
     heartbeatInterval: config.heartbeatMs / 1000,
     heartbeatTimeout: config.nodeTimeoutMs / 1000,
     requestTimeout: 0,

@@ -17,11 +17,3 @@ export function isoMicros(micros: number): string {
   const rest = String(micros - millis * 1000).padStart(3, "0");
   return `${new Date(millis).toISOString().slice(0, -1)}${rest}Z`;
 }
-
-/** The inverse of `isoMicros`; null when the text is not of that form. */
-export function parseIsoMicros(text: string): number | null {
-  const match = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3})(\d{3})Z$/.exec(text);
-  if (!match) return null;
-  const millis = Date.parse(`${match[1]}Z`);
-  return Number.isNaN(millis) ? null : millis * 1000 + Number(match[2]);
-}

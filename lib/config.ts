@@ -28,7 +28,10 @@ export interface Config {
   readonly hotBytes: number;
   readonly wsBufferBytes: number;
   readonly catchupIntervalMs: number;
+  /** Least serious lines that reach the terminal; the log files of an embedded start hold `info` and above. */
   readonly logLevel: LogLevel;
+  /** Folder of the log files; null: structured lines go to standard output. */
+  readonly logDir: string | null;
 }
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
@@ -42,6 +45,8 @@ export class InvalidConfig extends Error {
 type Env = Readonly<Record<string, string | undefined>>;
 
 const MAX_PORT = 65_535;
+/** Node's timers take no longer time. */
+const MAX_TIMER_MS = 2_147_483_647;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
 /**
@@ -59,6 +64,13 @@ export function readConfig(env: Env): Config {
     if (/^\d+$/.test(raw) && value >= min && value <= max) return value;
     problems.push(`${name} must be a whole number from ${min} to ${max}, and is "${raw}".`);
     return fallback;
+  }
+
+  const duration = (name: string, fallback: number, min: number) =>
+    integer(name, fallback, min, MAX_TIMER_MS);
+
+  function flag(name: string, fallback: boolean): boolean {
+    return oneOf(name, ["true", "false"], fallback ? "true" : "false") === "true";
   }
 
   function oneOf<T extends string>(name: string, values: readonly T[], fallback: T): T {
@@ -97,7 +109,8 @@ export function readConfig(env: Env): Config {
   }
 
   const host = text("HOST") ?? "127.0.0.1";
-  if (!LOOPBACK.test(host) && env.FLEET_AUTH_ALLOW_INSECURE !== "true") {
+  const insecureAllowed = flag("FLEET_AUTH_ALLOW_INSECURE", false);
+  if (!LOOPBACK.test(host) && !insecureAllowed) {
     problems.push(
       `HOST is "${host}", which others can reach, and there is no authentication: set FLEET_AUTH_ALLOW_INSECURE=true if that is meant, or HOST=127.0.0.1.`,
     );
@@ -110,9 +123,10 @@ export function readConfig(env: Env): Config {
     );
   }
 
+  const logDir = text("FLEET_LOG_DIR") ?? (nats ? null : "./logs");
   const nodes = integer("FLEET_NODES", 3, 1, 9);
-  const heartbeatMs = integer("FLEET_HEARTBEAT_MS", 1000, 100);
-  const nodeTimeoutMs = integer("FLEET_NODE_TIMEOUT_MS", 5000, 500);
+  const heartbeatMs = duration("FLEET_HEARTBEAT_MS", 1000, 100);
+  const nodeTimeoutMs = duration("FLEET_NODE_TIMEOUT_MS", 5000, 500);
   if (nodeTimeoutMs < 2 * heartbeatMs) {
     problems.push(
       `FLEET_NODE_TIMEOUT_MS (${nodeTimeoutMs}) must be at least twice FLEET_HEARTBEAT_MS (${heartbeatMs}), or live nodes count as lost.`,
@@ -133,15 +147,16 @@ export function readConfig(env: Env): Config {
     replicas: integer("FLEET_REPLICAS", 3, 1, 5),
     heartbeatMs,
     nodeTimeoutMs,
-    leaderLeaseMs: integer("FLEET_LEADER_LEASE_MS", 2000, 100),
-    appendTimeoutMs: integer("FLEET_APPEND_TIMEOUT_MS", 2000, 50),
-    drainTimeoutMs: integer("FLEET_DRAIN_TIMEOUT_MS", 30_000, 100),
+    leaderLeaseMs: duration("FLEET_LEADER_LEASE_MS", 2000, 100),
+    appendTimeoutMs: duration("FLEET_APPEND_TIMEOUT_MS", 2000, 50),
+    drainTimeoutMs: duration("FLEET_DRAIN_TIMEOUT_MS", 30_000, 100),
     maxContentBytes: integer("FLEET_MAX_CONTENT_BYTES", 262_144, 1, 524_288),
     inflightBytes: integer("FLEET_INFLIGHT_BYTES", 67_108_864, 1024),
     hotBytes: integer("FLEET_HOT_BYTES", 268_435_456, 1024),
     wsBufferBytes: integer("FLEET_WS_BUFFER_BYTES", 8_388_608, 65_536),
-    catchupIntervalMs: integer("FLEET_CATCHUP_INTERVAL_MS", 5000, 50),
-    logLevel: oneOf("FLEET_LOG_LEVEL", LOG_LEVELS, "warn"),
+    catchupIntervalMs: duration("FLEET_CATCHUP_INTERVAL_MS", 5000, 50),
+    logLevel: oneOf("FLEET_LOG_LEVEL", LOG_LEVELS, nats ? "info" : "warn"),
+    logDir: logDir === null ? null : resolve(logDir),
   };
   if (problems.length > 0) throw new InvalidConfig(problems.join("\n"));
   return config;

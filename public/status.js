@@ -26,7 +26,7 @@ async function refresh() {
     setState("error", [
       { tone: "bad", text: `The node does not show the fleet yet: ${why}. Trying again every two seconds.` },
     ]);
-    tell("led-note", "not known yet");
+    element("nodes").replaceChildren(emptyRow("Not known yet."));
   } else {
     const time = new Date(shownAt).toLocaleTimeString();
     setState("stale", [
@@ -44,7 +44,10 @@ async function getStatus() {
 
 async function getReadiness() {
   const response = await ask("/health/ready");
-  return response.json();
+  const body = await response.json();
+  // Any other shape is a node that could not tell.
+  if (typeof body.status !== "string") throw new Error(`status ${response.status}`);
+  return body;
 }
 
 async function ask(path) {
@@ -66,7 +69,7 @@ function warningsOf(fleet) {
       ? [
           {
             tone: "bad",
-            text: `${leaderless} of ${fleet.groups} groups have no leader: their sessions take no messages now.`,
+            text: `Groups without a leader: ${leaderless} of ${fleet.groups}. Their sessions take no messages now.`,
           },
         ]
       : []),
@@ -91,7 +94,7 @@ function setState(state, notices) {
 
 function showHealth(readiness) {
   const pill = element("health");
-  const body = readiness.status === "fulfilled" ? readiness.value : { status: "unreachable" };
+  const body = readiness.status === "fulfilled" ? readiness.value : { status: "not answering" };
   const tones = { ok: "good", starting: "warn", draining: "warn" };
   pill.dataset.tone = tones[body.status] ?? "bad";
   const reason = body.reason ? `: ${body.reason.replaceAll("_", " ")}` : "";
@@ -133,8 +136,11 @@ function showNodes(fleet, colours) {
         make("td", { class: "number" }, node.follows.toLocaleString()),
       );
     });
-  const empty = make("tr", {}, make("td", { colspan: 4, class: "quiet" }, "No node is known yet."));
-  element("nodes").replaceChildren(...(rows.length > 0 ? rows : [empty]));
+  element("nodes").replaceChildren(...(rows.length > 0 ? rows : [emptyRow("No node is known yet.")]));
+}
+
+function emptyRow(text) {
+  return make("tr", {}, make("td", { colspan: 4, class: "quiet" }, text));
 }
 
 /** Changes the squares in place, so that the one under the pointer stays the same. */

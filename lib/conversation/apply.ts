@@ -48,16 +48,28 @@ export function applyEntry(state: GroupState, header: EntryHeader, commands: rea
       `group ${state.group}: entry ${header.index} does not follow applied index ${state.applied}`,
     );
   }
-  const claims = commands[0]?.t === "claim";
-  if (header.epoch !== state.epoch + (claims ? 1 : 0)) {
-    throw new InconsistentLog(
-      `group ${state.group}: entry ${header.index} is of leader epoch ${header.epoch}, the log is in epoch ${state.epoch}`,
-    );
-  }
+  const problem = epochProblem(state, header, commands);
+  if (problem) throw new InconsistentLog(`group ${state.group}: entry ${header.index} ${problem}`);
   state.applied = header.index;
   return commands.map((command, position) =>
     applyCommand(state, command, locationOf(header.index, position)),
   );
+}
+
+/** Why an entry cannot stand where it does: epochs rise by one, by a claim of its own, and only their leader writes. */
+function epochProblem(state: GroupState, header: EntryHeader, commands: readonly Command[]): string | null {
+  const [first] = commands;
+  if (first?.t === "claim") {
+    if (commands.length > 1) return "holds a claim and more";
+    if (first.epoch !== header.epoch || first.epoch !== state.epoch + 1) {
+      return `claims leader epoch ${first.epoch} after epoch ${state.epoch}`;
+    }
+    return null;
+  }
+  if (commands.some(({ t }) => t === "claim")) return "holds a claim among other commands";
+  if (header.epoch !== state.epoch)
+    return `is of leader epoch ${header.epoch}, the log is in epoch ${state.epoch}`;
+  return state.leader === null ? `is of leader epoch ${header.epoch}, which was released` : null;
 }
 
 function applyCommand(state: GroupState, command: Command, location: number): Outcome {

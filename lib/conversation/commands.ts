@@ -92,7 +92,7 @@ export class UnknownCommand extends Error {
 
 /** Passes a decoded value as a command. Throws `UnknownCommand` when its type or version is not known here. */
 export function checkCommand(value: unknown): Command {
-  const { t, v } = value as { t?: unknown; v?: unknown };
+  const { t, v } = (value ?? {}) as { t?: unknown; v?: unknown };
   const versions =
     typeof t === "string" && Object.hasOwn(COMMAND_VERSIONS, t) ? COMMAND_VERSIONS[t as Command["t"]] : [];
   if (!versions.some((known) => known === v)) {

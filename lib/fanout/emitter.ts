@@ -15,6 +15,7 @@ export function openEmitterFanout(namespace: string, onError: (error: unknown) =
   const own = new Set<() => void>();
 
   return {
+    connected: true,
     publish(subject, payload) {
       if (bus.listenerCount(subject) > 0) setImmediate(() => bus.emit(subject, payload));
     },

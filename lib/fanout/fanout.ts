@@ -9,6 +9,8 @@ export interface FanoutSubscription {
 
 /** Payloads are JSON values; receivers must not change them, others may hold the same object. */
 export interface Fanout {
+  /** Whether the bus can be reached now. */
+  readonly connected: boolean;
   /** Sends to every subscriber of the subject; never throws, may lose (subscribers repair gaps by sequence). */
   publish(subject: string, payload: unknown): void;
   /** Resolves once publications from every node will reach the handler. */

@@ -1,5 +1,5 @@
 /** @module Fan-out between processes: NATS core subjects, sent only where somebody subscribed. */
-import { connect, JSONCodec } from "nats";
+import { connect, Events, JSONCodec } from "nats";
 import type { Fanout } from "./fanout.ts";
 
 /**
@@ -20,7 +20,19 @@ export async function openNatsFanout(
     reconnectTimeWait: 250,
   });
 
+  let connected = true;
+  const watch = async () => {
+    for await (const { type } of connection.status()) {
+      if (type === Events.Disconnect) connected = false;
+      if (type === Events.Reconnect) connected = true;
+    }
+  };
+  watch().catch(onError);
+
   return {
+    get connected() {
+      return connected;
+    },
     publish(subject, payload) {
       try {
         connection.publish(`fleet.live.${subject}`, codec.encode(payload));

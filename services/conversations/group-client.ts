@@ -162,6 +162,11 @@ export class GroupClient {
     if (result.why === "backpressure") {
       return this.#finish(pending, () => pending.reject(backpressure()));
     }
+    if (result.why === "too_large") {
+      return this.#finish(pending, () =>
+        pending.reject(new FleetError("content_too_large", "The message does not fit into a log entry.")),
+      );
+    }
     pending.hint = result.hint;
     this.#later(pending);
   }

@@ -14,6 +14,7 @@ import { Fields } from "./validation.ts";
 
 const MAX_METADATA_BYTES = 64 * 1024;
 const MAX_KEY_BYTES = 255;
+const MAX_KIND_BYTES = 255;
 /** Keys with this prefix are ours: the dispatcher's. */
 const RESERVED_PREFIX = "fleetport:";
 export const DEFAULT_PAGE = 50;
@@ -149,7 +150,7 @@ export function parseAppend(params: unknown): AppendDraft {
     session: parseSession(params),
     role,
     sender: fields.id(`${role}_id`),
-    kind: fields.has("kind") ? fields.text("kind") : "text",
+    kind: fields.has("kind") ? fields.text("kind", MAX_KIND_BYTES) : "text",
     content: fields.object("content"),
     metadata: fields.has("metadata") ? fields.object("metadata") : {},
     ...(key !== undefined && { key }),

@@ -165,11 +165,9 @@ async function sessionsOf(service: SessionsService, ctx: Context, user_id: strin
   const { config } = runtimeOf(service.broker);
   const deadline = performance.now() + config.appendTimeoutMs;
   for (;;) {
-    const nodes = service.broker.registry.services
-      .list({ onlyAvailable: true })
-      .filter((item) => item.name === "raft.topology");
+    const { endpoints } = service.broker.registry.getActionEndpoints("raft.topology.userSessions");
     const answers = await Promise.all(
-      nodes.map(({ nodeID }) =>
+      endpoints.map(({ id: nodeID }) =>
         ctx
           .call<UserSessionsResult, UserSessions>(
             "raft.topology.userSessions",

@@ -13,6 +13,7 @@ import { PAGE_HEADERS, preflight, send } from "./answer.ts";
 import { errorAnswer, INTERNAL_ERROR, RequestRefused } from "./http-errors.ts";
 import { apiRequest } from "./request.ts";
 import { ROUTES } from "./routes.ts";
+import { socketsMixin } from "./sockets.mixin.ts";
 import { webServerMixin } from "./web-server.mixin.ts";
 
 const PUBLIC_FOLDER = fileURLToPath(new URL("../../public", import.meta.url));
@@ -48,8 +49,8 @@ interface Methods {
 
 const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
   name: "gateway",
-  // SOCKETS: `socketsMixin` of ./sockets.mixin.ts goes first here once that file exists.
-  mixins: [webServerMixin],
+  // In this order: sockets need the server that the second one makes, and close before it does.
+  mixins: [socketsMixin, webServerMixin],
 
   settings: {
     // What other nodes have no use for stays out of the registry.
@@ -77,13 +78,11 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
     removeRoute: false,
 
     live: {
-      visibility: "protected",
       handler: () => ({ status: "ok" }),
     },
 
-    /** Of this node alone, hence asked of it alone. */
+    /** Readiness is a node's own, so it is never asked of another one. */
     ready: {
-      visibility: "protected",
       async handler(ctx) {
         try {
           const options = { nodeID: this.broker.nodeID, timeout: READY_TIMEOUT_MS };
@@ -98,7 +97,6 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
     },
 
     metrics: {
-      visibility: "protected",
       async handler() {
         const { metrics } = runtimeOf(this.broker);
         return { text: await metrics.metrics(), type: metrics.contentType };

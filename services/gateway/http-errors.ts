@@ -90,9 +90,14 @@ function fleetAnswer(code: ErrorCode, text: string, details: ErrorDetails = {}):
 
 /** Gives every 429 and 503 its header `Retry-After` (whole seconds) and `retry_after_ms`. */
 export function retryable(answer: Answer): Answer {
-  if (answer.status !== 429 && answer.status !== 503) return answer;
-  if (typeof answer.body !== "object" || answer.body === null) return answer;
-  const body = { retry_after_ms: RETRY_AFTER_MS, ...answer.body };
-  const seconds = Math.max(1, Math.ceil(body.retry_after_ms / 1000));
-  return { ...answer, body, headers: { ...answer.headers, "retry-after": String(seconds) } };
+  const { status, body, headers } = answer;
+  if ((status !== 429 && status !== 503) || typeof body !== "object" || body === null) return answer;
+  const given = "retry_after_ms" in body ? body.retry_after_ms : undefined;
+  const retry_after_ms = typeof given === "number" ? given : RETRY_AFTER_MS;
+  const seconds = Math.max(1, Math.ceil(retry_after_ms / 1000));
+  return {
+    status,
+    body: { ...body, retry_after_ms },
+    headers: { ...headers, "retry-after": String(seconds) },
+  };
 }

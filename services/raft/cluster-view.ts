@@ -2,30 +2,17 @@
 import type { ServiceBroker } from "moleculer";
 import { leaderServiceName } from "./leader.service.ts";
 
-/** Live nodes that hold replicas: those that run this service. */
+/** Live nodes that hold replicas, this one included, sorted. A node says in its metadata that it is one. */
 export function liveNodes(broker: ServiceBroker): string[] {
-  const nodes = new Set([broker.nodeID]);
-  for (const item of broker.registry.services.list({ onlyAvailable: true })) {
-    if (item.name === "raft.topology" && item.nodeID) nodes.add(item.nodeID);
-  }
-  return [...nodes].sort();
+  return broker.registry.nodes
+    .toArray()
+    .filter((node) => node.available && node.metadata?.fleet === true)
+    .map((node) => node.id)
+    .sort();
 }
 
-/** Other live nodes that lead by the registry, by group. */
-export function otherLeaders(broker: ServiceBroker): Map<number, string> {
-  const leaders = new Map<number, string>();
-  for (const item of broker.registry.services.list({ onlyAvailable: true })) {
-    const match = /^raft\.g(\d+)$/.exec(item.name);
-    if (match && item.nodeID && item.nodeID !== broker.nodeID) leaders.set(Number(match[1]), item.nodeID);
-  }
-  return leaders;
-}
-
-/** Another node whose registered service leads the group. */
+/** Another live node that leads the group by the registry; null when there is none. */
 export function otherLeader(broker: ServiceBroker, group: number): string | null {
-  const name = leaderServiceName(group);
-  const found = broker.registry.services
-    .list({ onlyAvailable: true })
-    .find((item) => item.name === name && item.nodeID !== broker.nodeID);
-  return found?.nodeID ?? null;
+  const { endpoints } = broker.registry.getActionEndpoints(`${leaderServiceName(group)}.propose`) ?? {};
+  return endpoints?.find(({ id, node }) => id !== broker.nodeID && node.available)?.id ?? null;
 }

@@ -21,7 +21,7 @@ export type ProposeResult =
   /** Certainly not written; `hint` is the node that may lead now. */
   | {
       readonly kind: "refused";
-      readonly why: "not_leader" | "unavailable" | "backpressure";
+      readonly why: "not_leader" | "unavailable" | "backpressure" | "too_large";
       readonly hint: string | null;
     }
   /** May have been written. */

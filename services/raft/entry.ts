@@ -6,6 +6,9 @@ import { MAX_ENTRY_BYTES } from "./engine/engine.ts";
 /** Version of the layout below. An entry of another version stops the replica that meets it. */
 const FORMAT = 1;
 
+/** Refuses damaged bytes instead of replacing them. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** The log holds bytes that are not an entry of this format. */
 export class UnreadableEntry extends Error {
   override name = "UnreadableEntry";
@@ -43,7 +46,7 @@ export function decodeEntry(group: number, index: number, data: Uint8Array): Ent
   const where = `group ${group}: log entry ${index}`;
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("utf8"));
+    value = JSON.parse(utf8.decode(data));
   } catch (cause) {
     throw new UnreadableEntry(`${where} is not readable`, { cause });
   }

@@ -108,30 +108,45 @@ export class LeaderDriver {
   }
 
   /** Proposes drafts in their order; each result comes once its command is decided. */
-  async propose(drafts: readonly Draft[]): Promise<ProposeResult[]> {
-    const results = drafts.map((draft) => this.#proposeOne(draft));
-    if (!this.#flushScheduled) {
-      this.#flushScheduled = true;
-      // What other callers propose in this turn of the event loop shares the entry.
-      setImmediate(() => {
-        this.#flushScheduled = false;
-        this.#guard(() => this.#leader.flush());
-      });
-    }
-    return Promise.all(results);
+  propose(drafts: readonly Draft[]): Promise<ProposeResult[]> {
+    return Promise.all(drafts.map((draft) => this.#proposeOne(draft)));
   }
 
   #proposeOne(draft: Draft): ProposeResult | Promise<ProposeResult> {
     if (this.#leader.pendingBytes > this.#env.inflightBytes) {
       return { kind: "refused", why: "backpressure", hint: null };
     }
-    if (this.leading && draft.t !== "create" && !this.#leader.knows(draft.session)) {
-      return { kind: "rejected", code: "session_not_found", last_seq: 0 };
-    }
+    if (this.leading && draft.t !== "create" && !this.#leader.knows(draft.session)) return this.#deny(draft);
+    return this.#enter(draft);
+  }
+
+  #enter(draft: Draft): Promise<ProposeResult> {
     return new Promise((resolve) => {
       const ticket = this.#nextTicket++;
       this.#waiters.set(ticket, resolve);
       this.#guard(() => this.#leader.propose(ticket, draft));
+      this.#flushSoon();
+    });
+  }
+
+  /** A newer leader may have created what is not known here: only the log can say that a session does not exist. */
+  async #deny(draft: Draft): Promise<ProposeResult> {
+    try {
+      await this.ensureLease();
+    } catch {
+      return { kind: "refused", why: "unavailable", hint: this.#env.hint() };
+    }
+    if (this.#leader.knows(draft.session)) return this.#enter(draft);
+    return { kind: "rejected", code: "session_not_found", last_seq: 0 };
+  }
+
+  /** What other callers propose in this turn of the event loop shares the entry. */
+  #flushSoon(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    setImmediate(() => {
+      this.#flushScheduled = false;
+      this.#guard(() => this.#leader.flush());
     });
   }
 

@@ -4,8 +4,8 @@ import type { AppendCommand, Command, Draft } from "../../lib/conversation/comma
 import { type GroupState, MAX_COMMANDS } from "../../lib/conversation/state.ts";
 import { type Entry, encodeEntry, MAX_BATCH_BYTES } from "./entry.ts";
 
-/** Why a proposal got no outcome; `maybe` means that it may have been written. */
-export type Refusal = "not_leader" | "unavailable" | "maybe";
+/** Why a proposal got no outcome; `maybe` means that it may have been written, the others that it was not. */
+export type Refusal = "not_leader" | "unavailable" | "too_large" | "maybe";
 
 export type EndReason = "fenced" | "released" | "abandoned";
 
@@ -77,8 +77,8 @@ export class GroupLeader {
   #inflight: Inflight | null = null;
   #queue: Proposal[] = [];
   #queuedBytes = 0;
-  /** Sessions that wait to be created, so that what follows them in one pipeline finds them. */
-  readonly #creating = new Set<string>();
+  /** Creates under way by session, so that what follows them in one pipeline finds it. */
+  readonly #creating = new Map<string, number>();
 
   constructor(node: string, state: GroupState, port: LeaderPort) {
     this.#node = node;
@@ -251,8 +251,7 @@ export class GroupLeader {
     this.#inflight = null;
     const index = inflight.expectedLast + 1;
     const outcomes = applyEntry(this.state, { index, epoch: inflight.epoch }, inflight.commands);
-    for (const { command } of inflight.proposals)
-      if (command.t === "create") this.#creating.delete(command.session);
+    for (const { command } of inflight.proposals) this.#uncount(command);
     this.#port.committed(index, outcomes, inflight.commands);
     inflight.proposals.forEach((proposal, i) => {
       this.#port.settle(proposal.ticket, outcomes[i]!, proposal.command);
@@ -271,7 +270,7 @@ export class GroupLeader {
     if (this.#phase === "claiming") return this.#resolveLater(inflight, "retry-append", 0);
     this.#inflight = null;
     for (const { ticket, command } of inflight.proposals) {
-      if (command.t === "create") this.#creating.delete(command.session);
+      this.#uncount(command);
       this.#port.refuse(ticket, "unavailable");
     }
     if (this.#phase === "releasing") return this.#end("abandoned");
@@ -285,12 +284,19 @@ export class GroupLeader {
     this.#port.retryAfter(Math.min(FIRST_RETRY_MS * 2 ** Math.min(inflight.attempts, 10), LAST_RETRY_MS));
   }
 
+  #uncount(command: Command): void {
+    if (command.t !== "create") return;
+    const left = (this.#creating.get(command.session) ?? 0) - 1;
+    if (left > 0) this.#creating.set(command.session, left);
+    else this.#creating.delete(command.session);
+  }
+
   #refuseQueue(why: Refusal): void {
     const queue = this.#queue;
     this.#queue = [];
     this.#queuedBytes = 0;
     for (const { ticket, command } of queue) {
-      if (command.t === "create") this.#creating.delete(command.session);
+      this.#uncount(command);
       this.#port.refuse(ticket, why);
     }
   }

@@ -1,10 +1,11 @@
 /** @module Who leads what: keeps this node's replicas as placement wants them, as nodes come and go. */
 import type { Context, Service } from "moleculer";
 import pLimit, { type LimitFunction } from "p-limit";
+import type { Config } from "../../lib/config.ts";
 import { stateDigest } from "../../lib/conversation/digest.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
-import { liveNodes, otherLeader, otherLeaders } from "./cluster-view.ts";
+import { liveNodes, otherLeader } from "./cluster-view.ts";
 import type {
   GroupDetail,
   NodeReport,
@@ -15,7 +16,7 @@ import type {
 } from "./contract.ts";
 import type { LogEngine } from "./engine/engine.ts";
 import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
-import { openEngine } from "./engine/open.ts";
+import { type EngineOptions, openEngine } from "./engine/open.ts";
 import { HotMessages } from "./hot-messages.ts";
 import { RaftMetrics } from "./metrics.ts";
 import { desiredRoles, type Role, rankNodes } from "./placement.ts";
@@ -32,6 +33,10 @@ const GATHER_MS = 2000;
 const CONCURRENCY = 32;
 /** A change that did not come about is tried again after this. */
 const RETRY_MS = 250;
+/** How often this node checks that it has not been asleep. */
+const PULSE_MS = 500;
+/** A pulse this late means that the process stood still, and missed the heartbeats of the others. */
+const ASLEEP_MS = 2000;
 /** Readiness wants a commit or a probe within this. */
 const WRITABLE_MS = 5000;
 /** How long a leader may take to settle its entry when it hands over or stops. */
@@ -47,6 +52,10 @@ interface Topology {
   timer: NodeJS.Timeout | null;
   dueAt: number;
   interval: NodeJS.Timeout | null;
+  pulse: NodeJS.Timeout | null;
+  beatAt: number;
+  /** Until then this node does not trust its view of the others. */
+  blindUntil: number;
   stopping: boolean;
   running: boolean;
   again: boolean;
@@ -118,6 +127,13 @@ export default defineService<TopologyService>({
     "$node.disconnected"(this: TopologyService) {
       this.soon(0);
     },
+    "$transporter.connected"(this: TopologyService) {
+      this.soon(JOIN_DELAY_MS);
+    },
+    /** All nodes of this process stop: nobody takes over what another one lets go. */
+    "fleet.stopping"(this: TopologyService) {
+      this.topology.stopping = true;
+    },
     "raft.leader.ended"(this: TopologyService, ctx: Context<{ node: string }>) {
       // The release may be known here before the registry knows it.
       if (ctx.params.node !== this.broker.nodeID) this.soon(RETRY_MS);
@@ -175,6 +191,9 @@ export default defineService<TopologyService>({
       timer: null,
       dueAt: 0,
       interval: null,
+      pulse: null,
+      beatAt: performance.now(),
+      blindUntil: 0,
       stopping: false,
       running: false,
       again: false,
@@ -185,7 +204,7 @@ export default defineService<TopologyService>({
   async started(this: TopologyService) {
     const { config, halt } = runtimeOf(this.broker);
     try {
-      this.topology.engine = await openEngine(config, this.logger);
+      this.topology.engine = await openEngine(engineOptions(config, this.logger));
     } catch (error) {
       halt(error instanceof Error ? error : new Error(String(error)));
       throw error;
@@ -197,6 +216,7 @@ export default defineService<TopologyService>({
     topology.stopping = true;
     if (topology.timer) clearTimeout(topology.timer);
     if (topology.interval) clearInterval(topology.interval);
+    if (topology.pulse) clearInterval(topology.pulse);
     await Promise.all(
       [...topology.replicas.values()].map(async (replica) => {
         await within(RELEASE_MS, replica.release());
@@ -206,6 +226,13 @@ export default defineService<TopologyService>({
     await topology.engine?.close();
   },
 });
+
+function engineOptions(config: Config, logger: Service["logger"]): EngineOptions {
+  const { appendTimeoutMs, dataDir, natsUrl, nodeId, replicas } = config;
+  return natsUrl === null
+    ? { kind: "sqlite", dataDir, logger, appendTimeoutMs }
+    : { kind: "jetstream", servers: natsUrl, name: nodeId, replicas, logger, appendTimeoutMs };
+}
 
 async function start(service: TopologyService): Promise<void> {
   const { topology, broker, logger } = service;
@@ -224,6 +251,7 @@ async function start(service: TopologyService): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
+  topology.pulse = setInterval(() => feelPulse(topology), PULSE_MS);
   topology.interval = setInterval(() => {
     if (isCoordinator(service)) {
       engine.provision(config.groups).catch((error: Error) => {
@@ -251,10 +279,21 @@ function isCoordinator(service: Service): boolean {
   return liveNodes(service.broker)[0] === service.broker.nodeID;
 }
 
+/**
+ * A node that was suspended wakes up to find that it has heard from nobody, and would take everybody's groups;
+ * until heartbeats have come again, its view is worth nothing.
+ */
+function feelPulse(topology: Topology): void {
+  const now = performance.now();
+  if (now - topology.beatAt > ASLEEP_MS) topology.blindUntil = now + JOIN_DELAY_MS;
+  topology.beatAt = now;
+}
+
 async function round(service: TopologyService): Promise<void> {
   const { topology, broker, logger } = service;
-  const { config } = runtimeOf(broker);
-  const leaders = otherLeaders(service.broker);
+  const { config, fanout } = runtimeOf(broker);
+  feelPulse(topology);
+  if (!fanout.connected || performance.now() < topology.blindUntil) return service.soon(JOIN_DELAY_MS);
   topology.roles = desiredRoles(broker.nodeID, liveNodes(service.broker), config.groups, config.replicas);
   let unfinished = false;
   await Promise.all(
@@ -265,7 +304,7 @@ async function round(service: TopologyService): Promise<void> {
         desired,
         held: replica?.held ?? "none",
         caughtUp: replica?.caughtUp ?? false,
-        otherLeader: leaders.get(group) ?? null,
+        otherLeader: otherLeader(broker, group),
       });
       if (!step) return;
       await topology.limit(async () => {
@@ -350,12 +389,13 @@ async function report(service: TopologyService): Promise<NodeReport> {
 function recovered(service: TopologyService): boolean {
   const { topology } = service;
   if (topology.roles.length === 0) return false;
-  const leaders = otherLeaders(service.broker);
   return topology.roles.every((role, group) => {
     if (role === "none") return true;
     const replica = topology.replicas.get(group);
     if (!replica?.caughtUp || replica.report().role === "halted") return false;
-    return role === "follower" || replica.leader?.leading === true || leaders.has(group);
+    return (
+      role === "follower" || replica.leader?.leading === true || otherLeader(service.broker, group) !== null
+    );
   });
 }
 

@@ -45,6 +45,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<TestFleet>
     FLEET_NODES: String(options.nodes ?? 3),
     FLEET_GROUPS: String(options.groups ?? 16),
     FLEET_DATA_DIR: dataDir,
+    FLEET_LOG_DIR: join(dataDir, "logs"),
     FLEET_LOG_LEVEL: process.env.FLEET_LOG_LEVEL ?? "error",
     ...options.env,
   });
@@ -73,7 +74,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<TestFleet>
 }
 
 function nodeOf(broker: ServiceBroker): TestNode {
-  const server = broker.getLocalService("gateway").server as Server;
+  const server = (broker.getLocalService("gateway") as unknown as { server: Server }).server;
   const { port } = server.address() as AddressInfo;
   return { id: broker.nodeID, url: `http://127.0.0.1:${port}`, broker };
 }

@@ -1,21 +1,27 @@
-/** @module Waiting for a condition, where nothing can be awaited. */
-import { setTimeout as delay } from "node:timers/promises";
+/** @module Waiting for a condition instead of for a time. */
+import { setTimeout } from "node:timers/promises";
 
 const POLL_MS = 10;
 
-/** Resolves with the first value that is not null, undefined or false; rejects with `what` after `limitMs`. */
+/**
+ * Resolves with what the condition returned, once that is truthy. Throws after `limitMs` with what it waited for,
+ * and with the last error of a condition that threw.
+ */
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
-  limitMs = 10_000,
-): Promise<NonNullable<Exclude<T, false>>> {
+  limitMs = 20_000,
+): Promise<Exclude<T, false | null | undefined | 0 | "">> {
   const deadline = performance.now() + limitMs;
-  for (;;) {
-    const value = await condition();
-    if (value !== null && value !== undefined && value !== false) {
-      return value as NonNullable<Exclude<T, false>>;
+  let last: unknown;
+  while (performance.now() < deadline) {
+    try {
+      const value = await condition();
+      if (value) return value as Exclude<T, false | null | undefined | 0 | "">;
+    } catch (error) {
+      last = error;
     }
-    if (performance.now() > deadline) throw new Error(`Not within ${limitMs} ms: ${what}`);
-    await delay(POLL_MS);
+    await setTimeout(POLL_MS);
   }
+  throw new Error(`waited ${limitMs} ms in vain: ${what}`, { cause: last });
 }

@@ -38,6 +38,9 @@ export interface PassedTest {
   readonly ms: number;
 }
 
+const KILLED_WITHIN_MS = 2000;
+const POLL_MS = 20;
+
 const MOCHA = join(dirname(createRequire(import.meta.url).resolve("mocha/package.json")), "bin", "mocha.js");
 const REPORTER = join(import.meta.dirname, "reporter.ts");
 
@@ -125,14 +128,9 @@ export async function runSuite(suite: Suite, run: SuiteRun): Promise<SuiteResult
   return { passed, failed, problems };
 }
 
-/** Waits for what the suite started to be gone, then kills it; returns what had to be killed. */
+/** Waits for what the suite started to be gone, then kills it; returns what had to be killed, and is gone. */
 async function endLeftovers(mark: string, graceMs: number): Promise<MarkedProcess[]> {
-  const deadline = performance.now() + graceMs;
-  let left = markedProcesses(mark);
-  while (left.length > 0 && performance.now() < deadline) {
-    await delay(50);
-    left = markedProcesses(mark);
-  }
+  const left = await leftAfter(mark, graceMs);
   for (const { pid } of left) {
     try {
       process.kill(pid, "SIGKILL");
@@ -140,5 +138,16 @@ async function endLeftovers(mark: string, graceMs: number): Promise<MarkedProces
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // ESRCH: it has just ended
     }
   }
+  await leftAfter(mark, KILLED_WITHIN_MS);
   return left;
+}
+
+/** What still lives after `graceMs`; returns early when nothing does. */
+async function leftAfter(mark: string, graceMs: number): Promise<MarkedProcess[]> {
+  const deadline = performance.now() + graceMs;
+  for (;;) {
+    const left = markedProcesses(mark);
+    if (left.length === 0 || performance.now() >= deadline) return left;
+    await delay(POLL_MS);
+  }
 }

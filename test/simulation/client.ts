@@ -42,11 +42,11 @@ export class Client {
 
   /** Starts one operation, or a few in one call. */
   act(): void {
-    const { random, sessions } = this.#world;
+    const { ledger, random, sessions } = this.#world;
     if (this.#open.size >= 4) return;
     const session = random.pick(sessions);
     const roll = random.below(100);
-    if (roll < 12) {
+    if (roll < (ledger.exists(session) ? 5 : 60)) {
       const create = this.#create(session);
       this.#send(random.chance(0.5) ? [create, this.#append(session)] : [create]);
     } else if (roll < 82) {
@@ -67,7 +67,7 @@ export class Client {
 
   #create(session: string): Operation {
     const { random } = this.#world;
-    const user = random.chance(0.1) ? "other" : "user";
+    const user = session !== PROOF && random.chance(0.1) ? "other" : "user";
     return this.#operation("create", session, true, (ticket) => ({
       t: "create",
       session,
@@ -141,7 +141,8 @@ export class Client {
         this.#hear(operation, ticket, answer);
       };
       // A caller that hears nothing knows nothing: it may have been written, and may still be.
-      world.timer(null, "caller's patience ends", () => hear({ kind: "refused", why: "maybe" }));
+      const patience = () => hear({ kind: "refused", why: "maybe" });
+      world.timer(null, "caller's patience ends", patience, () => heard);
       return { ticket, draft, answer: (answer) => world.answerCaller(() => hear(answer)) };
     });
     world.callNode(node, () => node.handle(requests));

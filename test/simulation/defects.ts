@@ -1,4 +1,5 @@
 /** @module Deliberate defects: worlds that break a rule, to prove that the simulation would notice. */
+import type { GroupState } from "../../lib/conversation/state.ts";
 
 export interface Defects {
   /** The log takes an entry whatever its last index is. */
@@ -21,8 +22,16 @@ export interface Defects {
   readonly forgetsClock?: boolean;
   /** One replica applies reads differently. */
   readonly divergesOnRead?: boolean;
+  /** A leader says that a session does not exist without asking the log whether it still leads. */
+  readonly deniesUnconfirmed?: boolean;
   /** The timer that resolves an unknown outcome never fires. */
   readonly losesRetries?: boolean;
 }
 
 export const NO_DEFECTS: Defects = {};
+
+/** Applies the defects of the state machine, after each entry and on every replica alike. */
+export function spoil(state: GroupState, defects: Defects): void {
+  if (defects.forgetsKeys) for (const session of state.sessions.values()) session.keys.clear();
+  if (defects.forgetsClock) state.clock = 0;
+}

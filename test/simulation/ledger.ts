@@ -6,6 +6,7 @@ import { stateDigest } from "../../lib/conversation/digest.ts";
 import { emptyState, type GroupState } from "../../lib/conversation/state.ts";
 import { decodeEntry } from "../../services/raft/entry.ts";
 import type { Refusal } from "../../services/raft/leader.ts";
+import { type Defects, spoil } from "./defects.ts";
 import { must, NaiveGroup, Violation } from "./naive-group.ts";
 
 /** Something that a client wants once, in as many attempts as it takes. */
@@ -19,6 +20,8 @@ interface Attempt {
   readonly intent: Intent;
   /** Highest acknowledged seq of the session when the attempt was sent. */
   readonly ackedBefore: number;
+  /** Whether somebody had been told, when the attempt was sent, that the session exists. */
+  readonly existed: boolean;
   told: string | null;
 }
 
@@ -55,24 +58,28 @@ const FULL_DIGEST_EVERY = 8;
 
 export class Ledger {
   readonly reference = new NaiveGroup();
-  readonly #entries: Uint8Array[];
+  readonly #entries: readonly Uint8Array[];
+  readonly #defects: Defects;
   readonly #attempts = new Map<number, Attempt>();
   readonly #standing = new Map<number, Standing>();
   /** Message that each intent became. */
   readonly #became = new Map<string, string>();
+  readonly #created = new Set<string>();
   readonly #acked = new Map<string, number>();
   readonly #expectWon = new Map<string, string>();
   readonly #leaders = new Map<number, string>();
   readonly #running = new Map<number, string>();
   readonly #full = new Map<number, string>();
 
-  constructor(entries: Uint8Array[]) {
+  constructor(entries: readonly Uint8Array[], defects: Defects) {
     this.#entries = entries;
+    this.#defects = defects;
   }
 
   sent(ticket: number, intent: Intent): void {
     const ackedBefore = this.#acked.get(intent.session) ?? 0;
-    this.#attempts.set(ticket, { intent, ackedBefore, told: null });
+    const existed = this.exists(intent.session);
+    this.#attempts.set(ticket, { intent, ackedBefore, existed, told: null });
   }
 
   /** The log took an entry. */
@@ -114,6 +121,7 @@ export class Ledger {
       JSON.stringify(standing.command) === JSON.stringify(command),
       () => `attempt ${ticket} was settled with another command than the log holds`,
     );
+    if (outcome.kind === "created") this.#created.add(attempt.intent.session);
     if (outcome.kind !== "appended") return;
     const { intent, ackedBefore } = attempt;
     must(
@@ -127,6 +135,15 @@ export class Ledger {
     const winner = this.#expectWon.get(slot);
     must(winner === undefined, () => `${winner} and ${intent.name} both won expected_seq ${slot}`);
     this.#expectWon.set(slot, intent.name);
+  }
+
+  /** A leader told a proposer, without the log, that its session does not exist. */
+  denied(ticket: number): void {
+    const { intent, existed } = this.#tell(ticket, "rejected session_not_found 0");
+    must(
+      !existed,
+      () => `attempt ${ticket} was told that ${intent.session} does not exist, which was acknowledged`,
+    );
   }
 
   refused(ticket: number, why: Refusal): void {
@@ -173,6 +190,11 @@ export class Ledger {
     compare(this.#full, state.applied, stateDigest(state), who);
   }
 
+  /** Whether a caller has been told that the session exists. */
+  exists(session: string): boolean {
+    return this.#created.has(session);
+  }
+
   /** Highest seq of a session that a caller has been told; 0 before. */
   acked(session: string): number {
     return this.#acked.get(session) ?? 0;
@@ -185,6 +207,7 @@ export class Ledger {
       const entry = decodeEntry(0, i + 1, data);
       must(entry.digest.join() === state.digest.join(), () => `entry ${i + 1} is by a diverged author`);
       applyEntry(state, { index: i + 1, epoch: entry.epoch }, entry.commands);
+      spoil(state, this.#defects);
       this.applied(state, "the replay");
     });
     this.compareFully(state, "the replay");

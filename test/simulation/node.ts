@@ -6,6 +6,7 @@ import { decodeEntry } from "../../services/raft/entry.ts";
 import { applyBytes } from "../../services/raft/follower.ts";
 import { GroupLeader, type LeaderPort } from "../../services/raft/leader.ts";
 import { desiredRoles } from "../../services/raft/placement.ts";
+import { spoil } from "./defects.ts";
 import { summary } from "./ledger.ts";
 import { must } from "./naive-group.ts";
 import type { World } from "./world.ts";
@@ -30,6 +31,8 @@ export class SimNode {
   life = 0;
   alive = true;
   paused = false;
+  /** Step at which a pause or a death ends. */
+  backAt = 0;
   /** Nodes that it believes alive. */
   view: readonly string[];
   /** How far its clock is off, in microseconds. */
@@ -82,7 +85,7 @@ export class SimNode {
     const { random, healing, climate, stats } = this.#world;
     const desired = desiredRoles(this.id, this.view, 1, REPLICAS)[0];
     if (this.leader) {
-      if (desired === "leader") return;
+      if (desired === "leader" && !random.chance(climate.abandon / 20)) return;
       if (healing || random.chance(climate.release)) {
         stats.releases += 1;
         this.leader.release();
@@ -139,12 +142,18 @@ export class SimNode {
 
   #propose(request: Request): void {
     const { ticket, draft, answer } = request;
-    if (!this.leader) {
-      this.#world.ledger.refused(ticket, "not_leader");
-      return answer({ kind: "refused", why: "not_leader" });
+    const { defects, engineUp, ledger, log } = this.#world;
+    if (this.leader?.phase === "leading" && draft.t !== "create" && !this.leader.knows(draft.session)) {
+      // Only a leader that the log confirms may say that something does not exist.
+      const confirmed = engineUp && !this.leader.inflight && log.last === this.state.applied;
+      if (confirmed || defects.deniesUnconfirmed) {
+        ledger.denied(ticket);
+        return answer({ kind: "settled", words: "rejected session_not_found 0" });
+      }
     }
-    if (this.leads && draft.t !== "create" && !this.leader.knows(draft.session)) {
-      return answer({ kind: "settled", words: "rejected session_not_found 0" });
+    if (!this.leader) {
+      ledger.refused(ticket, "not_leader");
+      return answer({ kind: "refused", why: "not_leader" });
     }
     this.#waiting.set(ticket, request);
     this.leader.propose(ticket, draft);
@@ -160,15 +169,8 @@ export class SimNode {
     } else {
       must(applyBytes(this.state, index, data), () => `${this.name} diverged before entry ${index}`);
     }
-    this.#spoil();
+    spoil(this.state, defects);
     ledger.applied(this.state, this.name);
-  }
-
-  /** Applies the defects of the state machine. */
-  #spoil(): void {
-    const { defects } = this.#world;
-    if (defects.forgetsKeys) for (const session of this.state.sessions.values()) session.keys.clear();
-    if (defects.forgetsClock) this.state.clock = 0;
   }
 
   #claimWhenReady(): void {
@@ -210,7 +212,7 @@ export class SimNode {
       },
       committed: (index) => {
         ledger.committed(this.state.epoch, index);
-        this.#spoil();
+        spoil(this.state, defects);
         ledger.applied(this.state, this.name);
       },
       led: (epoch) => {

@@ -60,7 +60,6 @@ export interface Stats {
   definitelyUnavailable: number;
   severalLeaders: number;
   entries: number;
-  commands: number;
 }
 
 export function noStats(): Stats {
@@ -89,7 +88,6 @@ export function noStats(): Stats {
     definitelyUnavailable: 0,
     severalLeaders: 0,
     entries: 0,
-    commands: 0,
   };
 }
 
@@ -99,12 +97,16 @@ interface Task {
   readonly life: number;
   readonly what: string;
   readonly run: () => void;
+  readonly needless?: () => boolean;
 }
 
-/** Within so many steps after the weather turned good, the system works again. */
-const STEPS_TO_HEAL = 5_000;
+/** Not worth a line in the trace: what the caller hears is one. */
+const ANSWER = "answer";
 
-const CHAOS_STEPS = 450;
+/** Within so many steps after the weather turned good, the system works again. */
+const STEPS_TO_HEAL = 4_000;
+
+const CHAOS_STEPS = 2_500;
 
 export class World {
   readonly random: Prng;
@@ -120,6 +122,7 @@ export class World {
   /** True once the weather is good. */
   healing = false;
   engineUp = true;
+  #engineBackAt = 0;
   /** Microseconds since 1970. */
   now = 1_767_225_600_000_000;
   readonly #clients: readonly Client[];
@@ -143,14 +146,14 @@ export class World {
       stale: random.pick([0, 0.3]),
       callLost: random.pick([0, 0.05]),
       release: random.pick([0, 0.2, 1]),
-      abandon: random.pick([0, 0.2]),
-      views: random.pick([0.2, 1, 3]),
-      pauses: random.pick([0, 0.3, 1.5]),
-      crashes: random.pick([0, 0.3, 1]),
-      outages: random.pick([0, 0.3]),
+      abandon: random.pick([0, 0.4]),
+      views: random.pick([0.05, 0.3, 1]),
+      pauses: random.pick([0, 0.15, 0.6]),
+      crashes: random.pick([0, 0.1, 0.3]),
+      outages: random.pick([0, 0.15]),
     };
     this.log = new LogModel(defects.logIgnoresExpectedLast);
-    this.ledger = new Ledger(this.log.entries);
+    this.ledger = new Ledger(this.log.entries, defects);
     this.nodes = Array.from({ length: 3 + random.below(3) }, (_, i) => new SimNode(`n${i + 1}`, this));
     this.sessions = Array.from({ length: 1 + random.below(4) }, (_, i) => `s${i + 1}`);
     for (const node of this.nodes) node.view = this.#ids_();
@@ -202,8 +205,9 @@ export class World {
     this.#network.push({ to: node, life: node.life, what, run });
   }
 
-  timer(node: SimNode | null, what: string, run: () => void): void {
-    this.#timers.push({ to: node, life: node?.life ?? 0, what, run });
+  /** `needless` tells that it need not fire any more. */
+  timer(node: SimNode | null, what: string, run: () => void, needless = () => false): void {
+    this.#timers.push({ to: node, life: node?.life ?? 0, what, run, needless });
   }
 
   callNode(node: SimNode, run: () => void): void {
@@ -211,7 +215,7 @@ export class World {
   }
 
   answerCaller(run: () => void): void {
-    if (!this.#happens(this.climate.callLost)) this.#network.push({ to: null, life: 0, what: "answer", run });
+    if (!this.#happens(this.climate.callLost)) this.#network.push({ to: null, life: 0, what: ANSWER, run });
   }
 
   /** A publish: it may be lost, delayed for ever so long, arrive twice; its answer may be lost; it may time out. */
@@ -222,7 +226,7 @@ export class World {
     messageId: string,
     answered: (result: AppendResult) => void,
   ): void {
-    const { climate, defects, stats } = this;
+    const { climate, stats } = this;
     const doubled = this.#happens(climate.doubled);
     const { life } = node;
     let over = false;
@@ -236,6 +240,7 @@ export class World {
       // A definite "unavailable" is said only of a request no copy of which will ever be written.
       if (!this.engineUp && doubled) return;
       if (!this.engineUp) {
+        if (node.life !== life) return;
         stats.definitelyUnavailable += 1;
         return this.later(node, `unavailable to ${messageId}`, () => answer({ kind: "unavailable" }));
       }
@@ -259,7 +264,12 @@ export class World {
       this.#network.push({ to: null, life: 0, what: `publish ${messageId} of ${node.name}`, run: arrive });
     if (!this.#happens(climate.lost)) publish();
     if (doubled) publish();
-    this.timer(node, `no answer to ${messageId}`, () => answer({ kind: "unknown" }));
+    this.timer(
+      node,
+      `no answer to ${messageId}`,
+      () => answer({ kind: "unknown" }),
+      () => over,
+    );
   }
 
   inspect(node: SimNode, index: number, answered: (batch: string | null) => void): void {
@@ -301,6 +311,14 @@ export class World {
   #pass(most: number): void {
     this.now += this.random.below(most);
     this.stats.steps += 1;
+    const { steps } = this.stats;
+    for (const node of this.nodes) {
+      if (node.up || steps < node.backAt) continue;
+      if (node.alive) node.paused = false;
+      else node.restart();
+      this.trace(() => `${node.name} is back`);
+    }
+    if (!this.engineUp && steps >= this.#engineBackAt) this.engineUp = true;
     if (this.nodes.filter(({ leads }) => leads).length > 1) this.stats.severalLeaders += 1;
   }
 
@@ -325,35 +343,44 @@ export class World {
         node.view = this.#ids_().filter((id) => id === node.id || random.chance(0.5));
         return this.trace(() => `${node.name} sees ${node.view.join(" ")}`);
       case 7:
-        if (!node.alive) return;
-        node.paused = !node.paused;
-        if (node.paused) stats.pauses += 1;
-        return this.trace(() => `${node.name} ${node.paused ? "pauses" : "wakes"}`);
+        if (!node.up) return;
+        stats.pauses += 1;
+        node.paused = true;
+        node.backAt = this.#soonOrLate();
+        return this.trace(() => `${node.name} pauses until step ${node.backAt}`);
       case 8:
-        if (!node.alive) node.restart();
-        else {
-          stats.crashes += 1;
-          node.crash();
-        }
-        return this.trace(() => `${node.name} ${node.alive ? "is back, empty" : "crashed"}`);
+        if (!node.alive) return;
+        this.trace(() => `${node.name} crashes`);
+        stats.crashes += 1;
+        node.crash();
+        node.backAt = this.#soonOrLate();
+        return;
       case 9:
-        this.engineUp = !this.engineUp;
-        return this.trace(() => `the log is ${this.engineUp ? "back" : "unavailable"}`);
+        if (!this.engineUp) return;
+        this.engineUp = false;
+        this.#engineBackAt = this.#soonOrLate();
+        return this.trace(() => `the log is unavailable until step ${this.#engineBackAt}`);
       default:
         if (random.chance(0.5)) return this.log.forget(1 + random.below(20));
         node.skew = random.below(4_000_000) - 2_000_000;
     }
   }
 
+  #soonOrLate(): number {
+    return this.stats.steps + this.random.below(this.random.pick([20, 80, 400]));
+  }
+
   #runOne(tasks: Task[]): void {
-    if (tasks.length === 0) return;
-    const i = this.random.below(tasks.length);
-    const task = tasks[i]!;
-    if (task.to?.life === task.life && task.to.paused) return;
-    tasks[i] = tasks.at(-1)!;
-    tasks.pop();
-    if (task.to && task.to.life !== task.life) return;
-    this.trace(() => (task.to ? `${task.to.name}: ${task.what}` : task.what));
+    let task: Task;
+    do {
+      if (tasks.length === 0) return;
+      const i = this.random.below(tasks.length);
+      task = tasks[i]!;
+      if (task.to?.life === task.life && task.to.paused) return;
+      tasks[i] = tasks.at(-1)!;
+      tasks.pop();
+    } while ((task.to && task.to.life !== task.life) || task.needless?.());
+    if (task.what !== ANSWER) this.trace(() => (task.to ? `${task.to.name}: ${task.what}` : task.what));
     task.run();
   }
 
@@ -376,12 +403,18 @@ export class World {
       nodes.every((node) => (node === first || !node.leader) && node.state.applied === log.last) &&
       this.#clients.every(({ open }) => open === 0) &&
       this.ledger.acked(PROOF) > 0;
+    let turn = 0;
     for (let step = 0; step < STEPS_TO_HEAL; step++) {
       if (works()) return;
       this.#pass(3_000);
-      if (this.#network.length > 0) this.#runOne(this.#network);
-      else if (step % 8 === 0) for (const node of nodes) node.follow(100);
-      else if (step % 8 === 1) for (const node of nodes) node.tick();
+      if (this.#network.length > 0) {
+        this.#runOne(this.#network);
+        continue;
+      }
+      turn = (turn + 1) % 6;
+      if (turn === 0) for (const node of nodes) node.follow(100);
+      else if (turn === 1) for (const node of nodes) node.tick();
+      else if (turn === 2) for (const node of nodes) node.observe();
       else this.#runOne(this.#timers);
     }
     must(false, () => `${STEPS_TO_HEAL} steps after the faults ended the system does not work yet`);

@@ -59,11 +59,17 @@ export class Delivery<M extends Sequenced> {
     return this.#sent;
   }
 
+  /** Messages that wait for their turn. */
+  get held(): number {
+    return this.#held.size;
+  }
+
   /** The client has everything up to `after`; the first read brought `messages` of a session that ends at `lastSeq`. */
   joined(after: number, messages: readonly M[], lastSeq: number): Joined<M> {
     this.#sent = after;
     this.#state = "behind";
     this.#know(lastSeq);
+    for (const seq of this.#held.keys()) if (seq <= after) this.#drop(seq);
     const replay: M[] = [];
     for (const message of messages) this.#take(message, replay);
     const later: M[] = [];

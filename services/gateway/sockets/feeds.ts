@@ -39,6 +39,9 @@ export interface FeedsOptions {
 /** `sessions.heads` takes this many ids. */
 const HEADS_PER_CALL = 1000;
 
+/** A bus that cannot be reached may come back; until then joins must not hang. */
+const ATTACH_TIMEOUT_MS = 5000;
+
 /** The check begins early enough that asking, waiting and reading end within the interval. */
 const CHECK_PERIOD = 0.8;
 
@@ -93,12 +96,21 @@ export class Feeds {
 
   /**
    * Resolves once every later publication reaches the subscriber; those under way may come earlier.
-   * Rejects as the fan-out does. `detach` undoes it, at any time.
+   * Rejects when the fan-out refuses or does not answer in time. `detach` undoes it, at any time.
    */
   async attach(sessionId: string, subscriber: Subscriber): Promise<void> {
     const feed = this.#feeds.get(sessionId) ?? this.#open(sessionId);
     feed.subscribers.add(subscriber);
-    await feed.subscription;
+    const overdue = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => overdue.reject(new Error(`no subscription to the live messages within ${ATTACH_TIMEOUT_MS} ms`)),
+      ATTACH_TIMEOUT_MS,
+    );
+    try {
+      await Promise.race([feed.subscription, overdue.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   detach(sessionId: string, subscriber: Subscriber): void {

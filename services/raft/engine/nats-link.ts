@@ -21,6 +21,8 @@ const PING_MS = 2000;
 const PINGS_LOST = 2;
 /** How long an API request may take; a meta leader election is shorter. */
 const API_MS = 5000;
+/** How long making or changing a stream may take: two lost elections. */
+const SLOW_API_MS = 20_000;
 /** What headers and subject add to an entry on the wire, at most. */
 export const HEADER_BYTES = 8 * 1024;
 const JETSTREAM_TRIES = 5;
@@ -32,6 +34,8 @@ export class ConnectionLost extends Error {}
 export class NatsLink {
   readonly connection: NatsConnection;
   readonly jsm: JetStreamManager;
+  /** The same for requests that wait for an election. */
+  readonly slowJsm: JetStreamManager;
   readonly #logger: EngineLogger | undefined;
   readonly #servers: string;
   /** Names and versions of the servers that this client has been connected to. */
@@ -71,7 +75,8 @@ export class NatsLink {
     try {
       const jsm = await connection.jetstreamManager({ timeout: API_MS, checkAPI: false });
       await checkJetStream(jsm, list.join(", "), logger);
-      return new NatsLink(connection, jsm, list.join(", "), logger);
+      const slowJsm = await connection.jetstreamManager({ timeout: SLOW_API_MS, checkAPI: false });
+      return new NatsLink(connection, jsm, slowJsm, list.join(", "), logger);
     } catch (error) {
       await connection.close();
       throw error;
@@ -81,11 +86,13 @@ export class NatsLink {
   private constructor(
     connection: NatsConnection,
     jsm: JetStreamManager,
+    slowJsm: JetStreamManager,
     servers: string,
     logger: EngineLogger | undefined,
   ) {
     this.connection = connection;
     this.jsm = jsm;
+    this.slowJsm = slowJsm;
     this.#servers = servers;
     this.#logger = logger;
     this.#note();
@@ -137,8 +144,8 @@ export class NatsLink {
    * Sends and waits for one answer. Throws nats.js's errors, or `ConnectionLost` as soon as the connection
    * on which the answer would have come is gone.
    */
-  async request(subject: string, data: Uint8Array, headers: MsgHdrs, timeoutMs: number): Promise<Msg> {
-    const options: RequestOptions = { timeout: timeoutMs, headers };
+  async request(subject: string, data: Uint8Array, timeoutMs: number, headers?: MsgHdrs): Promise<Msg> {
+    const options: RequestOptions = headers ? { timeout: timeoutMs, headers } : { timeout: timeoutMs };
     const answer = this.connection.request(subject, data, options);
     const lost = Promise.withResolvers<never>();
     const onLost = (): void => lost.reject(new ConnectionLost("the connection to NATS was lost"));

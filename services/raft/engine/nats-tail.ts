@@ -24,8 +24,6 @@ const STALLED = "Nats-Consumer-Stalled";
 /** What stands next in the order of delivery. */
 export type Delivery =
   | { readonly kind: "entry"; readonly index: number; readonly data: Uint8Array }
-  /** The server had sent everything up to this index. */
-  | { readonly kind: "idle"; readonly upTo: number }
   /** The server waits for this answer before it sends more. */
   | { readonly kind: "flow"; readonly reply: string };
 
@@ -35,6 +33,8 @@ export class OrderedTail {
   readonly #name = nuid.next();
   #subscription: Subscription | null = null;
   #queue: Delivery[] = [];
+  /** Index of the last entry in the queue's order. */
+  #reached = 0;
   #lastHeard = performance.now();
   #broken = false;
   #wake: (() => void) | null = null;
@@ -46,6 +46,7 @@ export class OrderedTail {
 
   /** Creates the consumer. Throws nats.js's errors. */
   async open(from: number): Promise<void> {
+    this.#reached = from - 1;
     const inbox = createInbox();
     this.#subscription = this.#link.connection.subscribe(inbox, {
       callback: (error, message) => {
@@ -71,7 +72,7 @@ export class OrderedTail {
     this.#lastHeard = performance.now();
   }
 
-  /** True once nothing more can be expected of it. */
+  /** True once nothing more can be expected of it: what was taken before is still contiguous. */
   get broken(): boolean {
     return this.#broken || performance.now() - this.#lastHeard > SILENCE_MS;
   }
@@ -83,7 +84,7 @@ export class OrderedTail {
     return taken;
   }
 
-  /** Resolves at the next delivery, or when `nudge` or `break` is called. */
+  /** Resolves when there is something to take, or when `nudge` or `break` is called. */
   async wait(): Promise<void> {
     if (this.#queue.length > 0 || this.#broken) return;
     await new Promise<void>((resolve) => {
@@ -119,24 +120,28 @@ export class OrderedTail {
   #heard(message: Msg): void {
     this.#lastHeard = performance.now();
     const code = message.headers?.code ?? 0;
-    if (code === 0)
-      this.#queue.push({ kind: "entry", index: streamSequence(message.reply), data: message.data });
+    if (code === 0) this.#entry(streamSequence(message.reply), message.data);
     else if (code === 100) this.#control(message);
-    else this.#broken = true;
+    else this.break();
+  }
+
+  #entry(index: number, data: Uint8Array): void {
+    if (this.#broken || index <= this.#reached) return;
+    if (index > this.#reached + 1) return this.break();
+    this.#reached = index;
+    this.#queue.push({ kind: "entry", index, data });
     this.nudge();
   }
 
   #control(message: Msg): void {
-    if (message.reply) {
-      this.#queue.push({ kind: "flow", reply: message.reply });
-      return;
-    }
-    const stalled = message.headers?.get(STALLED);
-    if (stalled) this.#queue.push({ kind: "flow", reply: stalled });
-    const upTo = Number(message.headers?.get(LAST_STREAM_SEQ));
-    // Heartbeats must not pile up before a reader who takes long.
-    if (this.#queue.at(-1)?.kind === "idle") this.#queue.pop();
-    if (Number.isSafeInteger(upTo)) this.#queue.push({ kind: "idle", upTo });
+    // The server had sent entries that never came: it does not send them again.
+    if (Number(message.headers?.get(LAST_STREAM_SEQ)) > this.#reached) return this.break();
+    const reply = message.reply || message.headers?.get(STALLED);
+    const last = this.#queue.at(-1);
+    // It asks again with every heartbeat; questions must not pile up before a reader who takes long.
+    if (!reply || (last?.kind === "flow" && last.reply === reply)) return;
+    this.#queue.push({ kind: "flow", reply });
+    this.nudge();
   }
 }
 

@@ -1,11 +1,13 @@
-/** @module Opens the log engine that the configuration names. */
-import type { Config } from "../../../lib/config.ts";
+/** @module Opening the log engine that the configuration names. */
 import type { LogEngine } from "./engine.ts";
-import type { EngineLogger } from "./logger.ts";
-import { openSqliteEngine } from "./sqlite.ts";
+import { type JetStreamEngineOptions, openJetStreamEngine } from "./jetstream.ts";
+import { openSqliteEngine, type SqliteEngineOptions } from "./sqlite.ts";
 
-/** Throws as the engines' own open functions do. */
-export async function openEngine(config: Config, logger: EngineLogger): Promise<LogEngine> {
-  if (config.engine === "sqlite") return openSqliteEngine({ dataDir: config.dataDir, logger });
-  throw new Error("the jetstream engine is not here yet");
+export type EngineOptions =
+  | ({ readonly kind: "sqlite" } & SqliteEngineOptions)
+  | ({ readonly kind: "jetstream" } & JetStreamEngineOptions);
+
+/** Opens the engine of the given kind. Throws as `openSqliteEngine` and `openJetStreamEngine` do. */
+export function openEngine(options: EngineOptions): Promise<LogEngine> {
+  return options.kind === "sqlite" ? openSqliteEngine(options) : openJetStreamEngine(options);
 }

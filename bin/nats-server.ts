@@ -1,0 +1,115 @@
+/** @module Finds a nats-server that is new enough, or installs one: `node bin/nats-server.ts` prints its path. */
+import { execFile, spawn } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { isOlder, OLDEST_SERVER } from "../services/raft/engine/nats-version.ts";
+
+const VERSION = "2.12.15";
+const PACKAGE = `github.com/nats-io/nats-server/v2@v${VERSION}`;
+const CACHE = fileURLToPath(new URL("../.cache/bin", import.meta.url));
+
+const run = promisify(execFile);
+
+/**
+ * Returns the path of a nats-server of at least version 2.10.23: from PATH, else from the cache folder, else installed
+ * with Go, else (as root, where there is no Go) with apt-get, whose older version is taken with a warning.
+ * Throws an error that says what to install when none of these works.
+ */
+export async function ensureNatsServer(): Promise<string> {
+  const cached = join(CACHE, "nats-server");
+  const onPath = (process.env.PATH ?? "")
+    .split(delimiter)
+    .filter(Boolean)
+    .map((folder) => join(folder, "nats-server"));
+  const versions = new Map<string, string>();
+  for (const path of [...onPath, cached]) {
+    const version = await versionOf(path);
+    if (version === null) continue;
+    if (!isOlder(version, OLDEST_SERVER)) return path;
+    versions.set(path, version);
+  }
+  const problems: string[] = [];
+  if (await works("go", ["version"])) {
+    const failure = await installWithGo();
+    if (failure === null && (await versionOf(cached)) !== null) return cached;
+    problems.push(`go install failed: ${failure}`);
+  }
+  if (versions.size === 0 && process.getuid?.() === 0 && (await works("apt-get", ["--version"]))) {
+    const failure = await installWithApt();
+    const version = await versionOf("/usr/sbin/nats-server");
+    if (failure === null && version !== null) versions.set("/usr/sbin/nats-server", version);
+    else problems.push(`apt-get install failed: ${failure}`);
+  }
+  for (const [path, version] of versions) {
+    console.error(
+      `warning: ${path} has version ${version}, older than ${OLDEST_SERVER}: good for a try, not for data`,
+    );
+    return path;
+  }
+  const tried = problems.length > 0 ? ` (${problems.join("; ")})` : "";
+  throw new Error(
+    `nats-server ${OLDEST_SERVER} or newer was not found: install it from https://github.com/nats-io/nats-server/releases and put it on PATH, or install Go${tried}`,
+  );
+}
+
+/** The version that the program prints; null when there is no such program. */
+async function versionOf(path: string): Promise<string | null> {
+  try {
+    const { stdout } = await run(path, ["--version"]);
+    return /v?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1] ?? null;
+  } catch {
+    // Not there or not runnable: the next place is looked at.
+    return null;
+  }
+}
+
+async function works(program: string, args: string[]): Promise<boolean> {
+  try {
+    await run(program, args);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function installWithGo(): Promise<string | null> {
+  console.error(`installing nats-server ${VERSION} into ${CACHE} with Go; this takes about a minute`);
+  await mkdir(CACHE, { recursive: true });
+  return install("go", ["install", PACKAGE], { GOBIN: CACHE });
+}
+
+async function installWithApt(): Promise<string | null> {
+  console.error("installing nats-server with apt-get; this takes about a minute");
+  return install("apt-get", ["install", "-y", "nats-server"], { DEBIAN_FRONTEND: "noninteractive" });
+}
+
+/** Null when the command succeeded, else the last line that it printed. */
+function install(
+  program: string,
+  args: string[],
+  environment: Record<string, string>,
+): Promise<string | null> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      env: { ...process.env, ...environment },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let last = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      last = text.trim().split("\n").at(-1) || last;
+    });
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code) => resolve(code === 0 ? null : last || `exit code ${code}`));
+  });
+}
+
+if (import.meta.main) {
+  try {
+    console.log(await ensureNatsServer());
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}

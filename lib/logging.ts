@@ -1,0 +1,85 @@
+/** @module Where log lines go: files and a short form for the terminal, or structured lines on standard output. */
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import type { LoggerConfig } from "moleculer";
+import pino, { type DestinationStream, type Level, type LoggerOptions } from "pino";
+import type { Config } from "./config.ts";
+
+/** Moleculer's own modules, and the actors of which there are hundreds, tell only of trouble. */
+const LEVELS = {
+  BROKER: "warn",
+  REGISTRY: "warn",
+  TRANSIT: "warn",
+  TRANSPORTER: "warn",
+  DISCOVERER: "warn",
+  CACHER: "warn",
+  "RAFT.G*": "warn",
+  $NODE: "warn",
+};
+
+/** The logger of one node, for Moleculer. */
+export function loggerOptions(config: Config): LoggerConfig {
+  const { logDir, logLevel, nodeId } = config;
+  const fileLevel: Level = logLevel === "trace" || logLevel === "debug" ? logLevel : "info";
+  const level = logDir === null ? logLevel : fileLevel;
+  const quiet = Object.fromEntries(Object.entries(LEVELS).map(([module, at]) => [module, lessOf(level, at)]));
+  const options: LoggerOptions = {
+    level,
+    base: { node: nodeId },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    hooks: {
+      // Services log `(message, fields)`, pino takes `(fields, message)`.
+      logMethod(args, method) {
+        const [first, second, ...rest] = args as unknown[];
+        const swapped = typeof first === "string" && typeof second === "object" && second !== null;
+        method.apply(this, (swapped ? [second, first, ...rest] : args) as Parameters<typeof method>);
+      },
+    },
+  };
+  const destination = logDir === null ? undefined : filesAndTerminal(logDir, nodeId, fileLevel, logLevel);
+  const root = destination ? pino(options, destination) : pino(options);
+  // Moleculer copies plain options, which would break a stream; a function it leaves as it is.
+  const createLogger = (at: Level, bindings: object) => root.child(bindings, { level: at });
+  return { type: "Pino", options: { level: { ...quiet, "**": level }, createLogger } };
+}
+
+function filesAndTerminal(
+  logDir: string,
+  nodeId: string,
+  fileLevel: Level,
+  terminalLevel: Level,
+): DestinationStream {
+  const file = join(logDir, `${nodeId.replace(/^dev-/, "")}-fleetport.log`);
+  return pino.multistream([
+    { level: fileLevel, stream: pino.destination({ dest: file, mkdir: true, sync: false }) },
+    { level: terminalLevel, stream: terminal() },
+  ]);
+}
+
+/** Fields of a line that the terminal leaves out: they say where it came from, not what happened. */
+const PLUMBING = new Set(["level", "time", "node", "nodeID", "ns", "mod", "msg", "svc", "version"]);
+
+/** One line a record on standard error: node, level, message, then the fields. */
+function terminal(): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      process.stderr.write(`${shorten(chunk.toString())}\n`);
+      done();
+    },
+  });
+}
+
+function shorten(line: string): string {
+  const record = JSON.parse(line) as Record<string, unknown>;
+  const fields = Object.entries(record)
+    .filter(([name]) => !PLUMBING.has(name))
+    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const level = pino.levels.labels[Number(record.level)] ?? "log";
+  return [`${String(record.node)} ${level}:`, String(record.msg ?? ""), ...fields].join(" ");
+}
+
+/** The more silent one of two levels. */
+function lessOf(a: Level | "silent", b: string): string {
+  const values: Readonly<Record<string, number>> = pino.levels.values;
+  return (values[a] ?? 100) > (values[b] ?? 100) ? a : b;
+}

@@ -1,0 +1,93 @@
+/** @module The program as a person starts it: a child process of its own, really killed when a test says so. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+import { until } from "./until.ts";
+
+const PROGRAM = fileURLToPath(new URL("../../bin/fleetport.ts", import.meta.url));
+
+/** Children that still run; they end with the tests whatever happens. */
+const children = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export class Program {
+  readonly child: ChildProcess;
+  readonly exited: Promise<Exit>;
+  #output = "";
+
+  /** Starts `fleetport <command>` with nothing of this process's FLEET_ environment but what is given. */
+  constructor(command: string, env: Readonly<Record<string, string>>) {
+    const inherited = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !/^(FLEET_|NATS_URL$|PORT$|HOST$)/.test(name)),
+    );
+    this.child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", PROGRAM, command], {
+      env: { ...inherited, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    children.add(this.child);
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.#output += text;
+      });
+    }
+    this.exited = once(this.child, "close").then(([code, signal]) => {
+      children.delete(this.child);
+      return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+    });
+  }
+
+  /** Everything printed so far. */
+  get output(): string {
+    return this.#output;
+  }
+
+  get running(): boolean {
+    return children.has(this.child);
+  }
+
+  /** Waits until the program says that it is ready. Throws with its output when it ended instead. */
+  async ready(): Promise<this> {
+    await until("the program is ready", () => /^ready (in|at) /m.test(this.#output) || !this.running);
+    if (!this.running) throw new Error(`the program ended instead of getting ready:\n${this.#output}`);
+    return this;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Ends it with a signal and waits until it is gone. */
+  async end(signal: NodeJS.Signals = "SIGTERM"): Promise<Exit> {
+    if (this.running) this.child.kill(signal);
+    return this.exited;
+  }
+}
+
+/** A port of the loopback interface that is free, with `span - 1` free ones behind it. */
+export async function freePort(span = 1): Promise<number> {
+  for (;;) {
+    const base = await probe(0);
+    const rest = await Promise.all(
+      Array.from({ length: span - 1 }, (_, i) => probe(base + i + 1).catch(() => null)),
+    );
+    if (base !== null && !rest.includes(null)) return base;
+  }
+}
+
+async function probe(port: number): Promise<number> {
+  const server = createServer();
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : port;
+}

@@ -1,0 +1,143 @@
+/** @module Clients of the sockets: one that sends raw frames, and the official one. */
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { Socket } from "phoenix";
+import { WebSocket } from "ws";
+
+/** `[join_ref, ref, topic, event, payload]` as it came, parsed. */
+export type Received = readonly [
+  joinRef: string | number | null,
+  ref: string | number | null,
+  topic: string,
+  event: string,
+  payload: Payload,
+];
+
+/** Tests look into payloads freely; what is not there fails their assertion. */
+// biome-ignore lint/suspicious/noExplicitAny: the answers under test are of every shape
+export type Payload = any;
+
+export interface Closed {
+  readonly code: number;
+  readonly reason: string;
+}
+
+const LIMIT_MS = 20_000;
+const POLL_MS = 5;
+
+/** Resolves with what the condition returned, once that is there and not false; rejects when it takes too long. */
+export async function eventually<T>(
+  condition: () => T,
+  what: string,
+): Promise<Exclude<T, false | null | undefined>> {
+  const deadline = performance.now() + LIMIT_MS;
+  for (;;) {
+    const value = condition();
+    if (value !== false && value !== null && value !== undefined) {
+      return value as Exclude<T, false | null | undefined>;
+    }
+    if (performance.now() > deadline) throw new Error(`waited ${LIMIT_MS} ms in vain: ${what}`);
+    await delay(POLL_MS);
+  }
+}
+
+/** A socket without any logic of its own: what it sends and what it received is up to the test. */
+export class RawSocket {
+  readonly ws: WebSocket;
+  readonly frames: Received[] = [];
+  closed: Closed | null = null;
+  #refs = 0;
+
+  private constructor(url: string) {
+    this.ws = new WebSocket(url);
+    this.ws.on("message", (data: Buffer) => this.frames.push(JSON.parse(data.toString())));
+    this.ws.on("close", (code, reason) => {
+      this.closed = { code, reason: reason.toString() };
+    });
+    this.ws.on("error", () => {}); // a test looks at `closed`
+  }
+
+  /** `url` is a gateway's; the query names the principal. Rejects with the HTTP status when it is refused. */
+  static async open(url: string, query: Record<string, string>): Promise<RawSocket> {
+    const socket = new RawSocket(socketUrl(url, { vsn: "2.0.0", ...query }));
+    const { ws } = socket;
+    const refused = once(ws, "unexpected-response").then(([, response]) => {
+      ws.terminate();
+      throw new Error(`HTTP ${response.statusCode}`);
+    });
+    await Promise.race([once(ws, "open"), refused]);
+    refused.catch(() => {}); // it was opened, so nobody waits for a refusal
+    return socket;
+  }
+
+  /** Sends a frame and tells its ref. */
+  send(topic: string, event: string, payload: unknown = {}, joinRef: string | null = null): string {
+    const ref = String(++this.#refs);
+    this.ws.send(JSON.stringify([joinRef, ref, topic, event, payload]));
+    return ref;
+  }
+
+  /** Sends a frame and waits for the reply: its status and response. */
+  async ask(topic: string, event: string, payload: unknown = {}, joinRef: string | null = null) {
+    return this.reply(this.send(topic, event, payload, joinRef));
+  }
+
+  async reply(ref: string): Promise<{ status: "ok" | "error"; response: Payload }> {
+    const frame = await this.next(
+      ([, to, , event]) => to === ref && event === "phx_reply",
+      `reply to ${ref}`,
+    );
+    return frame[4];
+  }
+
+  /** Joins with a join_ref of its own, as the official client does; the reply's response, or an error with the reason. */
+  async join(topic: string, payload: unknown = {}): Promise<Payload> {
+    const ref = String(++this.#refs);
+    this.ws.send(JSON.stringify([ref, ref, topic, "phx_join", payload]));
+    const { status, response } = await this.reply(ref);
+    if (status === "error") throw new Error(response.reason);
+    return response;
+  }
+
+  /** The first frame that fits, of those that came and those to come. */
+  async next(fits: (frame: Received) => boolean, what: string): Promise<Received> {
+    return eventually(() => this.frames.find(fits), what);
+  }
+
+  /** Seqs of the `message` events of a topic, in the order of their arrival. */
+  seqs(topic: string): number[] {
+    return this.frames
+      .filter((frame) => frame[2] === topic && frame[3] === "message")
+      .map((frame) => frame[4].seq);
+  }
+
+  async untilClosed(): Promise<Closed> {
+    return eventually(() => this.closed, "the server closes the socket");
+  }
+
+  async close(): Promise<void> {
+    this.ws.close();
+    await this.untilClosed();
+  }
+}
+
+export function socketUrl(url: string, query: Record<string, string>): string {
+  return `${url.replace("http", "ws")}/socket/websocket?${new URLSearchParams(query)}`;
+}
+
+/** The official client on a gateway; `urlOf` is asked at every connection, so a test can move it elsewhere. */
+export function phoenixSocket(urlOf: () => string, params: Record<string, string>): Socket {
+  // The client decides for itself when to connect, and builds its address only once.
+  class Transport extends WebSocket {
+    constructor(address: string) {
+      const { search } = new URL(address);
+      super(`${urlOf().replace("http", "ws")}/socket/websocket${search}`);
+    }
+  }
+  return new Socket("ws://fleet.test/socket", {
+    params,
+    transport: Transport,
+    reconnectAfterMs: () => 20,
+    rejoinAfterMs: () => 20,
+  });
+}
