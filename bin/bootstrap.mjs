@@ -15,6 +15,7 @@ const OLDEST_NODE = 18;
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const MODULES = join(ROOT, "node_modules");
 const RUNTIME = join(MODULES, ".bin", "node");
+const RELAYED = ["SIGINT", "SIGTERM", "SIGHUP"];
 const USAGE = "Usage: node bin/bootstrap.mjs [--include=dev] <script> [arguments]";
 
 /** What stops the start; its message is for the person who reads the terminal. */
@@ -166,44 +167,39 @@ function run(command, args, { onOutput, ...options }) {
   });
 }
 
-/** Passes signals on, once each: not those that the terminal has already given to the child. */
+/**
+ * Passes signals on, but for a SIGINT in the foreground of a terminal: that is Ctrl-C, which the terminal gives
+ * to the child as well (and npm once more to this process). Passed on, it would look like a second Ctrl-C.
+ */
 function relaySignals() {
-  const terminalBefore = terminal();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  for (const signal of RELAYED) {
     process.on(signal, () => {
       interruption = interruption || signal;
-      if (!child) return;
-      const now = terminal();
-      // Ctrl-C goes to every process of the foreground group (npm sends it once more, to this one only);
-      // a terminal that goes away hangs up on all its processes.
-      if (signal === "SIGINT" && now === "foreground") return;
-      if (signal === "SIGHUP" && now === "none" && terminalBefore !== "none") return;
-      child.kill(signal);
+      if (child && !(signal === "SIGINT" && inForeground())) child.kill(signal);
     });
   }
 }
 
-/** How this process stands to its terminal: "none", "background" or "foreground". */
-function terminal() {
+/** Whether this process belongs to the group that a terminal's keyboard reaches. */
+function inForeground() {
   let group;
   let foreground;
   try {
-    // proc(5): after the name in parentheses come state, parent, group, session, terminal, its foreground group.
+    // proc(5): after the name in parentheses come state, parent, group, session, terminal, the terminal's group.
     const stat = readFileSync("/proc/self/stat", "latin1");
     [, , group, , , foreground] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
     const ps = spawnSync("ps", ["-o", "pgid=,tpgid=", "-p", String(process.pid)], { encoding: "utf8" });
     [group, foreground] = (ps.stdout || "").trim().split(/\s+/);
   }
-  if (!(Number(foreground) > 0)) return "none";
-  return group === foreground ? "foreground" : "background";
+  return Boolean(group) && group === foreground;
 }
 
 /** Ends as the child ended: with its exit code, or by the same signal. */
 function end({ code, signal, error }) {
   if (error) throw new Stop(`${RUNTIME} could not be run: ${error.message}`);
   if (!signal) process.exit(code);
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.removeAllListeners(name);
+  for (const name of RELAYED) process.removeAllListeners(name);
   process.exitCode = 128 + constants.signals[signal];
   process.kill(process.pid, signal);
 }

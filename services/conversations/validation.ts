@@ -53,10 +53,13 @@ export class Fields {
     return value;
   }
 
-  text(name: string): string {
+  /** Text of 1 to `maxBytes` bytes. */
+  text(name: string, maxBytes: number): string {
     const value = this.#value[name];
-    if (typeof value !== "string" || value.length === 0)
+    if (typeof value !== "string" || value.length === 0) {
       return this.fail(`${name} must be a non-empty string.`);
+    }
+    if (Buffer.byteLength(value) > maxBytes) return this.fail(`${name} must be at most ${maxBytes} bytes.`);
     const bad = unstorable(value);
     if (bad) return this.fail(`${name} holds ${bad}, which cannot be stored.`);
     return value;

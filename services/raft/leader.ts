@@ -127,9 +127,10 @@ export class GroupLeader {
       draft.t === "append" ? { ...draft, v: 1, id: this.#port.messageId(at), at } : { ...draft, v: 1, at };
     const json = JSON.stringify(command);
     const bytes = Buffer.byteLength(json) + 1;
-    if (bytes > MAX_BATCH_BYTES)
-      throw new RangeError(`a command of ${bytes} bytes does not fit into an entry`);
-    if (command.t === "create") this.#creating.add(command.session);
+    if (bytes > MAX_BATCH_BYTES) return this.#port.refuse(ticket, "too_large");
+    if (command.t === "create") {
+      this.#creating.set(command.session, (this.#creating.get(command.session) ?? 0) + 1);
+    }
     this.#queue.push({ ticket, command, json, bytes });
     this.#queuedBytes += bytes;
   }

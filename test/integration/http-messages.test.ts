@@ -33,8 +33,8 @@ describe("The message routes", () => {
     for (let n = 1; n <= count; n++) await append(id, { user_id: "u", content: { n } });
     return id;
   }
-  const messageOf = (answer: Answer): Message => answer.body.message!;
-  const messagesOf = (answer: Answer): Message[] => answer.body.messages!;
+  const messageOf = (answer: Answer): Message => answer.body.message;
+  const messagesOf = (answer: Answer): readonly Message[] => answer.body.messages;
   const seqsOf = (answer: Answer): number[] => messagesOf(answer).map(({ seq }) => seq);
 
   function assertError(answer: Answer, status: number, code: string): void {
@@ -86,6 +86,7 @@ describe("The message routes", () => {
 
     it("reads bodies as JSON whatever content type they have", async () => {
       const id = await session();
+      const text = `{"user_id":"u","content":{"text":"ünïcödé"}}`;
       for (const type of [
         "text/plain",
         "application/x-www-form-urlencoded",
@@ -93,13 +94,13 @@ describe("The message routes", () => {
         ";",
         "é",
       ]) {
-        const answer = await rawRequest(
-          fleet.nodes[0]!.url,
-          Buffer.from(
-            `POST /api/sessions/${id}/messages HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\ncontent-length: 45\r\n\r\n` +
-              `{"user_id":"u","content":{"text":"ünïcödé"}} `,
-          ),
-        );
+        const head = [
+          `POST /api/sessions/${id}/messages HTTP/1.1`,
+          "host: x",
+          `content-type: ${type}`,
+          `content-length: ${Buffer.byteLength(text)}`,
+        ];
+        const answer = await rawRequest(fleet.nodes[0]!.url, `${head.join("\r\n")}\r\n\r\n${text}`);
         assert.equal(answer.status, 200, type);
         assert.equal(JSON.parse(answer.text).message.content.text, "ünïcödé");
       }
@@ -330,7 +331,7 @@ describe("The message routes", () => {
           const answer = await list(id, `?after_seq=${seen.length}&limit=${limit}`);
           assert.ok(seqsOf(answer).length <= limit);
           seen.push(...seqsOf(answer));
-          more = answer.body.has_more ?? false;
+          more = answer.body.has_more;
         }
         assert.deepEqual(seen, [1, 2, 3, 4, 5, 6, 7]);
       });
@@ -398,7 +399,6 @@ describe("The message routes", () => {
       "?after_seq=1.5",
       "?after_seq=99999999999999999999",
       "?after_seq=1&after_seq=2",
-      "?after_seq[]=1",
       "?limit=0",
       "?limit=1001",
       "?limit=-5",
@@ -412,11 +412,13 @@ describe("The message routes", () => {
       "?tail=5&limit=5&after_seq=0",
     ]) {
       it(`answers 400 to "${query}"`, async () => {
-        const answer = await list(id, query);
-        if (query === "?after_seq[]=1") assert.equal(answer.status, 200, "another name is another parameter");
-        else assertError(answer, 400, "invalid_parameter");
+        assertError(await list(id, query), 400, "invalid_parameter");
       });
     }
+
+    it("ignores parameters that it does not know", async () => {
+      assert.deepEqual(seqsOf(await list(id, "?after_seq=5&after_seq[]=1&user_id=x&max_bytes=1")), [6, 7]);
+    });
 
     it("answers 404 session_not_found for ids that no session has", async () => {
       for (const unknown of ["none", "a.b", "%00", "x".repeat(300)]) {

@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   utimesSync,
   writeFileSync,
@@ -130,9 +131,10 @@ describe("the bootstrap", function () {
     });
     write("packages/node/node", `#!/bin/sh\nexec '${process.execPath}' "$@"\n`);
     chmodSync(join(root, "packages/node/node"), 0o755);
-    mkdirSync(join(root, "packages/node/bin"), { recursive: true });
+    rmSync(join(root, "packages/node/bin"), { recursive: true, force: true });
+    mkdirSync(join(root, "packages/node/bin"));
     if (!node.scripts) copyFileSync(join(root, "packages/node/node"), join(root, "packages/node/bin/node"));
-    write("script.ts", "console.log(`pid ${process.pid as number}`);");
+    write("script.ts", "console.log('pid', process.pid as number);");
   }
 
   /** Runs the bootstrap on the machine's Node. */
@@ -289,7 +291,7 @@ describe("the bootstrap", function () {
       });
 
       it(`ends by ${signal} when the script does`, async () => {
-        write("script.ts", "console.log(`ready ${process.pid}`); setInterval(() => {}, 1000);");
+        write("script.ts", hang);
         const run = start(["script.ts"]);
         const pid = await run.said("ready");
         run.child.kill(signal);
@@ -309,7 +311,7 @@ describe("the bootstrap", function () {
     });
 
     it("leaves no process when its terminal goes away", async () => {
-      write("script.ts", "console.log(`ready ${process.pid}`); setInterval(() => {}, 1000);");
+      write("script.ts", hang);
       const run = inTerminal("node bin/bootstrap.mjs script.ts");
       const pid = await run.said("ready");
       run.child.kill("SIGKILL");
@@ -320,7 +322,6 @@ describe("the bootstrap", function () {
   it("ends by the signal that comes while npm installs, and leaves no process", async () => {
     writeProject("1.0.0", { scripts: { preinstall: "echo $$ > $INIT_CWD/installing; exec sleep 1000" } });
     const run = start(["script.ts"]);
-    const { readFileSync } = await import("node:fs");
     const installing = join(root, "installing");
     const pid = await until(
       "npm installs",
@@ -333,6 +334,8 @@ describe("the bootstrap", function () {
     assert.equal(ended.stdout, "");
     assert.ok(!isAlive(pid));
   });
+
+  const hang = "console.log('ready', process.pid); setInterval(() => {}, 1000);";
 
   /** Says how many signals came in the time in which a second one would have come, and ends with exit code 3. */
   const countSignals = `

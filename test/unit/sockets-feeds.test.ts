@@ -220,7 +220,7 @@ describe("the live sessions of a node", () => {
     const slow = subscribers[8];
     assert.ok(slow);
     slow.sent = 3;
-    await eventually(() => subscribers[7]?.heads.length, "somebody is told");
+    await eventually(() => subscribers[7]?.heads.at(0), "somebody is told");
     assert.deepEqual(subscribers[7]?.heads, [3]);
   });
 

@@ -62,7 +62,6 @@ class JetStreamEngine implements LogEngine {
   readonly #underWay = new Set<Promise<number>>();
   readonly #tails = new Set<OrderedTail>();
   readonly #closing = new AbortController();
-  readonly #stopListening: () => void;
   #watch: NodeJS.Timeout | null = null;
   #closed: Promise<void> | null = null;
 
@@ -71,7 +70,6 @@ class JetStreamEngine implements LogEngine {
     this.wanted = options.replicas;
     this.#streams = new LogStreams(link, options.replicas, options.logger);
     this.#appendTimeoutMs = options.appendTimeoutMs ?? APPEND_TIMEOUT_MS;
-    this.#stopListening = link.onReconnect(() => this.#nudge());
   }
 
   async provision(groups: number): Promise<void> {
@@ -110,7 +108,6 @@ class JetStreamEngine implements LogEngine {
     for (const tail of this.#tails) tail.close();
     await Promise.allSettled(this.#underWay);
     if (this.#watch) clearInterval(this.#watch);
-    this.#stopListening();
     await this.link.close();
   }
 
@@ -134,7 +131,7 @@ class JetStreamEngine implements LogEngine {
   async openTail(stream: string, from: number): Promise<OrderedTail> {
     const tail = new OrderedTail(this.link, stream);
     this.#tails.add(tail);
-    this.#watch ??= setInterval(() => this.#nudge(), WATCH_MS);
+    this.#watch ??= setInterval(() => this.#tick(), WATCH_MS);
     try {
       await this.opens.run(() => tail.open(from));
       return tail;
@@ -152,9 +149,8 @@ class JetStreamEngine implements LogEngine {
     this.#watch = null;
   }
 
-  /** Every reader looks again whether its consumer lives and whether it is behind. */
-  #nudge(): void {
-    for (const tail of this.#tails) tail.nudge();
+  #tick(): void {
+    for (const tail of this.#tails) tail.tick();
   }
 }
 
@@ -342,7 +338,7 @@ class JetStreamLog implements GroupLog {
           if (await this.#isBehind(next)) return;
           quietSince = performance.now();
         }
-        await tail.wait();
+        await tail.wait(quietSince + (to === null ? FOLLOW_CHECK_MS : READ_STUCK_MS));
       }
     } finally {
       stop.removeEventListener("abort", end);

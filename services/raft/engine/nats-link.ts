@@ -41,7 +41,6 @@ export class NatsLink {
   /** Names and versions of the servers that this client has been connected to. */
   readonly #seen = new Map<string, string>();
   readonly #lost = new Set<() => void>();
-  readonly #reconnected = new Set<() => void>();
   #connected = true;
 
   /** Throws `Unavailable` when no server answers, or when there is no JetStream. */
@@ -134,12 +133,6 @@ export class NatsLink {
     return this.connection.info?.cluster !== undefined;
   }
 
-  /** Calls back after each reconnect; returns what ends that. */
-  onReconnect(callback: () => void): () => void {
-    this.#reconnected.add(callback);
-    return () => this.#reconnected.delete(callback);
-  }
-
   /**
    * Sends and waits for one answer. Throws nats.js's errors, or `ConnectionLost` as soon as the connection
    * on which the answer would have come is gone.
@@ -174,7 +167,6 @@ export class NatsLink {
         this.#connected = true;
         this.#note();
         this.#logger?.info("NATS connection restored", { server: status.data });
-        for (const tell of this.#reconnected) tell();
       } else if (status.type === "error") {
         this.#logger?.warn("NATS server reports an error", { error: status.data });
       }

@@ -37,6 +37,7 @@ export class OrderedTail {
   #reached = 0;
   #lastHeard = performance.now();
   #broken = false;
+  #wakeAt = 0;
   #wake: (() => void) | null = null;
 
   constructor(link: NatsLink, stream: string) {
@@ -84,16 +85,21 @@ export class OrderedTail {
     return taken;
   }
 
-  /** Resolves when there is something to take, or when `nudge` or `break` is called. */
-  async wait(): Promise<void> {
+  /** Resolves when there is something to take, when the tail is broken, or at the first `tick` after `until`. */
+  async wait(until: number): Promise<void> {
     if (this.#queue.length > 0 || this.#broken) return;
+    this.#wakeAt = until;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
   }
 
-  /** Makes the reader look again. */
-  nudge(): void {
+  /** Called about once a second, so that a tail needs no timer of its own. */
+  tick(): void {
+    if (this.broken || performance.now() >= this.#wakeAt) this.#nudge();
+  }
+
+  #nudge(): void {
     const wake = this.#wake;
     this.#wake = null;
     wake?.();
@@ -101,7 +107,7 @@ export class OrderedTail {
 
   break(): void {
     this.#broken = true;
-    this.nudge();
+    this.#nudge();
   }
 
   /** Tells the server that everything up to here was worked off. */
@@ -130,7 +136,7 @@ export class OrderedTail {
     if (index > this.#reached + 1) return this.break();
     this.#reached = index;
     this.#queue.push({ kind: "entry", index, data });
-    this.nudge();
+    this.#nudge();
   }
 
   #control(message: Msg): void {
@@ -141,7 +147,7 @@ export class OrderedTail {
     // It asks again with every heartbeat; questions must not pile up before a reader who takes long.
     if (!reply || (last?.kind === "flow" && last.reply === reply)) return;
     this.#queue.push({ kind: "flow", reply });
-    this.nudge();
+    this.#nudge();
   }
 }
 
