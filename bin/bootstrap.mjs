@@ -21,8 +21,10 @@ const USAGE = "Usage: node bin/bootstrap.mjs [--include=dev] <script> [arguments
 /** What stops the start; its message is for the person who reads the terminal. */
 class Stop extends Error {}
 
-/** The child that runs now, and the first signal that arrived: both belong to the signal relay. */
-let child = null;
+/** Gives a signal to the child that runs now, if there is one. */
+let relay = null;
+
+/** The first signal that arrived. */
 let interruption = null;
 
 try {
@@ -100,6 +102,7 @@ async function npm(purpose, args, advice) {
     cwd: ROOT,
     env: { ...process.env, PATH: pathWithoutModules() },
     stdio: ["ignore", "pipe", "pipe"],
+    detached: true, // a group of its own, so that a signal ends the install scripts too, which npm lets go on
     onOutput: (text) => {
       output += text;
     },
@@ -151,15 +154,16 @@ function pathWithoutModules() {
   return entries.filter((entry) => !entry.endsWith(join("node_modules", ".bin"))).join(delimiter);
 }
 
-/** Runs a child to its end; the relay passes signals on to it meanwhile. */
+/** Runs a child to its end, and gives it the signals that arrive meanwhile. */
 function run(command, args, { onOutput, ...options }) {
   return new Promise((settle) => {
-    child = spawn(command, args, options);
+    const child = spawn(command, args, options);
+    relay = options.detached ? toGroup(child) : toChild(child);
     for (const stream of [child.stdout, child.stderr]) {
       if (stream) stream.setEncoding("utf8").on("data", onOutput);
     }
     const ended = (outcome) => {
-      child = null;
+      relay = null;
       settle(outcome);
     };
     child.once("error", (error) => ended({ code: 1, signal: null, error }));
@@ -167,17 +171,33 @@ function run(command, args, { onOutput, ...options }) {
   });
 }
 
-/**
- * Passes signals on, but for a SIGINT in the foreground of a terminal: that is Ctrl-C, which the terminal gives
- * to the child as well (and npm once more to this process). Passed on, it would look like a second Ctrl-C.
- */
 function relaySignals() {
   for (const signal of RELAYED) {
     process.on(signal, () => {
       interruption = interruption || signal;
-      if (child && !(signal === "SIGINT" && inForeground())) child.kill(signal);
+      if (relay) relay(signal);
     });
   }
+}
+
+/**
+ * A SIGINT in the foreground of a terminal is Ctrl-C, which the terminal gives to the child as well (and npm once
+ * more to this process): passed on, it would look like a second Ctrl-C.
+ */
+function toChild(child) {
+  return (signal) => {
+    if (signal !== "SIGINT" || !inForeground()) child.kill(signal);
+  };
+}
+
+function toGroup(leader) {
+  return (signal) => {
+    try {
+      process.kill(-leader.pid, signal);
+    } catch (error) {
+      if (error.code !== "ESRCH") throw error; // ESRCH: the group has just ended
+    }
+  };
 }
 
 /** Whether this process belongs to the group that a terminal's keyboard reaches. */

@@ -18,6 +18,11 @@ export async function openNatsFanout(
     name: `${name} fan-out`,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
+  }).catch((cause: Error) => {
+    throw new Error(
+      `NATS cannot be reached at ${servers.join(",")} (${cause.message}): start it, or correct NATS_URL.`,
+      { cause },
+    );
   });
 
   let connected = true;

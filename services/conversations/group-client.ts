@@ -1,7 +1,8 @@
 /** @module Calls to a group's leader: batches what one turn proposes, follows the leader, never guesses. */
+import { setTimeout } from "node:timers/promises";
 import { Errors, type ServiceBroker } from "moleculer";
 import type { Draft } from "../../lib/conversation/commands.ts";
-import { FleetError } from "../../lib/errors.ts";
+import { errorCode, FleetError } from "../../lib/errors.ts";
 import { groupName, groupOf } from "../../lib/ids.ts";
 import type { Propose, Proposed, ProposeResult } from "../raft/contract.ts";
 
@@ -93,15 +94,18 @@ export class GroupClient {
     for (;;) {
       try {
         const timeout = Math.max(1, deadline - performance.now());
-        return await this.#broker.call<T, object>(`raft.${groupName(group)}.${action}`, params, { timeout });
+        if (this.#routable(group, action)) {
+          return await this.#broker.call<T, object>(`raft.${groupName(group)}.${action}`, params, {
+            timeout,
+          });
+        }
       } catch (error) {
         const again =
-          error instanceof Errors.MoleculerRetryableError ||
-          (error instanceof Errors.MoleculerError && error.type === "leader_unavailable");
+          error instanceof Errors.MoleculerRetryableError || errorCode(error) === "leader_unavailable";
         if (!again) throw error;
-        if (performance.now() + RETRY_MS >= deadline) throw noLeader(group);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
+      if (performance.now() + RETRY_MS >= deadline) throw noLeader(group);
+      await setTimeout(RETRY_MS);
     }
   }
 
@@ -110,6 +114,12 @@ export class GroupClient {
     for (const pending of this.#pending) this.#expire(pending);
     if (this.#sweeper) clearInterval(this.#sweeper);
     this.#sweeper = null;
+  }
+
+  /** Whether the registry knows a leader; asking first spares a warning and an error for each try without one. */
+  #routable(group: number, action: string): boolean {
+    const endpoints = this.#broker.registry.getActionEndpoints(`raft.${groupName(group)}.${action}`);
+    return endpoints?.hasAvailable() === true;
   }
 
   #enqueue(pending: Pending): void {
@@ -131,6 +141,10 @@ export class GroupClient {
     const items = outbox.items.filter((pending) => !pending.done);
     outbox.items = [];
     if (items.length === 0) return;
+    if (!this.#routable(group, "propose")) {
+      for (const pending of items) this.#later(pending);
+      return;
+    }
     const hint = items[0]!.hint;
     for (const pending of items) pending.maybe = true;
     this.#broker
@@ -176,9 +190,9 @@ export class GroupClient {
     if (pending.done) return;
     if (pending.maybe && !pending.repeatable) return this.#expire(pending);
     if (performance.now() + RETRY_MS >= pending.deadline) return this.#expire(pending);
-    setTimeout(() => {
+    setTimeout(RETRY_MS).then(() => {
       if (!pending.done) this.#enqueue(pending);
-    }, RETRY_MS);
+    });
   }
 
   #sweep(): void {

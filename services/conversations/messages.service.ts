@@ -160,9 +160,7 @@ export function parseAppend(params: unknown): AppendDraft {
 
 function parseKey(fields: Fields): string | undefined {
   if (!fields.has("idempotency_key")) return undefined;
-  const key = fields.text("idempotency_key");
-  if (Buffer.byteLength(key) > MAX_KEY_BYTES)
-    fields.fail(`idempotency_key must be at most ${MAX_KEY_BYTES} bytes.`);
+  const key = fields.text("idempotency_key", MAX_KEY_BYTES);
   if (key.startsWith(RESERVED_PREFIX))
     fields.fail(`idempotency_key must not begin with "${RESERVED_PREFIX}".`);
   return key;

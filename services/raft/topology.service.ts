@@ -251,7 +251,11 @@ async function start(service: TopologyService): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
-  topology.pulse = setInterval(() => feelPulse(topology), PULSE_MS);
+  topology.pulse = setInterval(() => {
+    feelPulse(topology);
+    // Moleculer looks for lost nodes only once in a whole timeout.
+    broker.registry.discoverer.checkRemoteNodes();
+  }, PULSE_MS);
   topology.interval = setInterval(() => {
     if (isCoordinator(service)) {
       engine.provision(config.groups).catch((error: Error) => {

@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { ensureNatsServer } from "../../bin/nats-server.ts";
+import { until } from "./until.ts";
 
 export interface NatsOptions {
   /** One server alone, or a cluster of three. */
@@ -33,8 +33,7 @@ export interface NatsServers {
   stop(): Promise<void>;
 }
 
-const START_MS = 30_000;
-const LOOK_MS = 50;
+const START_MS = 60_000;
 
 interface Server {
   readonly config: string;
@@ -75,11 +74,12 @@ export async function startNats(options: NatsOptions): Promise<NatsServers> {
     await rm(folder, { recursive: true, force: true });
   };
   const healthy = async (): Promise<void> => {
-    await until("NATS to be healthy", async () => {
+    const isHealthy = async (): Promise<boolean> => {
       const answers = await Promise.all(running().map((server) => get(`${server.monitor}/healthz`)));
       if (!answers.every((answer) => answer?.status === "ok")) return false;
       return !jetstream || options.size === 1 || (await hasMetaLeader(running()));
-    });
+    };
+    await until("NATS is healthy", isHealthy, START_MS);
   };
   try {
     for (const server of servers) start(program, server);
@@ -93,10 +93,11 @@ export async function startNats(options: NatsOptions): Promise<NatsServers> {
     kill: (i) => end(servers[i]!),
     restart: async (i) => {
       start(program, servers[i]!);
-      await until("the NATS server to be back", async () => {
+      const isBack = async (): Promise<boolean> => {
         const answer = await get(`${servers[i]!.monitor}/healthz?js-server-only=true`);
         return answer?.status === "ok";
-      });
+      };
+      await until("the NATS server is back", isBack, START_MS);
     },
     pause: (i) => void servers[i]!.child?.kill("SIGSTOP"),
     resume: (i) => void servers[i]!.child?.kill("SIGCONT"),
@@ -157,14 +158,6 @@ async function get(url: string): Promise<Record<string, unknown> | null> {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
-}
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + START_MS;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`waited ${START_MS} ms for ${what}`);
-    await delay(LOOK_MS);
-  }
 }
 
 /** Ports that were free a moment ago; all are held until the last one is found, so none comes twice. */

@@ -27,12 +27,12 @@ const POLL_MS = 5;
 
 /** Resolves with what the condition returned, once that is there and not false; rejects when it takes too long. */
 export async function eventually<T>(
-  condition: () => T,
+  condition: () => T | Promise<T>,
   what: string,
 ): Promise<Exclude<T, false | null | undefined>> {
   const deadline = performance.now() + LIMIT_MS;
   for (;;) {
-    const value = condition();
+    const value = await condition();
     if (value !== false && value !== null && value !== undefined) {
       return value as Exclude<T, false | null | undefined>;
     }
@@ -72,9 +72,14 @@ export class RawSocket {
 
   /** Sends a frame and tells its ref. */
   send(topic: string, event: string, payload: unknown = {}, joinRef: string | null = null): string {
-    const ref = String(++this.#refs);
+    const ref = this.#nextRef();
     this.ws.send(JSON.stringify([joinRef, ref, topic, event, payload]));
     return ref;
+  }
+
+  /** Tests that write their own frames number them "1", "2" and so on. */
+  #nextRef(): string {
+    return `#${++this.#refs}`;
   }
 
   /** Sends a frame and waits for the reply: its status and response. */
@@ -92,7 +97,7 @@ export class RawSocket {
 
   /** Joins with a join_ref of its own, as the official client does; the reply's response, or an error with the reason. */
   async join(topic: string, payload: unknown = {}): Promise<Payload> {
-    const ref = String(++this.#refs);
+    const ref = this.#nextRef();
     this.ws.send(JSON.stringify([ref, ref, topic, "phx_join", payload]));
     const { status, response } = await this.reply(ref);
     if (status === "error") throw new Error(response.reason);

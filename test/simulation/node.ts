@@ -4,7 +4,7 @@ import type { Draft } from "../../lib/conversation/commands.ts";
 import { emptyState, type GroupState } from "../../lib/conversation/state.ts";
 import { decodeEntry } from "../../services/raft/entry.ts";
 import { applyBytes } from "../../services/raft/follower.ts";
-import { GroupLeader, type LeaderPort } from "../../services/raft/leader.ts";
+import { GroupLeader, type LeaderPort, type Refusal } from "../../services/raft/leader.ts";
 import { desiredRoles } from "../../services/raft/placement.ts";
 import { spoil } from "./defects.ts";
 import { summary } from "./ledger.ts";
@@ -14,7 +14,7 @@ import type { World } from "./world.ts";
 /** What a caller hears: an outcome in the words of `summary`, or why there is none. */
 export type Answer =
   | { readonly kind: "settled"; readonly words: string }
-  | { readonly kind: "refused"; readonly why: "not_leader" | "unavailable" | "maybe" };
+  | { readonly kind: "refused"; readonly why: Refusal };
 
 export interface Request {
   readonly ticket: number;

@@ -44,6 +44,7 @@ export interface Stats {
   not_leader: number;
   unavailable: number;
   maybe: number;
+  too_large: number;
   fenced: number;
   released: number;
   abandoned: number;
@@ -72,6 +73,7 @@ export function noStats(): Stats {
     not_leader: 0,
     unavailable: 0,
     maybe: 0,
+    too_large: 0,
     fenced: 0,
     released: 0,
     abandoned: 0,

@@ -134,7 +134,7 @@ describe("the bootstrap", function () {
     rmSync(join(root, "packages/node/bin"), { recursive: true, force: true });
     mkdirSync(join(root, "packages/node/bin"));
     if (!node.scripts) copyFileSync(join(root, "packages/node/node"), join(root, "packages/node/bin/node"));
-    write("script.ts", "console.log('pid', process.pid as number);");
+    write("script.ts", 'console.log("pid " + (process.pid as number));');
   }
 
   /** Runs the bootstrap on the machine's Node. */
@@ -335,7 +335,7 @@ describe("the bootstrap", function () {
     assert.ok(!isAlive(pid));
   });
 
-  const hang = "console.log('ready', process.pid); setInterval(() => {}, 1000);";
+  const hang = 'console.log("ready " + process.pid); setInterval(() => {}, 1000);';
 
   /** Says how many signals came in the time in which a second one would have come, and ends with exit code 3. */
   const countSignals = `

@@ -1,0 +1,172 @@
+/** @module A distributed fleet for tests: real node processes on real NATS servers. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ServiceBroker } from "moleculer";
+import type { GroupDetail } from "../../services/raft/contract.ts";
+import { request } from "./http.ts";
+import { type NatsServers, startNats } from "./nats.ts";
+import { freePort, Program } from "./program.ts";
+import { until } from "./until.ts";
+
+export interface ClusterOptions {
+  /** NATS servers; default 3. */
+  readonly servers?: 1 | 3;
+  /** Default 3. */
+  readonly nodes?: number;
+  /** Default 16. */
+  readonly groups?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface ClusterNode {
+  readonly id: string;
+  readonly url: string;
+  readonly program: Program;
+}
+
+/** Node processes `n1`, `n2` … on NATS; nodes can be killed, paused and started again. */
+export class Cluster {
+  readonly nats: NatsServers;
+  readonly groups: number;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #folder: string;
+  readonly #nodes = new Map<string, ClusterNode>();
+  readonly #ports = new Map<string, number>();
+  #observer: ServiceBroker | null = null;
+
+  private constructor(nats: NatsServers, folder: string, options: ClusterOptions) {
+    this.nats = nats;
+    this.#folder = folder;
+    this.groups = options.groups ?? 16;
+    this.#env = options.env ?? {};
+  }
+
+  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    const nats = await startNats({ size: options.servers ?? 3 });
+    const cluster = new Cluster(nats, await mkdtemp(join(tmpdir(), "fleet-cluster-")), options);
+    try {
+      const ids = Array.from({ length: options.nodes ?? 3 }, (_, i) => `n${i + 1}`);
+      await Promise.all(ids.map((id) => cluster.startNode(id)));
+      await cluster.settled();
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** Nodes that were started and not ended, by id. */
+  get nodes(): ClusterNode[] {
+    return [...this.#nodes.values()].filter(({ program }) => program.running);
+  }
+
+  node(id: string): ClusterNode {
+    const node = this.#nodes.get(id);
+    if (!node) throw new Error(`node ${id} was never started`);
+    return node;
+  }
+
+  /** Starts a node, on the port that it had before, and waits until it is ready. */
+  async startNode(id: string, env: Readonly<Record<string, string>> = {}): Promise<ClusterNode> {
+    const port = this.#ports.get(id) ?? (await freePort());
+    this.#ports.set(id, port);
+    const program = new Program("node", {
+      NATS_URL: this.nats.servers.join(","),
+      PORT: String(port),
+      FLEET_NODE_ID: id,
+      FLEET_GROUPS: String(this.groups),
+      FLEET_DATA_DIR: join(this.#folder, id),
+      FLEET_LOG_LEVEL: process.env.FLEET_LOG_LEVEL ?? "warn",
+      ...this.#env,
+      ...env,
+    });
+    const node = { id, url: `http://127.0.0.1:${port}`, program };
+    this.#nodes.set(id, node);
+    await program.ready();
+    return node;
+  }
+
+  /** Waits until every group is led by exactly one live node, on which every live node agrees, and all are ready. */
+  async settled(limitMs = 30_000): Promise<void> {
+    await until(
+      "every group has one leader that all nodes agree on",
+      async () => {
+        const views = await Promise.all(this.nodes.map(({ url }) => this.leaders(url)));
+        const ready = await Promise.all(this.nodes.map(({ url }) => request(url, "GET", "/health/ready")));
+        const [first] = views;
+        const live = new Set(this.nodes.map(({ id }) => id));
+        return (
+          ready.every(({ status }) => status === 200) &&
+          first?.every((leader) => leader !== null && live.has(leader)) &&
+          views.every((view) => JSON.stringify(view) === JSON.stringify(first)) &&
+          new Set(first).size === Math.min(live.size, this.groups)
+        );
+      },
+      limitMs,
+    );
+  }
+
+  /** A broker on the same bus that holds nothing: what an operator's REPL would be. */
+  async observer(): Promise<ServiceBroker> {
+    if (this.#observer) return this.#observer;
+    const broker = new ServiceBroker({
+      namespace: "fleet",
+      nodeID: "observer",
+      logger: false,
+      transporter: { type: "NATS", options: { servers: [...this.nats.servers] } },
+      skipProcessEventRegistration: true,
+    });
+    await broker.start();
+    await broker.waitForServices("raft.topology");
+    this.#observer = broker;
+    return broker;
+  }
+
+  /** Every live node's copy of a group. */
+  async copies(group: number): Promise<GroupDetail[]> {
+    const broker = await this.observer();
+    const details = await Promise.all(
+      this.nodes.map(({ id }) =>
+        broker.call<GroupDetail | null, object>(
+          "raft.topology.group",
+          { group },
+          { nodeID: id, timeout: 5000 },
+        ),
+      ),
+    );
+    return details.filter((detail) => detail !== null);
+  }
+
+  /** Waits until all copies of every group have applied the same index, and checks that their states are equal. */
+  async replicasAgree(): Promise<void> {
+    for (let group = 0; group < this.groups; group++) {
+      await until(`the copies of group ${group} are at one index`, async () => {
+        const copies = await this.copies(group);
+        if (new Set(copies.map(({ applied }) => applied)).size !== 1) return false;
+        assert.equal(
+          new Set(copies.map(({ digest }) => digest)).size,
+          1,
+          `digests of group ${group} are equal`,
+        );
+        return copies.length === Math.min(3, this.nodes.length);
+      });
+    }
+  }
+
+  /** Leader of each group, as a node sees it. */
+  async leaders(url: string): Promise<(string | null)[]> {
+    const response = await fetch(new URL("/api/fleet/status", url));
+    const status = (await response.json()) as { leaders: (string | null)[] };
+    return status.leaders;
+  }
+
+  async stop(): Promise<void> {
+    await this.#observer?.stop();
+    for (const { program } of this.#nodes.values()) program.signal("SIGCONT");
+    await Promise.all([...this.#nodes.values()].map(({ program }) => program.end("SIGKILL")));
+    await this.nats.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,197 @@
+/** @module Three node processes over three NATS servers: agreement, forwarding, failover, hand-over. */
+import assert from "node:assert/strict";
+import { groupOf } from "../../lib/ids.ts";
+import { Cluster } from "../helpers/cluster.ts";
+import { request } from "../helpers/http.ts";
+import { createSessions, Load, readAll } from "../helpers/load.ts";
+import { until } from "../helpers/until.ts";
+
+const GROUPS = 12;
+
+describe("a fleet of three node processes over NATS", function () {
+  this.timeout(90_000);
+  let cluster: Cluster;
+  before(async () => {
+    cluster = await Cluster.start({ groups: GROUPS });
+  });
+  after(() => cluster.stop());
+
+  const urls = () => cluster.nodes.map(({ url }) => url);
+  const leaderOf = async (session: string) => {
+    const leaders = await cluster.leaders(urls()[0]!);
+    return cluster.node(leaders[groupOf(session, GROUPS)]!);
+  };
+
+  async function createOn(url: string, id: string): Promise<void> {
+    await createSessions(url, [id]);
+  }
+
+  it("agrees on one leader for each group and spreads the groups over the nodes", async () => {
+    const leaders = await cluster.leaders(urls()[0]!);
+    assert.equal(leaders.length, GROUPS);
+    assert.deepEqual(new Set(leaders), new Set(["n1", "n2", "n3"]));
+    for (let group = 0; group < GROUPS; group++) {
+      const copies = await cluster.copies(group);
+      assert.equal(copies.length, 3);
+      assert.equal(copies.filter(({ role }) => role === "leader").length, 1);
+    }
+  });
+
+  it("serves every session from every node, whichever leads it", async () => {
+    const [one, two, three] = urls();
+    for (let i = 0; i < 6; i++) {
+      const id = `everywhere-${i}`;
+      await createOn(one!, id);
+      const append = await request(two!, "POST", `/api/sessions/${id}/messages`, {
+        user_id: "u",
+        content: { i },
+      });
+      assert.equal(append.status, 200);
+      const page = await request(three!, "GET", `/api/sessions/${id}/messages`);
+      assert.deepEqual(page.body.messages, [append.body.message]);
+    }
+    const list = await request(three!, "GET", "/api/sessions?user_id=u");
+    assert.equal(list.body.sessions.filter(({ id }) => id.startsWith("everywhere-")).length, 6);
+  });
+
+  it("lets exactly one of two appends with one expected_seq succeed, whichever nodes take them", async () => {
+    const [one, two] = urls();
+    await createOn(one!, "race");
+    for (let seq = 0; seq < 15; seq++) {
+      const answers = await Promise.all(
+        [one!, two!].map((url) =>
+          request(url, "POST", "/api/sessions/race/messages", {
+            user_id: "u",
+            content: { url },
+            expected_seq: seq,
+          }),
+        ),
+      );
+      assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409]);
+      const conflict = answers.find(({ status }) => status === 409);
+      assert.equal(conflict?.body.code, "expected_seq_conflict");
+      assert.equal(conflict?.body.last_seq, seq + 1);
+    }
+  });
+
+  it("loses and doubles nothing when a leading node is killed under load, and its groups move", async () => {
+    const sessions = Array.from({ length: 10 }, (_, i) => `kill-${i}`);
+    await createSessions(urls()[0]!, sessions);
+    const load = new Load(sessions, urls);
+    try {
+      await until("the load runs", () => load.acknowledged > 300);
+      const victim = await leaderOf(sessions[0]!);
+      await victim.program.end("SIGKILL");
+      await cluster.settled();
+      const before = load.acknowledged;
+      await until("appends go on without the node", () => load.acknowledged > before + 300);
+      await cluster.startNode(victim.id);
+      await cluster.settled();
+    } finally {
+      await load.stop();
+    }
+    for (const url of urls()) await load.verify(url);
+    await cluster.replicasAgree();
+  });
+
+  it("commits nothing by a leader that slept through a newer claim", async () => {
+    const sessions = Array.from({ length: 10 }, (_, i) => `sleep-${i}`);
+    await createSessions(urls()[0]!, sessions);
+    const sleeper = await leaderOf(sessions[0]!);
+    const others = () => urls().filter((url) => url !== sleeper.url);
+    const load = new Load(sessions, others);
+    try {
+      await until("the load runs", () => load.acknowledged > 200);
+      sleeper.program.signal("SIGSTOP");
+      await until("the others lead its groups", async () =>
+        (await cluster.leaders(others()[0]!)).every((leader) => leader !== null && leader !== sleeper.id),
+      );
+      const before = load.acknowledged;
+      await until("appends go on", () => load.acknowledged > before + 300);
+      sleeper.program.signal("SIGCONT");
+      await cluster.settled();
+    } finally {
+      sleeper.program.signal("SIGCONT");
+      await load.stop();
+    }
+    for (const url of urls()) await load.verify(url);
+    await cluster.replicasAgree();
+  });
+
+  it("gives one message for a keyed append that is retried across a failover", async () => {
+    await createOn(urls()[0]!, "keyed");
+    const append = (url: string) =>
+      request(url, "POST", "/api/sessions/keyed/messages", {
+        user_id: "u",
+        content: { n: 1 },
+        idempotency_key: "k-1",
+      });
+    const first = await append(urls()[0]!);
+    const victim = await leaderOf("keyed");
+    await victim.program.end("SIGKILL");
+    await cluster.settled();
+    const again = await append(urls()[0]!);
+    assert.equal(again.status, 200);
+    assert.equal(again.body.deduped, true);
+    assert.deepEqual(again.body.message, first.body.message);
+    assert.equal((await readAll(urls()[1]!, "keyed")).length, 1);
+    await cluster.startNode(victim.id);
+    await cluster.settled();
+  });
+
+  it("hands groups to a node that joins, and forwards from a node that holds no copy, without failing an append", async () => {
+    const sessions = Array.from({ length: 10 }, (_, i) => `join-${i}`);
+    await createSessions(urls()[0]!, sessions);
+    const load = new Load(sessions, urls);
+    try {
+      await until("the load runs", () => load.acknowledged > 200);
+      await cluster.startNode("n4");
+      await cluster.settled();
+      const before = load.acknowledged;
+      await until("appends go on", () => load.acknowledged > before + 200);
+    } finally {
+      await load.stop();
+    }
+    assert.equal(load.sent.filter(({ maybe }) => maybe).length, 0, "no append was left without an answer");
+    const leaders = await cluster.leaders(urls()[0]!);
+    assert.ok(leaders.includes("n4"));
+    for (const session of sessions) {
+      assert.equal(
+        (await cluster.copies(groupOf(session, GROUPS))).length,
+        3,
+        "three of four nodes hold a copy",
+      );
+    }
+    for (const { url } of cluster.nodes) await load.verify(url);
+    await cluster.replicasAgree();
+    await cluster.node("n4").program.end("SIGTERM");
+    await cluster.settled();
+    for (const url of urls()) await load.verify(url);
+  });
+
+  it("pages exactly 1..last_seq with any limit", async () => {
+    await createOn(urls()[0]!, "paged");
+    for (let i = 1; i <= 23; i++) {
+      await request(urls()[i % 3]!, "POST", "/api/sessions/paged/messages", { user_id: "u", content: { i } });
+    }
+    const whole = Array.from({ length: 23 }, (_, i) => i + 1);
+    for (const limit of [1, 2, 7, 22, 23, 24, 1000]) {
+      const seqs = (await readAll(urls()[limit % 3]!, "paged", limit)).map(({ seq }) => seq);
+      assert.deepEqual(seqs, whole);
+    }
+  });
+
+  it("has everything after all nodes were killed at once and started again", async () => {
+    const sessions = Array.from({ length: 8 }, (_, i) => `all-${i}`);
+    await createSessions(urls()[0]!, sessions);
+    const load = new Load(sessions, urls);
+    await until("the load runs", () => load.acknowledged > 300);
+    const ids = cluster.nodes.map(({ id }) => id);
+    await Promise.all(cluster.nodes.map(({ program }) => program.end("SIGKILL")));
+    await load.stop();
+    await Promise.all(ids.map((id) => cluster.startNode(id)));
+    await cluster.settled();
+    for (const url of urls()) await load.verify(url);
+    await cluster.replicasAgree();
+  });
+});

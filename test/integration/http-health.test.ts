@@ -1,0 +1,147 @@
+/** @module Health, metrics and the status page of a node. */
+import assert from "node:assert/strict";
+import { startFleet, type TestFleet } from "../helpers/fleet.ts";
+import { startGateway } from "../helpers/gateway.ts";
+import { request } from "../helpers/http.ts";
+import { rawRequest } from "../helpers/raw-http.ts";
+
+describe("Health", () => {
+  let fleet: TestFleet;
+  before(async () => {
+    fleet = await startFleet({ groups: 8 });
+  });
+  after(() => fleet?.stop());
+
+  it("is live and ready on every node of a fleet that is up", async () => {
+    for (const { url } of fleet.nodes) {
+      for (const path of ["/health/live", "/health/ready"]) {
+        const { status, body, headers } = await request(url, "GET", path);
+        assert.deepEqual([status, body], [200, { status: "ok" }]);
+        assert.equal(headers.get("cache-control"), "no-store");
+      }
+    }
+  });
+
+  it("is 503 starting, with the time to try again, as long as the node's own services are missing", async () => {
+    const gateway = await startGateway();
+    try {
+      const { status, body, headers } = await request(gateway.url, "GET", "/health/ready");
+      assert.equal(status, 503);
+      assert.deepEqual(body, { status: "starting", reason: "groups_recovering", retry_after_ms: 1000 });
+      assert.equal(headers.get("retry-after"), "1");
+      assert.equal((await request(gateway.url, "GET", "/health/live")).status, 200);
+    } finally {
+      await gateway.stop();
+    }
+  });
+
+  it("is 503 with the status and the reason that the node gives", async () => {
+    const readiness = { status: "degraded", reason: "engine_unwritable" };
+    const gateway = await startGateway({
+      services: [{ name: "fleet.ops", actions: { ready: () => readiness } }],
+    });
+    try {
+      const { status, body } = await request(gateway.url, "GET", "/health/ready");
+      assert.equal(status, 503);
+      assert.deepEqual(body, { ...readiness, retry_after_ms: 1000 });
+    } finally {
+      await gateway.stop();
+    }
+  });
+
+  it("is a node's own: it is not ready because another one is", async () => {
+    const namespace = `health-${process.pid}`;
+    const ready = { name: "fleet.ops", actions: { ready: () => ({ status: "ok" }) } };
+    const other = await startGateway({ namespace, services: [ready] });
+    const gateway = await startGateway({ namespace });
+    try {
+      await gateway.broker.waitForServices("fleet.ops");
+      assert.equal((await request(other.url, "GET", "/health/ready")).status, 200);
+      assert.equal((await request(gateway.url, "GET", "/health/ready")).status, 503);
+    } finally {
+      await gateway.stop();
+      await other.stop();
+    }
+  });
+
+  describe("GET /metrics", () => {
+    it("is Prometheus text with names that begin with fleet_, and no id as a label", async () => {
+      const { url } = fleet.nodes[0]!;
+      const user_id = "metrics-user-7431";
+      const created = await request(url, "POST", "/api/sessions", { user_id, agent_id: "agent-7431" });
+      const { id } = created.body.session;
+      await request(url, "POST", `/api/sessions/${id}/messages`, { user_id, content: {} });
+      const response = await fetch(`${url}/metrics`);
+      const text = await response.text();
+      assert.equal(response.status, 200);
+      assert.match(response.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
+      assert.match(text, /^fleet_append_duration_seconds_count\{status="ok"\} [1-9]/m);
+      const names = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+      assert.deepEqual(
+        names.filter((line) => !line.startsWith("fleet_")),
+        [],
+      );
+      for (const secret of [id, user_id, "agent-7431"]) assert.ok(!text.includes(secret));
+    });
+  });
+
+  describe("GET /api/fleet/status", () => {
+    it("shows the fleet: every group has a leader, every node is available", async () => {
+      for (const { url, id } of fleet.nodes) {
+        const response = await fetch(`${url}/api/fleet/status`);
+        assert.equal(response.status, 200);
+        const status = JSON.parse(await response.text());
+        assert.equal(status.node_id, id);
+        assert.equal(status.mode, "embedded");
+        assert.equal(status.engine.kind, "sqlite");
+        assert.equal(status.groups, 8);
+        assert.equal(status.leaders.length, 8);
+        assert.equal(status.applied.length, 8);
+        const ids = status.nodes.map((node: { id: string }) => node.id).sort();
+        assert.deepEqual(ids, fleet.nodes.map((node) => node.id).sort());
+        for (const leader of status.leaders) assert.ok(ids.includes(leader));
+      }
+    });
+  });
+
+  describe("The status page", () => {
+    it("is served at / with a policy that allows nothing inline and nothing from elsewhere", async () => {
+      const response = await fetch(fleet.nodes[0]!.url);
+      const html = await response.text();
+      assert.equal(response.status, 200);
+      assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
+      const policy = response.headers.get("content-security-policy") ?? "";
+      assert.match(policy, /default-src 'none'/);
+      assert.doesNotMatch(policy, /unsafe|\*|https?:/);
+      assert.doesNotMatch(html, /<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=/i);
+      assert.doesNotMatch(html, /(src|href)="(https?:)?\/\//i);
+    });
+
+    it("has every file that it names, each revalidated by its ETag", async () => {
+      const { url } = fleet.nodes[0]!;
+      const html = await (await fetch(url)).text();
+      const files = [...html.matchAll(/(?:src|href)="(\/[^"]+\.(?:css|js|svg))"/g)].map(([, file]) => file!);
+      assert.deepEqual([...new Set(files)].sort(), ["/favicon.svg", "/status.css", "/status.js"]);
+      for (const file of files) {
+        const first = await fetch(url + file);
+        assert.equal(first.status, 200);
+        assert.ok((await first.text()).length > 0);
+        assert.equal(first.headers.get("cache-control"), "no-cache");
+        // Not with fetch, which asks caches on the way not to answer.
+        const known = `if-none-match: ${first.headers.get("etag")}`;
+        const again = await rawRequest(url, `GET ${file} HTTP/1.1\r\nhost: x\r\n${known}\r\n\r\n`);
+        assert.equal(again.status, 304);
+      }
+    });
+
+    it("links only to paths that are there", async () => {
+      const { url } = fleet.nodes[0]!;
+      const html = await (await fetch(url)).text();
+      for (const [, path] of html.matchAll(/<a href="([^"]+)"/g)) {
+        const response = await fetch(url + path);
+        assert.equal(response.status, 200, path);
+        await response.text();
+      }
+    });
+  });
+});
