@@ -8,6 +8,8 @@ export interface GroupView {
   readonly held: "leader" | "follower" | "none";
   /** Whether the follower held has applied the log to its end once. */
   readonly caughtUp: boolean;
+  /** Whether the follower held cannot go on. */
+  readonly halted: boolean;
   /** Another live node that the registry shows as leading; null when there is none. */
   readonly otherLeader: string | null;
 }
@@ -28,6 +30,7 @@ export type Step =
 export function nextStep(view: GroupView): Step | null {
   if (view.held === "leader") return view.otherLeader === null ? null : { kind: "verify" };
   if (view.desired === "none") return view.held === "follower" ? { kind: "stop" } : null;
+  if (view.halted) return null;
   if (view.held === "none" || !view.caughtUp) return { kind: "follow" };
   if (view.desired !== "leader") return null;
   return view.otherLeader === null ? { kind: "promote" } : { kind: "take-over", from: view.otherLeader };

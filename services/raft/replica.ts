@@ -34,7 +34,6 @@ export class Replica {
   readonly #log: GroupLog;
   #holding: Holding = { kind: "none" };
   #changes: Promise<unknown> = Promise.resolve();
-  #busy = 0;
   #claiming: LeaderDriver | null = null;
 
   constructor(log: GroupLog, env: ReplicaEnvironment) {
@@ -51,11 +50,6 @@ export class Replica {
     return this.#holding.kind;
   }
 
-  /** Whether a change is under way. */
-  get busy(): boolean {
-    return this.#busy > 0;
-  }
-
   get leader(): LeaderDriver | null {
     return this.#holding.kind === "leader" ? this.#holding.leader : null;
   }
@@ -70,9 +64,13 @@ export class Replica {
     return this.#holding.kind === "follower" ? this.#holding.follower.state : null;
   }
 
+  /** Why the copy cannot go on; null while it can. */
+  get problem(): string | null {
+    return this.#holding.kind === "follower" ? this.#holding.follower.problem : null;
+  }
+
   report(): ReplicaReport {
-    const { state } = this;
-    const problem = this.#holding.kind === "follower" ? this.#holding.follower.problem : null;
+    const { state, problem } = this;
     const recovering = this.caughtUp ? "follower" : "recovering";
     return {
       group: this.group,
@@ -84,12 +82,12 @@ export class Replica {
     };
   }
 
-  /** Starts a follower where there is no copy yet, and waits until it has applied what the log held. */
-  follow(): Promise<void> {
+  /** Starts a follower where there is no copy yet, and waits until it has applied what the log held; false when it could not. */
+  follow(): Promise<boolean> {
     return this.#change(async () => {
       if (this.#holding.kind === "none") this.#startFollower(emptyState(this.group));
-      if (this.#holding.kind !== "follower") return;
-      this.#holding.caughtUp = await this.#holding.follower.caughtUp();
+      if (this.#holding.kind === "follower") this.#holding.caughtUp = await this.#holding.follower.caughtUp();
+      return this.caughtUp;
     });
   }
 
@@ -152,8 +150,9 @@ export class Replica {
 
   /** Drops the copy. A leader ends without a release unless it was released before. */
   stop(): Promise<void> {
-    // A claim that waits for the log would hold up everything behind it.
+    // A claim or a catch-up that waits for the log would hold up everything behind it.
     this.#claiming?.abandon();
+    if (this.#holding.kind === "follower") void this.#holding.follower.stop();
     return this.#change(async () => {
       const holding = this.#holding;
       this.#holding = { kind: "none" };
@@ -183,7 +182,7 @@ export class Replica {
   #leaderEnded(leader: LeaderDriver, reason: LeaderEnded["reason"]): void {
     const ended: LeaderEnded = { group: this.group, node: this.#env.broker.nodeID, reason };
     void this.#env.broker.broadcast("raft.leader.ended", ended);
-    void this.#change(async () => {
+    this.#change(async () => {
       if (this.#holding.kind !== "leader" || this.#holding.leader !== leader) return;
       const { service } = this.#holding;
       this.#env.logger.info("no longer leads group", { group: this.group, reason });
@@ -215,14 +214,9 @@ export class Replica {
     this.#holding = { kind: "follower", follower, service, caughtUp: false };
   }
 
-  async #change<T>(body: () => Promise<T>): Promise<T> {
-    this.#busy += 1;
+  #change<T>(body: () => Promise<T>): Promise<T> {
     const result = this.#changes.then(body);
     this.#changes = result.catch(() => undefined);
-    try {
-      return await result;
-    } finally {
-      this.#busy -= 1;
-    }
+    return result;
   }
 }

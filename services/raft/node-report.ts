@@ -1,0 +1,79 @@
+/** @module What a node says of itself: its replicas, whether they are recovered, whether the engine takes writes. */
+import type { ServiceBroker } from "moleculer";
+import { stateDigest } from "../../lib/conversation/digest.ts";
+import { otherLeader } from "./cluster-view.ts";
+import type { GroupDetail, NodeReport, UserSessionsResult } from "./contract.ts";
+import type { Topology } from "./topology.ts";
+import { sessionView } from "./views.ts";
+
+/** Readiness wants a commit or a probe within this. */
+const WRITABLE_MS = 5000;
+
+export class NodeReporter {
+  readonly #broker: ServiceBroker;
+  readonly #topology: Topology;
+  #probedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(broker: ServiceBroker, topology: Topology) {
+    this.#broker = broker;
+    this.#topology = topology;
+  }
+
+  /** Throws before the engine is open. */
+  async report(): Promise<NodeReport> {
+    return {
+      node: this.#broker.nodeID,
+      engine: this.#topology.engine.status(),
+      replicas: [...this.#topology.replicas.values()].map((replica) => replica.report()),
+      recovered: this.#recovered(),
+      writable: await this.#writable(),
+    };
+  }
+
+  /** One replica in full; null when this node holds none of the group. */
+  async group(group: number): Promise<GroupDetail | null> {
+    const replica = this.#topology.replicas.get(group);
+    if (!replica?.state) return null;
+    const health = await replica.log.health().catch(() => null);
+    return { ...replica.report(), digest: stateDigest(replica.state), health };
+  }
+
+  /** Resident sessions of a user in the groups led here. */
+  userSessions(user: string): UserSessionsResult {
+    const leading = [...this.#topology.replicas.values()].filter((replica) => replica.leader?.leading);
+    return {
+      groups: leading.map((replica) => replica.group),
+      sessions: leading.flatMap(({ state }) =>
+        [...(state?.byUser.get(user) ?? [])].map((id) => sessionView(state!.sessions.get(id)!)),
+      ),
+    };
+  }
+
+  /** Every assigned group is at its log's end, and those to be led from here have a leader somewhere. */
+  #recovered(): boolean {
+    const { roles, replicas } = this.#topology;
+    if (roles.length === 0) return false;
+    return roles.every((role, group) => {
+      if (role === "none") return true;
+      const replica = replicas.get(group);
+      if (!replica?.caughtUp || replica.problem !== null) return false;
+      return role === "follower" || replica.leader?.leading || otherLeader(this.#broker, group) !== null;
+    });
+  }
+
+  /** A commit went through within the last 5 s, or a probe does now. */
+  async #writable(): Promise<boolean> {
+    const now = performance.now();
+    if (now - this.#probedAt < WRITABLE_MS) return true;
+    for (const { leader } of this.#topology.replicas.values()) {
+      if (leader && leader.contactAge < WRITABLE_MS) return true;
+    }
+    try {
+      await this.#topology.engine.probe();
+    } catch {
+      return false;
+    }
+    this.#probedAt = now;
+    return true;
+  }
+}

@@ -1,0 +1,254 @@
+/** @module Topology of one node: brings its replicas to what placement wants, step by step, as nodes come and go. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { ServiceBroker } from "moleculer";
+import pLimit from "p-limit";
+import type { Config } from "../../lib/config.ts";
+import { type Runtime, runtimeOf } from "../../lib/runtime.ts";
+import { liveNodes, otherLeader } from "./cluster-view.ts";
+import type { Yield, Yielded } from "./contract.ts";
+import type { LogEngine } from "./engine/engine.ts";
+import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
+import { type EngineOptions, openEngine } from "./engine/open.ts";
+import { HotMessages } from "./hot-messages.ts";
+import { type RaftGauges, RaftMetrics } from "./metrics.ts";
+import { desiredRoles, type Role, rankNodes } from "./placement.ts";
+import { nextStep, type Step } from "./reconcile.ts";
+import { Replica } from "./replica.ts";
+
+/** A node that has just joined gets its groups this much later, so that a quick restart moves them once. */
+export const JOIN_DELAY_MS = 2000;
+/** A change that did not come about is tried again after this. */
+export const RETRY_MS = 250;
+/** How long the first round waits for the nodes that start together with this one. */
+const GATHER_MS = 2000;
+/** Replicas that change at the same time. */
+const CONCURRENCY = 32;
+/** A pulse this late means that the process stood still, and missed the heartbeats of the others. */
+const ASLEEP_MS = 2000;
+/** How long a leader may take to settle its entry when it hands over or stops. */
+const RELEASE_MS = 3000;
+
+export class Topology {
+  readonly replicas = new Map<number, Replica>();
+  /** What placement wants this node to be, by group; empty before the first round. */
+  roles: readonly Role[] = [];
+  readonly #broker: ServiceBroker;
+  readonly #logger: ServiceBroker["logger"];
+  readonly #runtime: Runtime;
+  readonly #hot: HotMessages;
+  readonly #metrics: RaftMetrics;
+  readonly #limit = pLimit(CONCURRENCY);
+  /** Groups with a step under way or waiting for its turn. */
+  readonly #changing = new Set<number>();
+  #engine: LogEngine | null = null;
+  #stopping = false;
+  #timer: NodeJS.Timeout | null = null;
+  #dueAt = 0;
+  #beatAt = performance.now();
+  /** Until then this node does not trust its view of the others. */
+  #blindUntil = 0;
+
+  constructor(broker: ServiceBroker, logger: ServiceBroker["logger"]) {
+    this.#broker = broker;
+    this.#logger = logger;
+    this.#runtime = runtimeOf(broker);
+    this.#hot = new HotMessages(this.#runtime.config.hotBytes);
+    this.#metrics = new RaftMetrics(this.#runtime.metrics, () => this.#gauges());
+  }
+
+  /** The node's log engine. Throws before it is open. */
+  get engine(): LogEngine {
+    if (!this.#engine) throw new Error(`node ${this.#broker.nodeID} has not opened its log engine yet`);
+    return this.#engine;
+  }
+
+  /** Opens the log engine. Throws as the engines do. */
+  async open(): Promise<void> {
+    this.#engine = await openEngine(engineOptions(this.#runtime.config, this.#logger));
+  }
+
+  /** Waits for the nodes that start together and for the logs, then takes this node's place. */
+  async start(): Promise<void> {
+    const { config } = this.#runtime;
+    const deadline = performance.now() + GATHER_MS;
+    while (liveNodes(this.#broker).length < config.expectedNodes && performance.now() < deadline)
+      await delay(20);
+    while (!this.#stopping && !(await this.#provision())) await delay(RETRY_MS);
+    this.soon(0);
+  }
+
+  /** What is done every 10 s: the coordinator looks after the logs, every node after its replicas. */
+  async reconcile(): Promise<void> {
+    this.soon(0);
+    if (this.roles.length > 0 && liveNodes(this.#broker)[0] === this.#broker.nodeID) await this.#provision();
+  }
+
+  /** Runs a round after so many milliseconds, or earlier when one is due earlier. */
+  soon(ms: number): void {
+    if (this.#stopping || !this.#engine) return;
+    const dueAt = performance.now() + ms;
+    if (this.#timer) {
+      if (this.#dueAt <= dueAt) return;
+      clearTimeout(this.#timer);
+    }
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#round();
+    }, ms);
+  }
+
+  /** Looks for lost nodes, and notices when this process itself was away. */
+  pulse(): void {
+    const now = performance.now();
+    // A node that was suspended has heard from nobody, and would take everybody's groups when it wakes: until
+    // heartbeats have come again, its view is worth nothing.
+    if (now - this.#beatAt > ASLEEP_MS) this.#blindUntil = now + JOIN_DELAY_MS;
+    this.#beatAt = now;
+    // Moleculer by itself looks only once in a whole timeout.
+    this.#broker.registry.discoverer.checkRemoteNodes();
+  }
+
+  /** Hands a group to the node that ranks first, if this node agrees that it does. */
+  async yield({ group, to }: Yield): Promise<Yielded> {
+    const first = rankNodes(group, liveNodes(this.#broker))[0];
+    if (first !== to) return { released: false, reason: `node ${first} ranks first here` };
+    const replica = this.replicas.get(group);
+    if (!replica?.leader) return { released: false, reason: "not the leader" };
+    return { released: await replica.release(), reason: null };
+  }
+
+  /** Starts no more steps: the nodes of this process stop together, and none takes over from another. */
+  freeze(): void {
+    this.#stopping = true;
+    if (this.#timer) clearTimeout(this.#timer);
+  }
+
+  /** Releases what is led, drops every copy and closes the engine. */
+  async stop(): Promise<void> {
+    this.freeze();
+    await Promise.all(
+      [...this.replicas.values()].map(async (replica) => {
+        await Promise.race([replica.release(), delay(RELEASE_MS, undefined, { ref: false })]);
+        await replica.stop();
+      }),
+    );
+    await this.#engine?.close();
+  }
+
+  /** True once every log is there; false when the engine cannot be reached now. */
+  async #provision(): Promise<boolean> {
+    try {
+      await this.engine.provision(this.#runtime.config.groups);
+      return true;
+    } catch (error) {
+      if (error instanceof GroupsMismatch || error instanceof Corrupt) {
+        this.#runtime.halt(error);
+        return true;
+      }
+      if (!(error instanceof Unavailable)) throw error;
+      this.#logger.warn("the log engine is not ready, trying again", { error: error.message });
+      return false;
+    }
+  }
+
+  /** One round: every group that is not as it should be here is brought one step nearer. */
+  #round(): void {
+    const { config, fanout } = this.#runtime;
+    this.pulse();
+    if (!fanout.connected || performance.now() < this.#blindUntil) return this.soon(JOIN_DELAY_MS);
+    this.roles = desiredRoles(this.#broker.nodeID, liveNodes(this.#broker), config.groups, config.replicas);
+    this.roles.forEach((desired, group) => {
+      if (this.#changing.has(group)) return;
+      const replica = this.replicas.get(group);
+      const step = nextStep({
+        desired,
+        held: replica?.held ?? "none",
+        caughtUp: replica?.caughtUp ?? false,
+        halted: replica?.problem != null,
+        otherLeader: otherLeader(this.#broker, group),
+      });
+      if (step) this.#schedule(group, step);
+    });
+  }
+
+  #schedule(group: number, step: Step): void {
+    this.#changing.add(group);
+    this.#limit(async () => {
+      try {
+        if (this.#stopping || (await this.#take(group, step))) return;
+      } catch (error) {
+        const fields = { group, step: step.kind, error: String(error) };
+        this.#logger.warn("a group could not be changed, trying again", fields);
+      } finally {
+        this.#changing.delete(group);
+      }
+      this.soon(RETRY_MS);
+    });
+  }
+
+  /** Takes a step, and the next one where it follows at once. False when topology should look again soon. */
+  async #take(group: number, step: Step): Promise<boolean> {
+    const replica = this.replicas.get(group) ?? (await this.#addReplica(group));
+    switch (step.kind) {
+      case "follow": {
+        const caughtUp = await replica.follow();
+        const leads = this.roles[group] === "leader" && otherLeader(this.#broker, group) === null;
+        return caughtUp && leads
+          ? replica.promote()
+          : replica.problem !== null || this.roles[group] !== "leader";
+      }
+      case "promote":
+        return replica.promote();
+      case "take-over": {
+        const { released } = await this.#broker.call<Yielded, Yield>(
+          "raft.topology.yield",
+          { group, to: this.#broker.nodeID },
+          { nodeID: step.from, timeout: 2 * RELEASE_MS },
+        );
+        return released && replica.promote();
+      }
+      case "verify":
+        await replica.verify();
+        return true;
+      case "stop":
+        this.replicas.delete(group);
+        await replica.stop();
+        return true;
+    }
+  }
+
+  async #addReplica(group: number): Promise<Replica> {
+    const log = await this.engine.open(group);
+    if (this.#stopping) throw new Error("the node stops");
+    const replica = new Replica(log, {
+      broker: this.#broker,
+      logger: this.#logger,
+      hot: this.#hot,
+      metrics: this.#metrics,
+      otherLeader: (of) => otherLeader(this.#broker, of),
+      changed: () => this.soon(0),
+    });
+    this.replicas.set(group, replica);
+    return replica;
+  }
+
+  #gauges(): RaftGauges {
+    const reports = [...this.replicas.values()].map((replica) => replica.report());
+    return {
+      replicas: reports.map(({ group, role, applied }) => ({ group, leads: role === "leader", applied })),
+      residentSessions: reports.reduce(
+        (sum, { role, sessions }) => sum + (role === "leader" ? sessions : 0),
+        0,
+      ),
+      hotBytes: this.#hot.bytes,
+    };
+  }
+}
+
+function engineOptions(config: Config, logger: ServiceBroker["logger"]): EngineOptions {
+  const { appendTimeoutMs, dataDir, natsUrl, nodeId, replicas } = config;
+  return natsUrl === null
+    ? { kind: "sqlite", dataDir, logger, appendTimeoutMs }
+    : { kind: "jetstream", servers: natsUrl, name: nodeId, replicas, logger, appendTimeoutMs };
+}
