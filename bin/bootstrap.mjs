@@ -127,7 +127,7 @@ async function install(dev, reason) {
   await npm(
     `Installing dependencies with npm ci (${reason})`,
     ["ci", dev ? "--include=dev" : "--omit=dev", "--include=optional"],
-    "The dependencies could not be installed (npm says why above): npm needs its registry, so check the network or `npm config get registry`, then run the same command again.",
+    "The dependencies could not be installed (npm says why above): npm needs its registry, and a package-lock.json that fits package.json; then run the same command again.",
   );
 }
 

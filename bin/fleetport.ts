@@ -1,5 +1,5 @@
 /** @module The program: `fleetport up` runs three nodes in one process, `fleetport node` runs one of a cluster. */
-import { type Config, InvalidConfig, readConfig } from "../lib/config.ts";
+import { type Config, readConfig } from "../lib/config.ts";
 import { runCluster } from "./node.ts";
 import { runEmbedded } from "./up.ts";
 
@@ -24,7 +24,6 @@ async function main(): Promise<void> {
     await command(readConfig(process.env));
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    if (!(error instanceof InvalidConfig) && process.env.FLEET_LOG_LEVEL === "debug") console.error(error);
     process.exit(1);
   }
 }

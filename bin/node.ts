@@ -1,7 +1,7 @@
 /** @module `fleetport node`: one node of a distributed fleet, joined over NATS. */
 import type { ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
-import { endProperly } from "./process.ts";
+import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
 import { stopAll, untilReady } from "./up.ts";
@@ -21,11 +21,15 @@ export async function runCluster(config: Config): Promise<void> {
   const broker = createNode(config, { namespace: NAMESPACE, halt });
   brokers.push(broker);
   process.stdout.write(`Fleetport, distributed mode: node ${config.nodeId}, bus ${config.natsUrl}\n`);
-  await stage("node", () => broker.start());
-  await stage(
-    "groups",
-    () => untilReady(broker),
-    () => `recovered, log engine ${config.engine}`,
-  );
+  try {
+    await stage("node", () => broker.start());
+    await stage(
+      "groups",
+      () => untilReady(broker),
+      () => `recovered, log engine ${config.engine}`,
+    );
+  } catch (error) {
+    return halt(asError(error));
+  }
   process.stdout.write(`ready at ${String(broker.metadata.url)}\n`);
 }

@@ -54,3 +54,8 @@ export function endProperly(stop: () => Promise<void>): Ending {
   });
   return { halt, shutdown };
 }
+
+/** What was thrown, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

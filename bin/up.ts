@@ -3,7 +3,7 @@ import type { REPLServer } from "node:repl";
 import type { ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
 import type { Readiness } from "../services/raft/ops.service.ts";
-import { endProperly } from "./process.ts";
+import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
 
@@ -29,22 +29,26 @@ export async function runEmbedded(config: Config): Promise<void> {
   process.stdout.write(
     `Fleetport, embedded mode: ${config.nodes} nodes in this process, data in ${config.dataDir}\n`,
   );
-  await stage(
-    "nodes",
-    async () => {
-      const namespace = `fleet-${process.pid}`;
-      for (let n = 1; n <= config.nodes; n++) {
-        brokers.push(createNode(embeddedNode(config, n), { namespace, halt }));
-      }
-      await Promise.all(brokers.map((broker) => broker.start()));
-    },
-    () => `${brokers.map((broker) => broker.nodeID).join(", ")}`,
-  );
-  await stage(
-    "groups",
-    () => Promise.all(brokers.map(untilReady)),
-    () => `${config.groups} groups recovered and led, log engine ${config.engine} (one durable copy)`,
-  );
+  try {
+    await stage(
+      "nodes",
+      async () => {
+        const namespace = `fleet-${process.pid}`;
+        for (let n = 1; n <= config.nodes; n++) {
+          brokers.push(createNode(embeddedNode(config, n), { namespace, halt }));
+        }
+        await Promise.all(brokers.map((broker) => broker.start()));
+      },
+      () => brokers.map((broker) => broker.nodeID).join(", "),
+    );
+    await stage(
+      "groups",
+      () => Promise.all(brokers.map(untilReady)),
+      () => `${config.groups} groups recovered and led, log engine ${config.engine} (one durable copy)`,
+    );
+  } catch (error) {
+    return halt(asError(error));
+  }
   process.stdout.write(`ready in ${((performance.now() - began) / 1000).toFixed(2)} s\n`);
   for (const broker of brokers) process.stdout.write(`  ${broker.nodeID}  ${String(broker.metadata.url)}\n`);
   openRepl(brokers[0]!, shutdown);

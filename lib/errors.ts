@@ -43,8 +43,8 @@ export class FleetError extends Errors.MoleculerError {
   }
 }
 
-/** The contract's code of an error, also of one that came over the bus; null when it is none of ours. */
+/** The contract's code of an error, also of one that came over the bus as a plain error; null when it is none of ours. */
 export function errorCode(error: unknown): ErrorCode | null {
-  if (!(error instanceof Errors.MoleculerError)) return null;
-  return Object.hasOwn(STATUS, error.type) ? (error.type as ErrorCode) : null;
+  const { type } = (error ?? {}) as { type?: unknown };
+  return typeof type === "string" && Object.hasOwn(STATUS, type) ? (type as ErrorCode) : null;
 }

@@ -146,6 +146,7 @@ export class GroupClient {
       return;
     }
     const hint = items[0]!.hint;
+    const before = items.map(({ maybe }) => maybe);
     for (const pending of items) pending.maybe = true;
     this.#broker
       .call<Proposed, Propose>(
@@ -156,24 +157,25 @@ export class GroupClient {
       .then(
         ({ results }) => {
           items.forEach((pending, i) => {
-            this.#answered(pending, results[i]!);
+            this.#answered(pending, results[i]!, before[i]!);
           });
         },
         (error: unknown) => {
-          for (const pending of items) {
+          items.forEach((pending, i) => {
             pending.hint = null;
-            if (notExecuted(error)) pending.maybe = false;
+            if (notExecuted(error)) pending.maybe = before[i]!;
             this.#later(pending);
-          }
+          });
         },
       );
   }
 
-  #answered(pending: Pending, result: ProposeResult): void {
+  /** `before` says whether an earlier try may have been written: a refusal speaks of its own try only. */
+  #answered(pending: Pending, result: ProposeResult, before: boolean): void {
     if (result.kind === "maybe") return this.#later(pending);
     if (result.kind !== "refused") return this.#finish(pending, () => pending.resolve(result));
-    pending.maybe = false;
-    if (result.why === "backpressure") {
+    pending.maybe = before;
+    if (result.why === "backpressure" && !pending.maybe) {
       return this.#finish(pending, () => pending.reject(backpressure()));
     }
     if (result.why === "too_large") {

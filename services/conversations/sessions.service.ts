@@ -133,7 +133,7 @@ export default defineService<SessionsService>({
       params: { ids: { type: "array", items: "string", max: MAX_HEADS } },
       async handler(this: SessionsService, ctx: Context<GetHeads>): Promise<Heads> {
         const byGroup = Map.groupBy(ctx.params.ids, (id) => this.groups.groupOf(id));
-        const heads: Record<string, { last_seq: number; epoch: number } | null> = {};
+        const heads = new Map<string, { last_seq: number; epoch: number } | null>();
         await Promise.all(
           [...byGroup].map(async ([group, ids]) => {
             const params: GroupHeads = { ids };
@@ -141,11 +141,11 @@ export default defineService<SessionsService>({
             if (!answer) return;
             ids.forEach((id, i) => {
               const last_seq = answer.last_seqs[i];
-              heads[id] = typeof last_seq === "number" ? { last_seq, epoch: answer.epoch } : null;
+              heads.set(id, typeof last_seq === "number" ? { last_seq, epoch: answer.epoch } : null);
             });
           }),
         );
-        return { heads };
+        return { heads: Object.fromEntries(heads) };
       },
     },
   },

@@ -47,9 +47,9 @@ export function encode(answer: Answer): { head: Record<string, string | number>;
   };
 }
 
-/** Sends the answer; does nothing when the caller went away or was answered already. */
+/** Sends the answer; does nothing when the caller was answered already. */
 export function send(response: ServerResponse, answer: Answer): void {
-  if (response.headersSent || response.destroyed) return;
+  if (response.headersSent) return;
   const { head, text } = encode(answer);
   response.writeHead(answer.status, head);
   response.end(text);

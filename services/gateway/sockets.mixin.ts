@@ -37,7 +37,6 @@ export const socketsMixin: Partial<ServiceSchema> = {
     /** Closes every socket with 1012, spread over `spreadMs`; no socket is opened any more. */
     async drainSockets(spreadMs: number): Promise<void> {
       const sockets: Sockets | undefined = this.sockets;
-      this.sockets = undefined;
       await sockets?.server.stop(spreadMs);
       sockets?.feeds.stop();
     },
@@ -65,7 +64,7 @@ function openSockets(service: Service, server: Server, { sockets }: SocketsSetti
     conversations,
     groups: config.groups,
     catchupIntervalMs: config.catchupIntervalMs,
-    onError: (message, error) => logger.warn(message, { error }),
+    onError: (message, error) => logger.warn(message, { error: String(error) }),
   });
   const services = {
     conversations,

@@ -25,7 +25,6 @@ export const webServerMixin: Partial<ServiceSchema> = {
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     // moleculer-web's listener ends the process when the port is in use; `started` does that with a sentence.
     server.removeAllListeners("error");
-    server.on("error", (error) => this.logger.error("web server failed", { error: error.message }));
     server.on("clientError", refuseBrokenRequest);
   },
 
@@ -45,9 +44,10 @@ export const webServerMixin: Partial<ServiceSchema> = {
       halt(error);
       throw error;
     }
-    // The registry shows it to whoever needs this node's address; with port 0 the system chose one.
+    server.on("error", (error) => this.logger.error("web server failed", { error: error.message }));
+    // With port 0 the system chose one: the node tells the others in its metadata where it is.
     const { port } = server.address() as AddressInfo;
-    Object.assign(this.settings, { ip: config.host, port });
+    this.broker.metadata.url = `http://${config.host}:${port}`;
     this.logger.info("web server listens", { host: config.host, port });
   },
 

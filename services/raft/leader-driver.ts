@@ -199,7 +199,9 @@ export class LeaderDriver {
     let result: AppendResult;
     try {
       result = { kind: "committed", index: await this.#env.log.append(data, expectedLast, messageId) };
-      this.#contact = asked;
+      // A repeated append may be answered from the engine's memory of the first one: only a first try proves that
+      // nobody else has written since.
+      if (!this.#leader.unresolved) this.#contact = asked;
       this.#env.metrics.commit(performance.now() - asked, data.length);
     } catch (error) {
       if (error instanceof Fenced) this.#env.metrics.fenced();

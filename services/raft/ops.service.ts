@@ -1,5 +1,6 @@
 /** @module What operators ask of a node: is it ready, and what does the fleet look like. */
 import type { Context, Service } from "moleculer";
+import { FleetError } from "../../lib/errors.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { liveNodes } from "./cluster-view.ts";
@@ -70,7 +71,7 @@ export default defineService<OpsService>({
         const { config } = runtimeOf(this.broker);
         const reports = await Promise.all(liveNodes(this.broker).map((node) => askNode(ctx, node)));
         const own = reports.find(({ node }) => node === this.broker.nodeID)?.report;
-        if (!own) throw new Error(`node ${this.broker.nodeID} does not answer itself yet`);
+        if (!own) throw new FleetError("leader_unavailable", "This node is still starting.");
         const leaders: (string | null)[] = Array.from({ length: config.groups }, () => null);
         const applied: (number | null)[] = Array.from({ length: config.groups }, () => null);
         let sessions = 0;

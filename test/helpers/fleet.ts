@@ -1,7 +1,5 @@
 /** @module An embedded fleet for tests: real nodes, a real log, real gateways, in this process. */
 import { mkdtemp, rm } from "node:fs/promises";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ServiceBroker } from "moleculer";
@@ -74,7 +72,5 @@ export async function startFleet(options: FleetOptions = {}): Promise<TestFleet>
 }
 
 function nodeOf(broker: ServiceBroker): TestNode {
-  const server = (broker.getLocalService("gateway") as unknown as { server: Server }).server;
-  const { port } = server.address() as AddressInfo;
-  return { id: broker.nodeID, url: `http://127.0.0.1:${port}`, broker };
+  return { id: broker.nodeID, url: String(broker.metadata.url), broker };
 }

@@ -67,11 +67,10 @@ export function testBroker(options: GatewayOptions = {}): Omit<TestGateway, "url
 export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
   const node = testBroker(options);
   for (const service of options.services ?? []) node.broker.createService(service);
-  const service = node.broker.createService(gateway);
+  node.broker.createService(gateway);
   await node.broker.start();
-  const { port } = service.settings;
-  if (port === undefined) throw new Error("the gateway does not say where it listens");
-  return { ...node, port, url: `http://127.0.0.1:${port}`, stop: () => node.broker.stop() };
+  const url = String(node.broker.metadata.url);
+  return { ...node, port: Number(new URL(url).port), url, stop: () => node.broker.stop() };
 }
 
 /** Keeps what the node logs as errors, with its fields, and prints nothing. */

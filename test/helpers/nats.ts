@@ -15,6 +15,8 @@ export interface NatsOptions {
   readonly jetstream?: boolean;
   /** Whether every write is synced before its acknowledgement; default true, as Fleetport asks of its servers. */
   readonly syncAlways?: boolean;
+  /** How many of the servers, the last ones, are not there before `restart` is called for them; default 0. */
+  readonly late?: number;
 }
 
 export interface NatsServers {
@@ -22,7 +24,7 @@ export interface NatsServers {
   readonly servers: readonly string[];
   /** Ends a server as a power cut would (SIGKILL). */
   kill(i: number): Promise<void>;
-  /** Starts a killed server again, on the same ports and data, and waits until it serves. */
+  /** Starts a killed or late server, on its ports and data, and waits until it serves. */
   restart(i: number): Promise<void>;
   /** Stops a server's clock: it keeps its connections and answers nothing (SIGSTOP). */
   pause(i: number): void;
@@ -34,6 +36,7 @@ export interface NatsServers {
 }
 
 const START_MS = 60_000;
+const HEALTHY_IN_A_ROW = 5;
 
 interface Server {
   readonly config: string;
@@ -79,10 +82,16 @@ export async function startNats(options: NatsOptions): Promise<NatsServers> {
       if (!answers.every((answer) => answer?.status === "ok")) return false;
       return !jetstream || options.size === 1 || (await hasMetaLeader(running()));
     };
-    await until("NATS is healthy", isHealthy, START_MS);
+    // A leader that was just elected by some of the servers may be replaced when the last one joins.
+    let inARow = 0;
+    const staysHealthy = async (): Promise<boolean> => {
+      inARow = (await isHealthy()) ? inARow + 1 : 0;
+      return inARow === HEALTHY_IN_A_ROW;
+    };
+    await until("NATS is healthy", staysHealthy, START_MS);
   };
   try {
-    for (const server of servers) start(program, server);
+    for (const server of servers.slice(0, options.size - (options.late ?? 0))) start(program, server);
     await healthy();
   } catch (error) {
     await stop();

@@ -225,7 +225,7 @@ export async function startSockets({
     ],
   });
   for (const schema of conversations.schemas) broker.createService(schema);
-  const server = createServer((_, response) => response.writeHead(404).end());
+  const server = createServer((_, response) => response.end("plain HTTP"));
   broker.createService({
     name: "gateway",
     mixins: [socketsMixin, httpServer(server)],

@@ -1,8 +1,8 @@
 /** @module Clients of the sockets: one that sends raw frames, and the official one. */
 import { once } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
-import { Socket } from "phoenix";
+import { type Channel, Socket } from "phoenix";
 import { WebSocket } from "ws";
+import { until } from "./until.ts";
 
 /** `[join_ref, ref, topic, event, payload]` as it came, parsed. */
 export type Received = readonly [
@@ -20,25 +20,6 @@ export type Payload = any;
 export interface Closed {
   readonly code: number;
   readonly reason: string;
-}
-
-const LIMIT_MS = 20_000;
-const POLL_MS = 5;
-
-/** Resolves with what the condition returned, once that is there and not false; rejects when it takes too long. */
-export async function eventually<T>(
-  condition: () => T | Promise<T>,
-  what: string,
-): Promise<Exclude<T, false | null | undefined>> {
-  const deadline = performance.now() + LIMIT_MS;
-  for (;;) {
-    const value = await condition();
-    if (value !== false && value !== null && value !== undefined) {
-      return value as Exclude<T, false | null | undefined>;
-    }
-    if (performance.now() > deadline) throw new Error(`waited ${LIMIT_MS} ms in vain: ${what}`);
-    await delay(POLL_MS);
-  }
 }
 
 /** A socket without any logic of its own: what it sends and what it received is up to the test. */
@@ -106,7 +87,7 @@ export class RawSocket {
 
   /** The first frame that fits, of those that came and those to come. */
   async next(fits: (frame: Received) => boolean, what: string): Promise<Received> {
-    return eventually(() => this.frames.find(fits), what);
+    return until(what, () => this.frames.find(fits));
   }
 
   /** Seqs of the `message` events of a topic, in the order of their arrival. */
@@ -117,7 +98,7 @@ export class RawSocket {
   }
 
   async untilClosed(): Promise<Closed> {
-    return eventually(() => this.closed, "the server closes the socket");
+    return until("the server closes the socket", () => this.closed);
   }
 
   async close(): Promise<void> {
@@ -130,19 +111,69 @@ export function socketUrl(url: string, query: Record<string, string>): string {
   return `${url.replace("http", "ws")}/socket/websocket?${new URLSearchParams(query)}`;
 }
 
-/** The official client on a gateway; `urlOf` is asked at every connection, so a test can move it elsewhere. */
-export function phoenixSocket(urlOf: () => string, params: Record<string, string>): Socket {
-  // The client decides for itself when to connect, and builds its address only once.
-  class Transport extends WebSocket {
-    constructor(address: string) {
-      const { search } = new URL(address);
-      super(`${urlOf().replace("http", "ws")}/socket/websocket${search}`);
+/** The official client in one session, with what its application would keep: the messages in the order of arrival. */
+export class OfficialClient {
+  readonly channel: Channel;
+  /** Seqs as they came, replayed in join replies or pushed. */
+  readonly seqs: number[] = [];
+  /** Joins that succeeded. */
+  joins = 0;
+  readonly #socket: Socket;
+
+  private constructor(urlOf: () => string, topic: string, params: Record<string, string>) {
+    // The client builds its address only once; its transport is asked at every connection.
+    class Transport extends WebSocket {
+      constructor(address: string) {
+        super(`${urlOf().replace("http", "ws")}/socket/websocket${new URL(address).search}`);
+      }
     }
+    this.#socket = new Socket("ws://fleet.test/socket", {
+      params,
+      transport: Transport,
+      reconnectAfterMs: () => 20,
+      rejoinAfterMs: () => 20,
+    });
+    this.channel = this.#socket.channel(topic, () => ({ last_seq: this.seqs.at(-1) ?? 0 }));
+    this.channel.on("message", ({ seq }: Payload) => void this.seqs.push(seq));
   }
-  return new Socket("ws://fleet.test/socket", {
-    params,
-    transport: Transport,
-    reconnectAfterMs: () => 20,
-    rejoinAfterMs: () => 20,
-  });
+
+  /** Joins a topic; `urlOf` names the gateway at every connection. Rejects with the reason of a refusal. */
+  static async join(
+    urlOf: () => string,
+    topic: string,
+    params: Record<string, string>,
+  ): Promise<OfficialClient> {
+    const client = new OfficialClient(urlOf, topic, params);
+    client.#socket.connect();
+    await new Promise<void>((resolve, reject) => {
+      client.channel
+        .join()
+        .receive("ok", ({ messages }: Payload) => {
+          for (const { seq } of messages) client.seqs.push(seq);
+          client.joins++;
+          resolve();
+        })
+        .receive("error", ({ reason }: Payload) => {
+          // Later refusals come while its node fails over; the client then joins again by itself.
+          if (client.joins === 0) client.#socket.disconnect();
+          reject(new Error(reason));
+        });
+    });
+    return client;
+  }
+
+  /** The response of an ok reply; rejects with that of an error, or with "timeout". */
+  push(event: string, payload: object): Promise<Payload> {
+    return new Promise((resolve, reject) => {
+      this.channel
+        .push(event, payload)
+        .receive("ok", resolve)
+        .receive("error", (response) => reject(new Error(JSON.stringify(response))))
+        .receive("timeout", () => reject(new Error("timeout")));
+    });
+  }
+
+  disconnect(): Promise<void> {
+    return new Promise((resolve) => this.#socket.disconnect(resolve));
+  }
 }

@@ -230,7 +230,11 @@ describe("A gateway that stops", () => {
       await answering.promise;
       return { messages: [], last_seq: 0, has_more: false };
     };
-    const gate = await startGateway({ services: [{ name: "messages", actions: { list: handler } }] });
+    const gate = await startGateway({
+      services: [{ name: "messages", actions: { list: handler } }],
+      // What hangs is cut only after this time, far behind the end of the test.
+      env: { FLEET_APPEND_TIMEOUT_MS: "120000" },
+    });
     const idle = await RawConnection.open(gate.url);
     idle.send("GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n");
     assert.equal((await idle.answer()).status, 200);

@@ -1,8 +1,9 @@
 /** @module Tests: messages reach sockets exactly once in order, and sends are answered, when things go wrong. */
 import assert from "node:assert/strict";
 import { FleetError } from "../../lib/errors.ts";
-import { eventually, RawSocket } from "../helpers/sockets.ts";
+import { RawSocket } from "../helpers/sockets.ts";
 import { type SocketsNode, type SocketsNodeOptions, startSockets } from "../helpers/sockets-node.ts";
+import { until } from "../helpers/until.ts";
 
 const SEND = { content: { content: { text: "hi" } } };
 
@@ -26,7 +27,7 @@ describe("a session channel", () => {
 
   afterEach(async () => {
     await Promise.all(sockets.map((socket) => socket.close()));
-    await eventually(() => node.fanout.subscriptions === 0, "every subscription ended");
+    await until("every subscription ended", () => node.fanout.subscriptions === 0);
     await node.stop();
   });
 
@@ -47,12 +48,12 @@ describe("a session channel", () => {
         }
       })();
       const replies = await Promise.all(joined);
-      await eventually(() => all.every((socket) => socket.seqs("session:s").length > 10_500), "the backlog");
+      await until("the backlog", () => all.every((socket) => socket.seqs("session:s").length > 10_500));
       live = false;
       await appending;
       const last = conversations.append("s", 1)[0]?.seq ?? 0;
       for (const [i, socket] of all.entries()) {
-        await eventually(() => socket.frames.at(-1)?.[4].seq === last, "the last message");
+        await until("the last message", () => socket.frames.at(-1)?.[4].seq === last);
         const replayed = replies[i].messages.map(({ seq }: { seq: number }) => seq);
         assert.deepEqual([...replayed, ...socket.seqs("session:s")], range(1, last));
       }
@@ -67,16 +68,16 @@ describe("a session channel", () => {
       socket.ws.pause();
       // What the server has read is on its way or buffered; it must come to a rest long before the end.
       let before = -1;
-      await eventually(async () => {
+      await until("the server stops reading", async () => {
         const { list } = node.conversations.calls;
         const rests = list === before;
         before = list;
         await new Promise((resolve) => setTimeout(resolve, 200));
         return rests;
-      }, "the server stops reading");
+      });
       assert.ok(node.conversations.calls.list < 100, `${node.conversations.calls.list} pages were read`);
       socket.ws.resume();
-      await eventually(() => socket.seqs("session:s").length === 4900, "all of it");
+      await until("all of it", () => socket.seqs("session:s").length === 4900);
       assert.deepEqual(socket.seqs("session:s"), range(101, 5000));
     });
 
@@ -84,13 +85,13 @@ describe("a session channel", () => {
       const socket = await open();
       await socket.join("session:s");
       node.conversations.append("s", 2);
-      await eventually(() => socket.seqs("session:s").length === 2, "two live messages");
+      await until("two live messages", () => socket.seqs("session:s").length === 2);
       node.fanout.loses = () => true;
       node.conversations.append("s", 3);
       await socket.ask("phoenix", "heartbeat");
       node.fanout.loses = () => false;
       node.conversations.append("s", 1);
-      await eventually(() => socket.seqs("session:s").length === 6, "the gap is filled");
+      await until("the gap is filled", () => socket.seqs("session:s").length === 6);
       assert.deepEqual(socket.seqs("session:s"), range(1, 6));
       assert.equal(await node.metric("fleet_gap_repairs_total"), 1);
     });
@@ -107,11 +108,11 @@ describe("a session channel", () => {
         if (action === "list" && failures++ < 4) throw new FleetError("leader_unavailable", "no leader");
       };
       node.conversations.append("s", 1);
-      await eventually(() => failures >= 2, "reads fail");
+      await until("reads fail", () => failures >= 2);
       node.conversations.append("s", 1);
       const sent = await socket.ask("session:s", "send", SEND);
       assert.equal(sent.status, "ok");
-      await eventually(() => socket.seqs("session:s").length === 4, "the gap is filled");
+      await until("the gap is filled", () => socket.seqs("session:s").length === 4);
       assert.deepEqual(socket.seqs("session:s"), range(1, 4));
     });
 
@@ -122,14 +123,14 @@ describe("a session channel", () => {
       await socket.join("session:t");
       node.conversations.append("t", 1);
       node.conversations.append("s", 1);
-      await eventually(() => socket.seqs("session:s").length === 1, "a live message");
+      await until("a live message", () => socket.seqs("session:s").length === 1);
       node.fanout.loses = () => true;
       node.conversations.append("s", 2);
       await socket.ask("phoenix", "heartbeat");
       node.fanout.loses = () => false;
       node.conversations.epoch = 2;
       node.conversations.append("t", 1);
-      await eventually(() => socket.seqs("session:s").length === 3, "the lost messages");
+      await until("the lost messages", () => socket.seqs("session:s").length === 3);
     }).slow(2000);
 
     it("costs one subscription per session, however many channels show it", async () => {
@@ -141,7 +142,7 @@ describe("a session channel", () => {
       await Promise.all(all.slice(1).map((socket) => socket.ask("session:s", "phx_leave")));
       assert.equal(node.fanout.subscriptions, 1);
       node.conversations.append("s", 1);
-      await eventually(() => all[0]?.seqs("session:s").length === 1, "the message");
+      await until("the message", () => all[0]?.seqs("session:s").length === 1);
     });
 
     it("joined thousands of times by one socket works, and leaves nothing behind", async () => {
@@ -149,7 +150,7 @@ describe("a session channel", () => {
       for (let i = 0; i < count; i++) node.conversations.create(`s${i}`);
       const socket = await open();
       for (let i = 0; i < count; i++) socket.ws.send(`["${i}","${i}","session:s${i}","phx_join",{}]`);
-      await eventually(() => socket.frames.length === count, "every join");
+      await until("every join", () => socket.frames.length === count);
       assert.ok(socket.frames.every(([, , , , { status }]) => status === "ok"));
       assert.equal(node.fanout.subscriptions, count);
     });
@@ -161,9 +162,9 @@ describe("a session channel", () => {
       const wrong = JSON.stringify({ content: "x".repeat(16_000) });
       const count = 2000;
       for (let i = 0; i < count; i++) socket.ws.send(`[null,"r${i}","session:s","send",${wrong}]`);
-      await eventually(() => socket.ws.bufferedAmount > 0, "the server does not read");
+      await until("the server does not read", () => socket.ws.bufferedAmount > 0);
       socket.ws.resume();
-      await eventually(() => socket.frames.length === count + 1, "every answer");
+      await until("every answer", () => socket.frames.length === count + 1);
       assert.equal(socket.closed, null);
     });
   });
@@ -177,7 +178,7 @@ describe("a session channel", () => {
       node.fanout.loses = () => true;
       node.conversations.append("s", 3);
       const lost = performance.now();
-      await eventually(() => socket.seqs("session:s").length === 3, "the lost messages");
+      await until("the lost messages", () => socket.seqs("session:s").length === 3);
       const ms = performance.now() - lost;
       assert.ok(ms < 2000, `repaired after ${Math.round(ms)} ms`);
       assert.deepEqual(socket.seqs("session:s"), [1, 2, 3]);
@@ -190,9 +191,9 @@ describe("a session channel", () => {
         node.conversations.create(`s${i}`);
         socket.send(`session:s${i}`, "phx_join");
       }
-      await eventually(() => socket.frames.length === 500, "every join");
+      await until("every join", () => socket.frames.length === 500);
       const { heads, ...others } = { ...node.conversations.calls };
-      await eventually(() => node.conversations.calls.heads >= heads + 3, "three checks");
+      await until("three checks", () => node.conversations.calls.heads >= heads + 3);
       const { heads: later, ...rest } = node.conversations.calls;
       assert.ok(later <= heads + 4);
       assert.deepEqual(rest, others);
@@ -228,7 +229,7 @@ describe("a session channel", () => {
         idempotency_key: "k",
         expected_seq: 0,
       });
-      await eventually(() => socket.seqs("session:s").length === 1, "the message");
+      await until("the message", () => socket.seqs("session:s").length === 1);
     });
 
     it("goes out in the name of the socket's agent", async () => {
@@ -316,14 +317,14 @@ describe("a session channel", () => {
         socket.send("session:s", "send", { ...SEND, idempotency_key }),
       );
       assert.ok(slow && fast && late);
-      await eventually(() => gates.size === 3, "all three are under way");
+      await until("all three are under way", () => gates.size === 3);
       gates.get("fast")?.resolve();
       await socket.reply(fast);
       gates.get("slow")?.resolve();
       await socket.reply(slow);
       await socket.ask("session:s", "phx_leave");
       gates.get("late")?.resolve();
-      await eventually(() => node.conversations.sessions.get("s")?.messages.length === 3, "the append");
+      await until("the append", () => node.conversations.sessions.get("s")?.messages.length === 3);
       await socket.ask("phoenix", "heartbeat");
       assert.ok(!socket.frames.some(([, ref]) => ref === late));
     });

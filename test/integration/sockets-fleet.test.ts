@@ -1,6 +1,5 @@
 /** @module Tests: sockets over a real fleet of three nodes, with raw frames and with the official client. */
 import assert from "node:assert/strict";
-import type { Channel, Socket } from "phoenix";
 import { groupName, groupOf } from "../../lib/ids.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import type {
@@ -10,7 +9,8 @@ import type {
   SessionMessages,
 } from "../../services/conversations/contract.ts";
 import { startFleet, type TestFleet, type TestNode } from "../helpers/fleet.ts";
-import { eventually, type Payload, phoenixSocket, RawSocket } from "../helpers/sockets.ts";
+import { OfficialClient, type Payload, RawSocket } from "../helpers/sockets.ts";
+import { until } from "../helpers/until.ts";
 
 const USER = { user_id: "ann" };
 const AGENT = { agent_id: "bot" };
@@ -120,7 +120,7 @@ describe("sockets over a fleet of three nodes", () => {
       range(1, total),
     );
     for (const socket of all) {
-      await eventually(() => socket.seqs(topic).length >= total, "every message");
+      await until("every message", () => socket.seqs(topic).length >= total);
       assert.deepEqual(socket.seqs(topic), range(1, total));
     }
     const page = await nodeOf(fleet, 2).broker.call<MessagePage, object>("messages.list", {
@@ -153,7 +153,7 @@ describe("sockets over a fleet of three nodes", () => {
     await appends;
     const [last = 0] = await append(nodeOf(fleet, 2), id);
     for (const { socket, replayed } of joined) {
-      await eventually(() => socket.frames.at(-1)?.[4].seq === last, "the last message");
+      await until("the last message", () => socket.frames.at(-1)?.[4].seq === last);
       assert.deepEqual([...replayed, ...socket.seqs(topic)], range(1, last));
     }
   });
@@ -167,7 +167,7 @@ describe("sockets over a fleet of three nodes", () => {
     for (let i = 0; i < 20; i++) await append(nodeOf(fleet, i % 3), id, 10);
     const { messages, has_more } = await joined;
     assert.deepEqual([messages.length, has_more], [100, true]);
-    await eventually(() => socket.frames.at(-1)?.[4].seq === 10_200, "the last message");
+    await until("the last message", () => socket.frames.at(-1)?.[4].seq === 10_200);
     assert.deepEqual(socket.seqs(topic), range(101, 10_200));
   });
 
@@ -181,8 +181,8 @@ describe("sockets over a fleet of three nodes", () => {
     await Promise.all([deaf.join(topic), hearing.join(topic)]);
     await append(nodeOf(fleet, 2), id, 3);
     const published = performance.now();
-    await eventually(() => hearing.seqs(topic).length === 3, "the node that loses nothing");
-    await eventually(() => deaf.seqs(topic).length === 3, "the repair");
+    await until("the node that loses nothing", () => hearing.seqs(topic).length === 3);
+    await until("the repair", () => deaf.seqs(topic).length === 3);
     const ms = performance.now() - published;
     assert.equal(stopLosing(), 3);
     assert.deepEqual(deaf.seqs(topic), [1, 2, 3]);
@@ -201,7 +201,7 @@ describe("sockets over a fleet of three nodes", () => {
     assert.deepEqual(second, { status: "ok", response: { ...first.response, deduped: true } });
     await one.ask(topic, "send", SEND);
     for (const socket of [one, two]) {
-      await eventually(() => socket.seqs(topic).at(-1) === 2, "the message after it");
+      await until("the message after it", () => socket.seqs(topic).at(-1) === 2);
       assert.deepEqual(socket.seqs(topic), [1, 2]);
     }
   });
@@ -253,50 +253,9 @@ describe("sockets over a fleet of three nodes", () => {
   });
 });
 
-/** The official client with what a test wants to know of its channel. */
-interface Official {
-  readonly socket: Socket;
-  readonly channel: Channel;
-  /** Seqs in the order in which the application saw them: replayed in join replies, or pushed. */
-  readonly seqs: number[];
-  /** Join replies received. */
-  joins: number;
-  push(event: string, payload: object): Promise<Payload>;
-}
-
-function official(urlOf: () => string, topic: string): Promise<Official> {
-  const socket = phoenixSocket(urlOf, USER);
-  const seqs: number[] = [];
-  const channel = socket.channel(topic, () => ({ last_seq: seqs.at(-1) ?? 0 }));
-  const push = (event: string, payload: object) =>
-    new Promise<Payload>((resolve, reject) => {
-      channel
-        .push(event, payload)
-        .receive("ok", resolve)
-        .receive("error", (response) => reject(new Error(JSON.stringify(response))))
-        .receive("timeout", () => reject(new Error("timeout")));
-    });
-  const client: Official = { socket, channel, seqs, joins: 0, push };
-  channel.on("message", ({ seq }: Payload) => void seqs.push(seq));
-  socket.connect();
-  return new Promise((resolve, reject) => {
-    channel
-      .join()
-      .receive("ok", ({ messages }: Payload) => {
-        for (const { seq } of messages) seqs.push(seq);
-        client.joins++;
-        resolve(client);
-      })
-      .receive("error", ({ reason }: Payload) => reject(new Error(reason)));
-  });
-}
-
-async function disconnect({ socket }: Official): Promise<void> {
-  await new Promise<void>((resolve) => socket.disconnect(resolve));
-}
-
 describe("the official phoenix client", () => {
   let fleet: TestFleet;
+  const join = (urlOf: () => string, topic: string) => OfficialClient.join(urlOf, topic, USER);
 
   beforeEach(async () => {
     fleet = await startFleet();
@@ -310,12 +269,12 @@ describe("the official phoenix client", () => {
   it("joins, sends, receives and leaves", async () => {
     const id = await createSession(nodeOf(fleet, 0));
     await append(nodeOf(fleet, 0), id, 2);
-    const client = await official(() => nodeOf(fleet, 1).url, `session:${id}`);
+    const client = await join(() => nodeOf(fleet, 1).url, `session:${id}`);
     const sent = await client.push("send", SEND);
     assert.equal(sent.seq, 3);
-    await eventually(() => client.seqs.length === 3, "its own message");
+    await until("its own message", () => client.seqs.length === 3);
     await append(nodeOf(fleet, 2), id, 2, AGENT);
-    await eventually(() => client.seqs.length === 5, "the agent's messages");
+    await until("the agent's messages", () => client.seqs.length === 5);
     assert.deepEqual(client.seqs, range(1, 5));
 
     await assert.rejects(client.push("send", { content: "bad" }), /invalid_message_format/);
@@ -327,24 +286,21 @@ describe("the official phoenix client", () => {
       closed = true;
     });
     await new Promise((resolve) => client.channel.leave().receive("ok", resolve));
-    await eventually(() => closed, "the channel is closed");
-    await eventually(async () => (await metric(nodeOf(fleet, 1), "fleet_ws_channels")) === 0, "it has left");
-    await disconnect(client);
-    await eventually(
-      async () => (await metric(nodeOf(fleet, 1), "fleet_ws_connections")) === 0,
-      "it is gone",
-    );
+    await until("the channel is closed", () => closed);
+    await until("it has left", async () => (await metric(nodeOf(fleet, 1), "fleet_ws_channels")) === 0);
+    await client.disconnect();
+    await until("it is gone", async () => (await metric(nodeOf(fleet, 1), "fleet_ws_connections")) === 0);
   });
 
   it("is refused with the reason", async () => {
-    const refused = official(() => nodeOf(fleet, 0).url, "session:nowhere");
+    const refused = join(() => nodeOf(fleet, 0).url, "session:nowhere");
     await assert.rejects(refused, /not found/);
   });
 
   it("goes on at another node when its node stops, and misses and doubles nothing", async () => {
     const id = await createSession(nodeOf(fleet, 0));
     let home = nodeOf(fleet, 2);
-    const clients = await Promise.all(range(1, 5).map(() => official(() => home.url, `session:${id}`)));
+    const clients = await Promise.all(range(1, 5).map(() => join(() => home.url, `session:${id}`)));
     const [one] = clients;
     assert.ok(one);
     let appending = true;
@@ -352,34 +308,34 @@ describe("the official phoenix client", () => {
     const appends = (async () => {
       while (appending) appended.push(...(await append(nodeOf(fleet, 0), id, 2)));
     })();
-    await eventually(() => clients.every(({ seqs }) => seqs.length > 20), "live messages");
+    await until("live messages", () => clients.every(({ seqs }) => seqs.length > 20));
 
     const leaving = home;
     home = nodeOf(fleet, 1);
     await leaving.broker.stop();
-    await eventually(() => clients.every(({ joins }) => joins === 2), "every client joined again");
+    await until("every client joined again", () => clients.every(({ joins }) => joins === 2));
     assert.equal(typeof (await one.push("send", SEND)).seq, "number");
     appending = false;
     await appends;
     const [last = 0] = await append(nodeOf(fleet, 0), id);
     for (const client of clients) {
-      await eventually(() => client.seqs.at(-1) === last, "the last message");
+      await until("the last message", () => client.seqs.at(-1) === last);
       assert.deepEqual(client.seqs, range(1, last));
     }
-    await Promise.all(clients.map(disconnect));
+    await Promise.all(clients.map((client) => client.disconnect()));
   });
 
   it("keeps receiving while the group's leader moves to another node", async () => {
     const [home, leader] = [nodeOf(fleet, 0), nodeOf(fleet, 2)];
     let id = await createSession(home);
     while (leaderOf(home, id) !== leader.id) id = await createSession(home);
-    const client = await official(() => home.url, `session:${id}`);
+    const client = await join(() => home.url, `session:${id}`);
     await append(home, id, 3);
     await leader.broker.stop();
     const seqs = await append(home, id, 3);
     assert.equal(seqs.length, 3);
-    await eventually(() => client.seqs.length === 6, "the messages of the next leader");
+    await until("the messages of the next leader", () => client.seqs.length === 6);
     assert.deepEqual(client.seqs, range(1, 6));
-    await disconnect(client);
+    await client.disconnect();
   });
 });

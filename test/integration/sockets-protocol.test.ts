@@ -4,8 +4,9 @@ import { createServer, request } from "node:http";
 import fc from "fast-check";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { socketsMixin } from "../../services/gateway/sockets.mixin.ts";
-import { eventually, RawSocket } from "../helpers/sockets.ts";
+import { RawSocket } from "../helpers/sockets.ts";
 import { type SocketsNode, startSockets } from "../helpers/sockets-node.ts";
+import { until } from "../helpers/until.ts";
 
 const SEED = Number(process.env.SOCKETS_SEED ?? Date.now() % 2 ** 31);
 const MIB = 1024 * 1024;
@@ -27,8 +28,8 @@ describe("a socket", () => {
   });
 
   afterEach(async () => {
-    await eventually(() => node.fanout.subscriptions === 0, "every subscription ended");
-    await eventually(async () => (await node.metric("fleet_ws_connections")) === 0, "every connection ended");
+    await until("every subscription ended", () => node.fanout.subscriptions === 0);
+    await until("every connection ended", async () => (await node.metric("fleet_ws_connections")) === 0);
     assert.equal(await node.metric("fleet_ws_channels"), 0);
   });
 
@@ -78,6 +79,18 @@ describe("a socket", () => {
         assert.equal(await status(`${path}?vsn=2.0.0&user_id=u1`), 404, path);
       }
     });
+  });
+
+  it("leaves requests to HTTP that offer another upgrade, as some clients always do", async () => {
+    const headers = { connection: "Upgrade, HTTP2-Settings", upgrade: "h2c", "http2-settings": "AAMAAABk" };
+    const text = await new Promise<string>((resolve, reject) => {
+      const ask = request(`${node.url}/api/sessions`, { method: "POST", headers }, async (response) => {
+        resolve(Buffer.concat(await response.toArray()).toString());
+      });
+      ask.on("error", reject);
+      ask.end("a body");
+    });
+    assert.equal(text, "plain HTTP");
   });
 
   it("answers a heartbeat", async () => {
@@ -143,7 +156,7 @@ describe("a socket", () => {
       const socket = await open();
       const { messages, has_more, last_seq } = await socket.join("session:s");
       assert.deepEqual([messages.length, has_more, last_seq], [100, true, 250]);
-      await eventually(() => socket.seqs("session:s").length === 150, "the rest");
+      await until("the rest", () => socket.seqs("session:s").length === 150);
       assert.deepEqual(
         socket.seqs("session:s"),
         Array.from({ length: 150 }, (_, i) => 101 + i),
@@ -157,7 +170,7 @@ describe("a socket", () => {
       const { messages, has_more } = await socket.join("session:s");
       assert.ok(messages.length >= 5 && JSON.stringify(messages).length <= MIB, `${messages.length}`);
       assert.equal(has_more, true);
-      await eventually(() => socket.seqs("session:s").at(-1) === 20, "the rest");
+      await until("the rest", () => socket.seqs("session:s").at(-1) === 20);
       await socket.close();
     });
 
@@ -229,7 +242,7 @@ describe("a socket", () => {
       const socket = await open();
       socket.ws.send('["1","1","session:s","phx_join",{}]');
       socket.ws.send('["2","2","session:s","phx_join",{}]');
-      await eventually(() => socket.frames.length === 3, "both joins");
+      await until("both joins", () => socket.frames.length === 3);
       const heads = socket.frames.map(([joinRef, ref, , event]) => [joinRef, ref, event]);
       assert.deepEqual(heads, [
         ["1", "1", "phx_reply"],
@@ -265,7 +278,7 @@ describe("a socket", () => {
     const socket = await open();
     socket.ws.send('["1","1","session:s","phx_join",{}]');
     socket.ws.send('["1","2","session:s","phx_leave",{}]');
-    await eventually(() => socket.frames.length === 3, "the leave");
+    await until("the leave", () => socket.frames.length === 3);
     assert.deepEqual(socket.frames.slice(1), [
       ["1", "2", "session:s", "phx_reply", { status: "ok", response: {} }],
       ["1", "1", "session:s", "phx_close", {}],
@@ -318,11 +331,11 @@ describe("a socket", () => {
       socket.ws.send(`["1","r${i}","session:s","send",{"content":{"content":{"text":"${text}"}}}]`);
     }
     const blocked = socket.ask("phoenix", "heartbeat");
-    await eventually(() => socket.ws.bufferedAmount > MIB, "the server does not read");
+    await until("the server does not read", () => socket.ws.bufferedAmount > MIB);
     assert.equal(socket.frames.length, 0);
     reads.resolve();
     await blocked;
-    await eventually(() => socket.seqs("session:s").length === count, "every send");
+    await until("every send", () => socket.seqs("session:s").length === count);
     await Promise.all(Array.from({ length: count }, (_, i) => socket.reply(`r${i}`)));
     await socket.close();
   });
@@ -386,7 +399,7 @@ describe("a socket", () => {
           "the others read on",
         );
       }
-      await eventually(() => node.fanout.subscriptions === 1, "");
+      await until("", () => node.fanout.subscriptions === 1);
       socket.ws.resume();
       assert.equal((await socket.untilClosed()).code, 1013);
       assert.equal(other.closed, null);
@@ -411,12 +424,12 @@ describe("a socket", () => {
         socket.ws.send(`["1","1","session:${stage}","phx_join",{}]`);
         socket.ws.send(`["1","2","session:${stage}","send",{"content":{"content":{}}}]`);
         await socket.ask("phoenix", "heartbeat");
-        await eventually(() => reached, stage);
+        await until(stage, () => reached);
         socket.ws.terminate();
         await socket.untilClosed();
         gate.resolve();
         node.fanout.gate = Promise.resolve();
-        await eventually(() => node.fanout.subscriptions === 0, "the subscription ended");
+        await until("the subscription ended", () => node.fanout.subscriptions === 0);
       }
     });
   });
@@ -502,6 +515,23 @@ describe("a node that stops", () => {
     assert.equal(node.fanout.subscriptions, 0);
     assert.equal(await node.metric("fleet_ws_connections"), 0);
     await assert.rejects(RawSocket.open(node.url, { user_id: "u1" }));
+  });
+
+  it("can spread the end of its sockets over some time", async () => {
+    const node = await startSockets();
+    const sockets = await Promise.all(
+      Array.from({ length: 10 }, () => RawSocket.open(node.url, { user_id: "u1" })),
+    );
+    const service = node.broker.getLocalService("gateway") as unknown as {
+      drainSockets(spreadMs: number): Promise<void>;
+    };
+    const began = performance.now();
+    const drained = service.drainSockets(500);
+    await sockets[0]?.untilClosed();
+    assert.equal(sockets[9]?.closed, null);
+    await Promise.all([drained, node.stop()]);
+    assert.ok(performance.now() - began > 400);
+    for (const socket of sockets) assert.equal((await socket.untilClosed()).code, 1012);
   });
 
   it("does not wait for a client that never answers the close", async () => {

@@ -1,5 +1,6 @@
 /** @module Simulated callers: what they send, where, and what they do with each kind of answer. */
 import type { Draft } from "../../lib/conversation/commands.ts";
+import { MAX_ENTRY_BYTES } from "../../services/raft/engine/engine.ts";
 import type { Intent } from "./ledger.ts";
 import type { Answer, Request, SimNode } from "./node.ts";
 import type { World } from "./world.ts";
@@ -18,6 +19,9 @@ interface Operation extends Intent {
 
 /** The session that is made and written to when the faults have ended. */
 export const PROOF = "proof";
+
+/** Content that no entry can hold. */
+const TOO_LARGE = "x".repeat(MAX_ENTRY_BYTES);
 
 /** How often a caller tries in bad weather before it gives up. */
 const ATTEMPTS = 6;
@@ -86,6 +90,7 @@ export class Client {
     }
     const expect = random.chance(0.25) && !ownKey ? ledger.acked(session) : undefined;
     const role = random.chance(0.4) ? "agent" : "user";
+    const large = random.chance(0.0005) && !ownKey ? { large: TOO_LARGE } : {};
     const sender = random.chance(0.03) && !ownKey ? "stranger" : role;
     return this.#operation(
       key === undefined ? "keyless append" : "keyed append",
@@ -97,7 +102,7 @@ export class Client {
         role,
         sender,
         kind: "text",
-        content: { ticket },
+        content: { ticket, ...large },
         metadata: {},
         ...(key === undefined ? {} : { key }),
         ...(expect === undefined ? {} : { expect }),
@@ -154,7 +159,8 @@ export class Client {
     const settled = answer.kind === "settled";
     const final = settled
       ? !(operation.insists && answer.words.startsWith("rejected"))
-      : (answer.why === "maybe" && !operation.repeatable && !defects.resendsKeyless) ||
+      : answer.why === "too_large" ||
+        (answer.why === "maybe" && !operation.repeatable && !defects.resendsKeyless) ||
         (!healing && operation.attempts >= ATTEMPTS);
     if (final) {
       this.#open.delete(operation);

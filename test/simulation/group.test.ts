@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import type { Defects } from "./defects.ts";
-import { noStats, type Stats, World } from "./world.ts";
+import { noStats, type Stats } from "./weather.ts";
+import { World } from "./world.ts";
 
 /** Replays one world alone, or null. */
 const ONLY = process.env.FLEET_SIM_SEED ? parseSeed(process.env.FLEET_SIM_SEED) : null;

@@ -214,8 +214,8 @@ export class Ledger {
     this.reference.compare(state);
     for (const [ticket, { told }] of this.#attempts) {
       const standing = this.#standing.get(ticket);
-      const definite = told === "not_leader" || told === "unavailable";
-      if (definite && standing) throw new Violation(`attempt ${ticket}, told ${told}, is in the log`);
+      const refused = told === "not_leader" || told === "unavailable" || told === "too_large";
+      if (refused && standing) throw new Violation(`attempt ${ticket}, told ${told}, is in the log`);
     }
   }
 }

@@ -119,11 +119,11 @@ export class SimNode {
     this.#claimWhenReady();
   }
 
-  /** The leader looks at the log's end while nothing of its own is on its way. */
+  /** The leader looks at the log's end. What stands there may be its own entry, whose answer is still on its way. */
   observe(): void {
     const { log, engineUp, stats } = this.#world;
-    if (!engineUp || !this.leader || this.leader.inflight || log.last <= this.state.applied) return;
-    stats.observedForeign += 1;
+    if (!engineUp || !this.leader || log.last <= this.state.applied) return;
+    if (!this.leader.inflight) stats.observedForeign += 1;
     this.leader.foreignEntry();
   }
 

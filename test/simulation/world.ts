@@ -9,89 +9,7 @@ import { LogModel } from "./log-model.ts";
 import { must } from "./naive-group.ts";
 import { SimNode } from "./node.ts";
 import { Prng } from "./prng.ts";
-
-/** How bad the weather is: probabilities, drawn anew for each world so that each has a character of its own. */
-export interface Climate {
-  /** A request to the log is lost. */
-  readonly lost: number;
-  /** A request to the log arrives twice. */
-  readonly doubled: number;
-  /** The log's answer is lost. */
-  readonly answerLost: number;
-  /** Bounds and inspect fail. */
-  readonly unreadable: number;
-  /** Bounds are those of a copy that lags. */
-  readonly stale: number;
-  /** A call between caller and node, or its answer, is lost. */
-  readonly callLost: number;
-  /** A leader whom its own view has demoted hands over (else it goes on). */
-  readonly release: number;
-  readonly abandon: number;
-  /** Weights of what happens to nodes. */
-  readonly views: number;
-  readonly pauses: number;
-  readonly crashes: number;
-  readonly outages: number;
-}
-
-/** How often each thing happened: proof that the worlds visit the paths that matter. */
-export interface Stats {
-  steps: number;
-  claims: number;
-  hotPromotions: number;
-  led: number;
-  settled: number;
-  not_leader: number;
-  unavailable: number;
-  maybe: number;
-  too_large: number;
-  fenced: number;
-  released: number;
-  abandoned: number;
-  releases: number;
-  abandons: number;
-  crashes: number;
-  pauses: number;
-  observedForeign: number;
-  unknown: number;
-  duplicateAcks: number;
-  latePublishes: number;
-  orphanPublishes: number;
-  fencedByOwn: number;
-  definitelyUnavailable: number;
-  severalLeaders: number;
-  entries: number;
-}
-
-export function noStats(): Stats {
-  return {
-    steps: 0,
-    claims: 0,
-    hotPromotions: 0,
-    led: 0,
-    settled: 0,
-    not_leader: 0,
-    unavailable: 0,
-    maybe: 0,
-    too_large: 0,
-    fenced: 0,
-    released: 0,
-    abandoned: 0,
-    releases: 0,
-    abandons: 0,
-    crashes: 0,
-    pauses: 0,
-    observedForeign: 0,
-    unknown: 0,
-    duplicateAcks: 0,
-    latePublishes: 0,
-    orphanPublishes: 0,
-    fencedByOwn: 0,
-    definitelyUnavailable: 0,
-    severalLeaders: 0,
-    entries: 0,
-  };
-}
+import { type Climate, drawClimate, noStats } from "./weather.ts";
 
 /** Something that will happen: at a node (in one of its lives), or elsewhere. */
 interface Task {
@@ -140,25 +58,12 @@ export class World {
     this.random = random;
     this.defects = defects;
     this.#lines = lines;
-    this.climate = {
-      lost: random.pick([0, 0.02, 0.15]),
-      doubled: random.pick([0, 0.1, 0.3]),
-      answerLost: random.pick([0, 0.05, 0.3]),
-      unreadable: random.pick([0, 0.1, 0.5]),
-      stale: random.pick([0, 0.3]),
-      callLost: random.pick([0, 0.05]),
-      release: random.pick([0, 0.2, 1]),
-      abandon: random.pick([0, 0.4]),
-      views: random.pick([0.05, 0.3, 1]),
-      pauses: random.pick([0, 0.15, 0.6]),
-      crashes: random.pick([0, 0.1, 0.3]),
-      outages: random.pick([0, 0.15]),
-    };
+    this.climate = drawClimate(random);
     this.log = new LogModel(defects.logIgnoresExpectedLast);
     this.ledger = new Ledger(this.log.entries, defects);
     this.nodes = Array.from({ length: 3 + random.below(3) }, (_, i) => new SimNode(`n${i + 1}`, this));
     this.sessions = Array.from({ length: 1 + random.below(4) }, (_, i) => `s${i + 1}`);
-    for (const node of this.nodes) node.view = this.#ids_();
+    for (const node of this.nodes) node.view = this.#everybody();
     this.#clients = Array.from({ length: 2 + random.below(3) }, (_, i) => new Client(`c${i + 1}`, this));
   }
 
@@ -306,7 +211,7 @@ export class World {
     return !this.healing && this.random.chance(probability);
   }
 
-  #ids_(): string[] {
+  #everybody(): string[] {
     return this.nodes.map(({ id }) => id);
   }
 
@@ -342,7 +247,7 @@ export class World {
         return random.pick(this.#clients).act();
       case 6:
         // Itself alone, everybody, or any part: views differ, and for long.
-        node.view = this.#ids_().filter((id) => id === node.id || random.chance(0.5));
+        node.view = this.#everybody().filter((id) => id === node.id || random.chance(0.5));
         return this.trace(() => `${node.name} sees ${node.view.join(" ")}`);
       case 7:
         if (!node.up) return;
@@ -395,10 +300,10 @@ export class World {
     for (const node of nodes) {
       if (!node.alive) node.restart();
       node.paused = false;
-      node.view = this.#ids_();
+      node.view = this.#everybody();
     }
     this.#clients[0]!.prove();
-    const first = nodes.find(({ id }) => id === rankNodes(0, this.#ids_())[0])!;
+    const first = nodes.find(({ id }) => id === rankNodes(0, this.#everybody())[0])!;
     const works = () =>
       first.leads &&
       !first.leader!.inflight &&

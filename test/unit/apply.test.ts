@@ -463,6 +463,27 @@ describe("a state", () => {
     assert.equal(new Set(digests).size, variants.length);
   });
 
+  it("has another running digest after every change, also of one that leaves the unread count alone", () => {
+    const state = led();
+    const steps: Command[] = [
+      CREATE,
+      append(),
+      append({ key: "k" }),
+      read(1),
+      read(2),
+      append({ role: "agent" }),
+      read(3),
+      ARCHIVE,
+      { ...CREATE, session: "s2" },
+    ];
+    const digests = [state.digest.join()];
+    for (const command of steps) {
+      next(state, command);
+      digests.push(state.digest.join());
+    }
+    assert.equal(new Set(digests).size, steps.length + 1);
+  });
+
   it("turns places in the log into numbers and back, far beyond 32 bits", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 2 ** 43 }), fc.nat(511), (index, position) => {

@@ -14,10 +14,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import project from "../../package.json" with { type: "json" };
 import { until } from "../helpers/until.ts";
 import { isAlive } from "../runner/processes.ts";
 
 const BOOTSTRAP = join(import.meta.dirname, "..", "..", "bin", "bootstrap.mjs");
+const SCRIPTS: Readonly<Record<string, string>> = project.scripts;
 
 /** The Node that a person has: the first on PATH that no package brought. It may be older than the project's own. */
 const MACHINE_PATH = (process.env.PATH ?? "")
@@ -73,15 +75,15 @@ class Run {
 }
 
 describe("the bootstrap", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let root: string;
 
-  beforeEach(() => {
+  function makeProject(): void {
     root = mkdtempSync(join(tmpdir(), "fleetport-bootstrap-"));
     writeProject();
-  });
+  }
 
-  afterEach(() => rmSync(root, { recursive: true }));
+  const removeProject = () => rmSync(root, { recursive: true });
 
   function write(path: string, content: string | object): void {
     const file = join(root, path);
@@ -93,13 +95,13 @@ describe("the bootstrap", function () {
   function writeProject(greeting = "1.0.0", node: Readonly<Record<string, unknown>> = {}): void {
     const dependencies = { node: "file:packages/node", greeting: "file:packages/greeting" };
     const devDependencies = { tool: "file:packages/tool" };
-    const project = { name: "sample", version: "1.0.0", dependencies, devDependencies };
+    const manifest = { name: "sample", version: "1.0.0", dependencies, devDependencies };
     mkdirSync(join(root, "bin"), { recursive: true });
     copyFileSync(BOOTSTRAP, join(root, "bin", "bootstrap.mjs"));
     write("package.json", {
-      ...project,
+      ...manifest,
       type: "module",
-      scripts: { start: "node bin/bootstrap.mjs script.ts" },
+      scripts: { start: SCRIPTS.start?.replace("bin/fleetport.ts up", "script.ts") },
       allowScripts: { node: true },
     });
     write("package-lock.json", {
@@ -108,7 +110,7 @@ describe("the bootstrap", function () {
       lockfileVersion: 3,
       requires: true,
       packages: {
-        "": project,
+        "": manifest,
         "node_modules/greeting": { resolved: "packages/greeting", link: true },
         "node_modules/node": { resolved: "packages/node", link: true },
         "node_modules/tool": { resolved: "packages/tool", link: true, dev: true },
@@ -144,114 +146,169 @@ describe("the bootstrap", function () {
 
   const INSTALLED = /^Installing dependencies with npm ci \((.+)\) \.\.\. done in \d+\.\d s\n$/;
 
-  it("installs what is missing, and says so in one line with the time it took", async () => {
-    const first = await start(["script.ts"]).ended;
-    assert.match(first.stderr, INSTALLED);
-    assert.match(first.stdout, /^pid \d+\n$/);
-    assert.equal(first.code, 0);
+  const hang = 'console.log("ready " + process.pid); setInterval(() => {}, 1000);';
+
+  /** Says how many signals came in the time in which a second one would have come, and ends with exit code 3. */
+  const countSignals = `
+    let count = 0;
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+      process.on(signal, () => {
+        count += 1;
+        if (count > 1) return;
+        setTimeout(() => { console.log(\`\${signal} \${count}\`); process.exit(3); }, 300);
+      });
+    }
+    console.log(\`ready \${process.pid}\`);
+    setInterval(() => {}, 1000);`;
+
+  /** Runs a shell command on a pseudo-terminal of its own, whose keyboard is the child's stdin. */
+  function inTerminal(command: string): Run {
+    const args =
+      process.platform === "linux"
+        ? ["-qec", command, "/dev/null"]
+        : ["-q", "/dev/null", "sh", "-c", command];
+    return new Run(root, "script", args);
+  }
+
+  it("is what every npm script runs, with no shell in between that would keep signals to itself", () => {
+    for (const script of Object.values(SCRIPTS)) assert.match(script, /^exec node bin\/bootstrap\.mjs /);
   });
 
-  it("does not install twice, whatever the times of the files are", async () => {
-    await start(["script.ts"]).ended;
-    const later = new Date(Date.now() + 3_600_000);
-    utimesSync(join(root, "package-lock.json"), later, later);
-    const second = await start(["script.ts"]).ended;
-    assert.equal(second.stderr, "");
-    assert.equal(second.code, 0);
-  });
+  describe("in a new project", () => {
+    beforeEach(makeProject);
+    afterEach(removeProject);
 
-  it("installs again when package-lock.json has changed", async () => {
-    await start(["script.ts"]).ended;
-    writeProject("1.0.1");
-    const second = await start(["script.ts"]).ended;
-    assert.match(second.stderr, INSTALLED);
-    assert.match(second.stderr, /greeting is not as package-lock\.json has it/);
-    assert.equal((await start(["script.ts"]).ended).stderr, "");
-  });
-
-  it("installs again when an earlier installation was cut off", async () => {
-    await start(["script.ts"]).ended;
-    rmSync(join(root, "node_modules", ".package-lock.json"));
-    assert.match((await start(["script.ts"]).ended).stderr, INSTALLED);
-  });
-
-  it("leaves development packages out in production, and brings them when they are asked for", async () => {
-    const production = { NODE_ENV: "production" };
-    assert.equal((await start(["script.ts"], production).ended).code, 0);
-    assert.ok(!existsSync(join(root, "node_modules", "tool")));
-    assert.equal((await start(["script.ts"], production).ended).stderr, "");
-    assert.match((await start(["--include=dev", "script.ts"], production).ended).stderr, INSTALLED);
-    assert.ok(existsSync(join(root, "node_modules", "tool")));
-    assert.equal((await start(["script.ts"], production).ended).stderr, "");
-  });
-
-  it("installs on the project's own Node as on the machine's", async () => {
-    const run = () => new Run(root, process.execPath, ["bin/bootstrap.mjs", "script.ts"]).ended;
-    assert.match((await run()).stderr, INSTALLED);
-    assert.equal((await run()).code, 0);
-  });
-
-  it("works as npm's start script, which puts node_modules/.bin first on the path", async () => {
-    const first = await new Run(root, "npm", ["start", "--silent"]).ended;
-    assert.match(first.stderr, INSTALLED);
-    writeProject("1.0.1");
-    const second = await new Run(root, "npm", ["start", "--silent"]).ended;
-    assert.match(second.stderr, INSTALLED);
-    assert.match(second.stdout, /^pid \d+\n$/);
-  });
-
-  it("fetches the project's Node where npm is told to run no install scripts", async () => {
-    const preinstall = "cp node bin/node";
-    writeProject("1.0.0", { scripts: { preinstall } });
-    const run = await start(["script.ts"], { npm_config_ignore_scripts: "true" }).ended;
-    assert.match(run.stderr, /\nInstalling Node for this machine \.\.\. done in \d+\.\d s\n$/);
-    assert.match(run.stdout, /^pid \d+\n$/);
-  });
-
-  it("stops with a sentence when there is no Node for this machine", async () => {
-    writeProject("1.0.0", { scripts: { preinstall: "true" } });
-    const run = await start(["script.ts"]).ended;
-    assert.equal(run.code, 1);
-    assert.match(run.stderr, /\nFleetport's own Node is missing, .*: run `npm rebuild node/);
-    assert.equal(run.stdout, "");
-  });
-
-  it("stops with a sentence and npm's own words when the installation fails", async () => {
-    rmSync(join(root, "packages", "greeting"), { recursive: true });
-    write("package.json", { name: "sample", dependencies: { elsewhere: "1.0.0" } });
-    write("package-lock.json", {
-      lockfileVersion: 3,
-      packages: {
-        "": { name: "sample", dependencies: { elsewhere: "1.0.0" } },
-        "node_modules/elsewhere": { version: "1.0.0", resolved: "http://127.0.0.1:1/elsewhere-1.0.0.tgz" },
-      },
+    it("installs what is missing, and says so in one line with the time it took", async () => {
+      const first = await start(["script.ts"]).ended;
+      assert.match(first.stderr, INSTALLED);
+      assert.match(first.stdout, /^pid \d+\n$/);
+      assert.equal(first.code, 0);
     });
-    const run = await start(["script.ts"], { npm_config_fetch_retries: "0" }).ended;
-    assert.equal(run.code, 1);
-    assert.match(run.stderr, /ECONNREFUSED/);
-    assert.match(run.stderr, /\nThe dependencies could not be installed .* run the same command again\.\n$/);
-  });
 
-  it("stops with a sentence without npm", async () => {
-    const run = await new Run(root, process.execPath, ["bin/bootstrap.mjs", "script.ts"], {
-      PATH: "/nowhere",
-    }).ended;
-    assert.equal(run.code, 1);
-    assert.match(run.stderr, /npm could not be run .*: install npm, which comes with Node\.\n$/);
-  });
+    it("does not install twice, whatever the times of the files are", async () => {
+      await start(["script.ts"]).ended;
+      const later = new Date(Date.now() + 3_600_000);
+      utimesSync(join(root, "package-lock.json"), later, later);
+      const second = await start(["script.ts"]).ended;
+      assert.equal(second.stderr, "");
+      assert.equal(second.code, 0);
+    });
 
-  it("stops with its usage without a script", async () => {
-    const run = await start([]).ended;
-    assert.deepEqual(
-      [run.code, run.stderr],
-      [1, "Usage: node bin/bootstrap.mjs [--include=dev] <script> [arguments]\n"],
-    );
+    it("installs again when package-lock.json has changed", async () => {
+      await start(["script.ts"]).ended;
+      writeProject("1.0.1");
+      const second = await start(["script.ts"]).ended;
+      assert.match(second.stderr, INSTALLED);
+      assert.match(second.stderr, /greeting is not as package-lock\.json has it/);
+      assert.equal((await start(["script.ts"]).ended).stderr, "");
+    });
+
+    it("installs again when an earlier installation was cut off", async () => {
+      await start(["script.ts"]).ended;
+      rmSync(join(root, "node_modules", ".package-lock.json"));
+      assert.match((await start(["script.ts"]).ended).stderr, INSTALLED);
+    });
+
+    it("leaves development packages out in production, and brings them when they are asked for", async () => {
+      const production = { NODE_ENV: "production" };
+      assert.equal((await start(["script.ts"], production).ended).code, 0);
+      assert.ok(!existsSync(join(root, "node_modules", "tool")));
+      assert.equal((await start(["script.ts"], production).ended).stderr, "");
+      assert.match((await start(["--include=dev", "script.ts"], production).ended).stderr, INSTALLED);
+      assert.ok(existsSync(join(root, "node_modules", "tool")));
+      assert.equal((await start(["script.ts"], production).ended).stderr, "");
+    });
+
+    it("installs on the project's own Node as on the machine's", async () => {
+      const run = () => new Run(root, process.execPath, ["bin/bootstrap.mjs", "script.ts"]).ended;
+      assert.match((await run()).stderr, INSTALLED);
+      assert.equal((await run()).code, 0);
+    });
+
+    it("works as npm's start script, which puts node_modules/.bin first on the path", async () => {
+      const first = await new Run(root, "npm", ["start", "--silent"]).ended;
+      assert.match(first.stderr, INSTALLED);
+      writeProject("1.0.1");
+      const second = await new Run(root, "npm", ["start", "--silent"]).ended;
+      assert.match(second.stderr, INSTALLED);
+      assert.match(second.stdout, /^pid \d+\n$/);
+    });
+
+    it("fetches the project's Node where npm is told to run no install scripts", async () => {
+      const preinstall = "cp node bin/node";
+      writeProject("1.0.0", { scripts: { preinstall } });
+      const run = await start(["script.ts"], { npm_config_ignore_scripts: "true" }).ended;
+      assert.match(run.stderr, /\nInstalling Node for this machine \.\.\. done in \d+\.\d s\n$/);
+      assert.match(run.stdout, /^pid \d+\n$/);
+    });
+
+    it("stops with a sentence when there is no Node for this machine", async () => {
+      writeProject("1.0.0", { scripts: { preinstall: "true" } });
+      const run = await start(["script.ts"]).ended;
+      assert.equal(run.code, 1);
+      assert.match(run.stderr, /\nFleetport's own Node is missing, .*: run `npm rebuild node/);
+      assert.equal(run.stdout, "");
+    });
+
+    it("stops with a sentence and npm's own words when the installation fails", async () => {
+      rmSync(join(root, "packages", "greeting"), { recursive: true });
+      write("package.json", { name: "sample", dependencies: { elsewhere: "1.0.0" } });
+      write("package-lock.json", {
+        lockfileVersion: 3,
+        packages: {
+          "": { name: "sample", dependencies: { elsewhere: "1.0.0" } },
+          "node_modules/elsewhere": { version: "1.0.0", resolved: "http://127.0.0.1:1/elsewhere-1.0.0.tgz" },
+        },
+      });
+      const run = await start(["script.ts"], { npm_config_fetch_retries: "0" }).ended;
+      assert.equal(run.code, 1);
+      assert.match(run.stderr, /ECONNREFUSED/);
+      assert.match(
+        run.stderr,
+        /\nThe dependencies could not be installed .* run the same command again\.\n$/,
+      );
+    });
+
+    it("stops with a sentence without npm", async () => {
+      const run = await new Run(root, process.execPath, ["bin/bootstrap.mjs", "script.ts"], {
+        PATH: "/nowhere",
+      }).ended;
+      assert.equal(run.code, 1);
+      assert.match(run.stderr, /npm could not be run .*: install npm, which comes with Node\.\n$/);
+    });
+
+    it("stops with its usage without a script", async () => {
+      const run = await start([]).ended;
+      assert.deepEqual(
+        [run.code, run.stderr],
+        [1, "Usage: node bin/bootstrap.mjs [--include=dev] <script> [arguments]\n"],
+      );
+    });
+
+    it("ends by the signal that comes while npm installs, and leaves no process", async () => {
+      writeProject("1.0.0", { scripts: { preinstall: "echo $$ > $INIT_CWD/installing; exec sleep 1000" } });
+      const run = start(["script.ts"]);
+      const installing = join(root, "installing");
+      const pid = await until(
+        "npm installs",
+        () => existsSync(installing) && Number(readFileSync(installing, "utf8")),
+      );
+      run.child.kill("SIGTERM");
+      const ended = await run.ended;
+      assert.equal(ended.signal, "SIGTERM");
+      assert.match(ended.stderr, /stopped after \d+\.\d s\n$/);
+      assert.equal(ended.stdout, "");
+      assert.ok(!isAlive(pid));
+    });
   });
 
   describe("once everything is installed", () => {
-    beforeEach(async () => {
+    before(async () => {
+      makeProject();
       await start(["script.ts"]).ended;
     });
+
+    after(removeProject);
 
     it("runs TypeScript with the arguments as they are, and without warnings of experimental features", async () => {
       write(
@@ -271,8 +328,9 @@ describe("the bootstrap", function () {
     });
 
     it("finds the script from any folder", async () => {
+      write("script.ts", 'console.log("here");');
       const run = await new Run(tmpdir(), "node", [join(root, "bin", "bootstrap.mjs"), "script.ts"]).ended;
-      assert.match(run.stdout, /^pid \d+\n$/);
+      assert.equal(run.stdout, "here\n");
     });
 
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -310,6 +368,15 @@ describe("the bootstrap", function () {
       assert.ok(!isAlive(pid));
     });
 
+    it("leaves no process when npm is terminated", async () => {
+      write("script.ts", hang);
+      const run = new Run(root, "npm", ["start", "--silent"]);
+      const pid = await run.said("ready");
+      run.child.kill("SIGTERM");
+      await run.ended;
+      await until("the script has ended", () => !isAlive(pid));
+    });
+
     it("leaves no process when its terminal goes away", async () => {
       write("script.ts", hang);
       const run = inTerminal("node bin/bootstrap.mjs script.ts");
@@ -318,44 +385,4 @@ describe("the bootstrap", function () {
       await until("the script has ended", () => !isAlive(pid));
     });
   });
-
-  it("ends by the signal that comes while npm installs, and leaves no process", async () => {
-    writeProject("1.0.0", { scripts: { preinstall: "echo $$ > $INIT_CWD/installing; exec sleep 1000" } });
-    const run = start(["script.ts"]);
-    const installing = join(root, "installing");
-    const pid = await until(
-      "npm installs",
-      () => existsSync(installing) && Number(readFileSync(installing, "utf8")),
-    );
-    run.child.kill("SIGTERM");
-    const ended = await run.ended;
-    assert.equal(ended.signal, "SIGTERM");
-    assert.match(ended.stderr, /stopped after \d+\.\d s\n$/);
-    assert.equal(ended.stdout, "");
-    assert.ok(!isAlive(pid));
-  });
-
-  const hang = 'console.log("ready " + process.pid); setInterval(() => {}, 1000);';
-
-  /** Says how many signals came in the time in which a second one would have come, and ends with exit code 3. */
-  const countSignals = `
-    let count = 0;
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-      process.on(signal, () => {
-        count += 1;
-        if (count > 1) return;
-        setTimeout(() => { console.log(\`\${signal} \${count}\`); process.exit(3); }, 300);
-      });
-    }
-    console.log(\`ready \${process.pid}\`);
-    setInterval(() => {}, 1000);`;
-
-  /** Runs a shell command on a pseudo-terminal of its own, whose keyboard is the child's stdin. */
-  function inTerminal(command: string): Run {
-    const args =
-      process.platform === "linux"
-        ? ["-qec", command, "/dev/null"]
-        : ["-q", "/dev/null", "sh", "-c", command];
-    return new Run(root, "script", args);
-  }
 });

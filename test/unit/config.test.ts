@@ -148,6 +148,11 @@ describe("a value that cannot be used stops the start with one sentence that nam
     ],
     ["HOST that only looks like loopback", { HOST: "127.0.0.1.example.org" }, /^HOST is/],
     [
+      "FLEET_AUTH_ALLOW_INSECURE that is neither true nor false",
+      { FLEET_AUTH_ALLOW_INSECURE: "yes" },
+      /^FLEET_AUTH_ALLOW_INSECURE must be one of true, false, and is "yes"\.$/,
+    ],
+    [
       "FLEET_NODE_ID with other characters",
       { FLEET_NODE_ID: "node 1" },
       /^FLEET_NODE_ID must be .+"node 1"\.$/,

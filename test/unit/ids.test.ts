@@ -73,9 +73,10 @@ describe("any other id of a caller", () => {
 
   it("is measured in bytes of UTF-8", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary", minLength: 1, maxLength: 300 }), (id) => {
+      fc.property(fc.string({ unit: "binary", minLength: 1, maxLength: 12 }), fc.nat(40), (part, times) => {
+        const id = part.repeat(times + 1);
         const size = new TextEncoder().encode(id).length;
-        const control = [...id].some((char) => /\p{Cc}/u.test(char));
+        const control = /\p{Cc}/u.test(id);
         assert.equal(isCallerId(id), size <= 255 && !control);
       }),
     );

@@ -6,7 +6,7 @@ import { groupOf, sessionSubject } from "../../lib/ids.ts";
 import type { Heads, Message, MessagePage } from "../../services/conversations/contract.ts";
 import type { Conversations } from "../../services/gateway/sockets/bus.ts";
 import { Feeds, type Subscriber } from "../../services/gateway/sockets/feeds.ts";
-import { eventually } from "../helpers/sockets.ts";
+import { until } from "../helpers/until.ts";
 
 const GROUPS = 16;
 const INTERVAL_MS = 500;
@@ -126,7 +126,7 @@ describe("the live sessions of a node", () => {
     );
 
     feeds.detach("s", two);
-    await eventually(() => fanout.active === 0, "the subscription ended");
+    await until("the subscription ended", () => fanout.active === 0);
     assert.equal(feeds.size, 0);
     await feeds.attach("s", one);
     assert.equal(fanout.subscribed, 2);
@@ -141,7 +141,7 @@ describe("the live sessions of a node", () => {
     assert.equal(feeds.size, 0);
     gate.resolve();
     await attached;
-    await eventually(() => fanout.subscribed === 1 && fanout.active === 0, "the subscription ended");
+    await until("the subscription ended", () => fanout.subscribed === 1 && fanout.active === 0);
   });
 
   it("report a refused subscription to everyone who waited, and try again for the next", async () => {
@@ -210,7 +210,7 @@ describe("the live sessions of a node", () => {
         ids.map((id) => [id, id === "s7" || id === "s8" ? { last_seq: 3, epoch: 1 } : null]),
       ),
     });
-    await eventually(() => headCalls.length >= 3, "the check");
+    await until("the check", () => headCalls.length >= 3);
     assert.deepEqual(
       headCalls.slice(0, 3).map(({ length }) => length),
       [1000, 1000, 300],
@@ -220,13 +220,13 @@ describe("the live sessions of a node", () => {
     const slow = subscribers[8];
     assert.ok(slow);
     slow.sent = 3;
-    await eventually(() => subscribers[7]?.heads.at(0), "somebody is told");
+    await until("somebody is told", () => subscribers[7]?.heads.at(0));
     assert.deepEqual(subscribers[7]?.heads, [3]);
   });
 
   it("send few groups with each batch of the check", async () => {
     await Promise.all(Array.from({ length: 2000 }, (_, i) => feeds.attach(`s${i}`, new FakeSubscriber())));
-    await eventually(() => headCalls.length >= 2, "the check");
+    await until("the check", () => headCalls.length >= 2);
     const asked = headCalls.slice(0, 2).map((ids) => new Set(ids.map((id) => groupOf(id, GROUPS))).size);
     assert.ok((asked[0] ?? 0) + (asked[1] ?? 0) <= GROUPS + 1, `${asked}`);
   });
@@ -241,14 +241,14 @@ describe("the live sessions of a node", () => {
     fanout.publish(sessionSubject("s0"), publication("s0", 4, 1));
     fanout.publish(sessionSubject("s0"), publication("s0", 5, 2));
     fanout.publish(sessionSubject("s0"), publication("s0", 5, 3));
-    await eventually(() => headCalls.length > 0, "the early check");
+    await until("the early check", () => headCalls.length > 0);
     assert.deepEqual(headCalls[0]?.toSorted(), same.toSorted());
   });
 
   it("go on being checked when a check fails", async () => {
     await feeds.attach("s", new FakeSubscriber());
     heads = async () => Promise.reject(new Error("bus down"));
-    await eventually(() => errors.length >= 2, "two failed checks");
+    await until("two failed checks", () => errors.length >= 2);
   });
 
   it("leave nothing behind when the node stops", async () => {

@@ -1,5 +1,6 @@
 /** @module One client's socket: its channels, the protocol around them, and its two buffers. */
 import type { Duplex } from "node:stream";
+import { inspect } from "node:util";
 import type { RawData, WebSocket } from "ws";
 import { Admission } from "./admission.ts";
 import { type Address, addressOf, closeFrame, decodeFrame, type Frame, replyFrame } from "./frames.ts";
@@ -147,6 +148,7 @@ export class Connection implements ChannelSocket {
     this.#pauseOrResume();
   }
 
+  /** In bytes for ASCII; the stream counts other text in UTF-16 units, so up to three times too low. */
   get #unsent(): number {
     return this.#ws.bufferedAmount;
   }
@@ -193,15 +195,21 @@ export class Connection implements ChannelSocket {
     this.#heard();
     const frame = isBinary || !Buffer.isBuffer(data) ? null : decodeFrame(data);
     if (!frame) return this.close(CLOSE.badFrame, "not a [join_ref, ref, topic, event, payload] text frame");
+    this.#handle(frame);
+  }
+
+  /** A defect in handling one client's frame must not end the process of all. */
+  #handle(frame: Frame): void {
     try {
-      this.#handle(frame);
+      this.#dispatch(frame);
     } catch (error) {
-      this.#services.logger.error("frame failed", { topic: frame.topic, event: frame.event, error });
+      const { topic, event } = frame;
+      this.#services.logger.error("frame failed", { topic, event, error: inspect(error) });
       this.close(CLOSE.internal, "internal error");
     }
   }
 
-  #handle(frame: Frame): void {
+  #dispatch(frame: Frame): void {
     const { joinRef, ref, topic, event } = frame;
     if (topic === "phoenix" && event === "heartbeat") {
       return this.write(replyFrame(HEARTBEAT, ref, "ok", "{}"));
@@ -241,13 +249,10 @@ export class Connection implements ChannelSocket {
       channel.close();
       this.#channels.delete(join.topic);
       this.#refuse(join, refusal.reason);
-      if (refusal.cause) {
-        this.#services.logger.warn("join failed", { topic: join.topic, error: refusal.cause });
-      }
     }
     for (const frame of channel.early.splice(0)) {
       this.#earlyBytes -= frame.bytes + EARLY_FRAME_BYTES;
-      this.#handle(frame);
+      if (!this.#closed) this.#handle(frame);
     }
     this.#pauseOrResume();
   }

@@ -3,10 +3,9 @@ import { Errors } from "moleculer";
 import { errorCode, RETRY_AFTER_MS } from "../../../lib/errors.ts";
 import type { JsonObject } from "../../conversations/contract.ts";
 
-/** Why a join was refused; `cause` is set when it is not the client's doing. */
+/** Why a join was refused. */
 export interface JoinRefusal {
   readonly reason: "not found" | "unauthorized" | "unavailable" | "too many channels" | "unmatched topic";
-  readonly cause?: unknown;
 }
 
 export interface SendFailure {
@@ -27,9 +26,14 @@ const NOT_SENT = [
   Errors.BrokerDisconnectedError,
 ] as const;
 
+/** Whether it is the weather: something is away and will come back, and whoever asked will ask again. */
+export function isOutage(error: unknown): boolean {
+  return errorCode(error) !== null || error instanceof Errors.MoleculerRetryableError;
+}
+
 export function joinRefusal(error: unknown): JoinRefusal {
   if (errorCode(error) === "session_not_found") return { reason: "not found" };
-  return { reason: "unavailable", cause: error };
+  return { reason: "unavailable" };
 }
 
 /** The outcome of a `messages.append` that threw. Whatever is not known to be unwritten may have been written. */

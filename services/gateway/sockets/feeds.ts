@@ -1,5 +1,6 @@
 /** @module The live sessions of a node: one fan-out subscription each, shared by all channels on it, and the head check. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { FleetError } from "../../../lib/errors.ts";
 import type { Fanout, FanoutSubscription } from "../../../lib/fanout/fanout.ts";
 import { groupOf, sessionSubject } from "../../../lib/ids.ts";
 import type { Message, SessionMessages } from "../../conversations/contract.ts";
@@ -103,7 +104,8 @@ export class Feeds {
     feed.subscribers.add(subscriber);
     const overdue = Promise.withResolvers<never>();
     const timer = setTimeout(
-      () => overdue.reject(new Error(`no subscription to the live messages within ${ATTACH_TIMEOUT_MS} ms`)),
+      () =>
+        overdue.reject(new FleetError("leader_unavailable", "no subscription to the live messages in time")),
       ATTACH_TIMEOUT_MS,
     );
     try {

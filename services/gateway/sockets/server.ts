@@ -41,22 +41,28 @@ export class SocketServer {
   readonly #connections = new Set<Connection>();
   readonly #timer: NodeJS.Timeout;
   readonly #handshakes = new WebSocketServer(HANDSHAKE_OPTIONS);
-  #stopping = false;
+  #stopped: Promise<void> | null = null;
   #emptied: (() => void) | null = null;
 
   constructor({ server, services, silenceMs }: SocketServerOptions) {
     this.#server = server;
     this.#services = services;
     this.#timer = setInterval(() => this.#closeSilent(silenceMs), Math.max(silenceMs / 10, 10));
+    // With a listener Node takes every `Upgrade` header for this one's; Java's client sends `h2c` with each request.
+    Object.assign(server, { shouldUpgradeCallback: wantsWebSocket });
     server.on("upgrade", this.#upgrade);
   }
 
   /**
    * Tells every channel, closes every socket with 1012 spread over `spreadMs`, and resolves when all are gone.
-   * No socket is opened any more.
+   * No socket is opened any more. A second call waits for the end of the first.
    */
-  async stop(spreadMs: number): Promise<void> {
-    this.#stopping = true;
+  stop(spreadMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(spreadMs);
+    return this.#stopped;
+  }
+
+  async #stop(spreadMs: number): Promise<void> {
     const draining = JSON.stringify({ reason: "session_draining", retry_after_ms: RETRY_AFTER_MS });
     const connections = [...this.#connections];
     const timers = connections.map((connection, index) => {
@@ -80,7 +86,7 @@ export class SocketServer {
   readonly #upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     const { path, query } = splitUrl(request.url ?? "");
     if (path !== PATH) return refuseUpgrade(stream, 404);
-    if (this.#stopping) return refuseUpgrade(stream, 503);
+    if (this.#stopped) return refuseUpgrade(stream, 503);
     const principal = principalOf(query);
     if (query.get("vsn") !== VSN || !principal) return refuseUpgrade(stream, 403);
     this.#handshakes.handleUpgrade(request, stream, head, (ws) => {
@@ -99,6 +105,10 @@ export class SocketServer {
       if (connection.heardAt < since) connection.close(CLOSE.silence, "silent for too long");
     }
   }
+}
+
+function wantsWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === "websocket";
 }
 
 /** Splits a request's target without judging it: `URL` would refuse some that clients may send. */

@@ -1,10 +1,11 @@
 /** @module The channel of one session on one socket: join, replay, live messages, sends. */
+import { inspect } from "node:util";
 import { isSessionId } from "../../../lib/ids.ts";
 import type { Session } from "../../conversations/contract.ts";
 import type { Admission } from "./admission.ts";
 import type { Conversations } from "./bus.ts";
 import { Delivery, type Step } from "./delivery.ts";
-import { type JoinRefusal, joinRefusal, sendFailure } from "./failures.ts";
+import { isOutage, type JoinRefusal, joinRefusal, sendFailure } from "./failures.ts";
 import type { Feeds, Page, PageLimits, Subscriber } from "./feeds.ts";
 import { type Address, addressOf, type Frame, PUSH_END, pushStart, type Ref, replyFrame } from "./frames.ts";
 import type { SocketMetrics } from "./metrics.ts";
@@ -23,7 +24,7 @@ export interface ChannelServices {
 }
 
 export interface Logger {
-  warn(message: string, fields: object): void;
+  debug(message: string, fields: object): void;
   error(message: string, fields: object): void;
 }
 
@@ -82,7 +83,9 @@ export class SessionChannel implements Subscriber {
     try {
       return await this.#join(ref, lastSeqOf(payload));
     } catch (error) {
-      return joinRefusal(error);
+      const refusal = joinRefusal(error);
+      if (refusal.reason === "unavailable") this.#report("join failed", error);
+      return refusal;
     } finally {
       joins.done(1);
     }
@@ -92,8 +95,7 @@ export class SessionChannel implements Subscriber {
   async #join(ref: Ref, lastSeq: number): Promise<JoinRefusal | null> {
     const { conversations, feeds, metrics } = this.#services;
     if (this.#isClosed()) return null;
-    await feeds.attach(this.#sessionId, this);
-    if (this.#isClosed()) return null;
+
     const session = await conversations.session(this.#sessionId);
     if (this.#isClosed()) return null;
     if (!isParticipant(this.#socket.principal, session)) return { reason: "unauthorized" };
@@ -173,7 +175,7 @@ export class SessionChannel implements Subscriber {
 
   #sendFailed(ref: Ref, error: unknown): void {
     const { response, busyForMs, unexpected } = sendFailure(error);
-    if (unexpected) this.#services.logger.error("append failed", { session: this.#sessionId, error });
+    if (unexpected) this.#report("append failed", error);
     if (this.state === "closed") return;
     this.reply(ref, "error", JSON.stringify(response));
     if (busyForMs !== null) {
@@ -208,9 +210,15 @@ export class SessionChannel implements Subscriber {
       const page = await this.#services.feeds.readShared(this.#sessionId, this.#delivery.sent, limits);
       return this.#delivery.page(read, page.messages, page.lastSeq);
     } catch (error) {
-      this.#services.logger.warn("missing messages could not be read", { session: this.#sessionId, error });
+      this.#report("missing messages could not be read", error);
       return this.#delivery.failed(read);
     }
+  }
+
+  /** In an outage this happens to every channel again and again, which the node's other messages explain. */
+  #report(message: string, error: unknown): void {
+    const fields = { session: this.#sessionId, error: inspect(error) };
+    this.#services.logger[isOutage(error) ? "debug" : "error"](message, fields);
   }
 
   /** A method, because the compiler does not expect the state to change across an `await`. */

@@ -246,8 +246,6 @@ class JetStreamLog implements GroupLog {
     const stop = AbortSignal.any([signal, this.#engine.closing]);
     if (stop.aborted) return;
     try {
-      const { first } = await this.bounds();
-      if (from < first) throw new Truncated(this.group, from, first);
       yield* this.#entries(from, null, stop);
     } catch (error) {
       if (stop.aborted) return;
@@ -262,17 +260,20 @@ class JetStreamLog implements GroupLog {
   async *#entries(from: number, to: number | null, stop: AbortSignal): AsyncGenerator<LogEntry, void, void> {
     let next = from;
     let progressAt = performance.now();
+    // A consumer that begins before the first entry says nothing of it; `read` has looked already.
+    let looked = to !== null;
     let failures = 0;
     while (!stop.aborted && (to === null || next <= to)) {
       if (to !== null && performance.now() - progressAt > READ_GIVE_UP_MS)
         throw new Unavailable(
           `group ${this.group}: index ${next} could not be read for ${READ_GIVE_UP_MS} ms`,
         );
-      const tail = await this.#openTail(next, failures, stop);
+      const tail = await this.#openTail(next, failures, looked, stop);
       if (!tail) {
         failures++;
         continue;
       }
+      looked = true;
       const before = next;
       try {
         for await (const entry of this.#deliveries(tail, next, to, stop)) {
@@ -290,12 +291,18 @@ class JetStreamLog implements GroupLog {
   }
 
   /** A consumer from `next` on, or null when there is none to be had now. Throws `Truncated`. */
-  async #openTail(next: number, failures: number, stop: AbortSignal): Promise<OrderedTail | null> {
+  async #openTail(
+    next: number,
+    failures: number,
+    looked: boolean,
+    stop: AbortSignal,
+  ): Promise<OrderedTail | null> {
     try {
-      if (failures > 0) {
+      if (failures > 0)
         await delay(Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (failures - 1)), undefined, {
           signal: stop,
         });
+      if (failures > 0 || !looked) {
         const { first } = await this.bounds();
         if (next < first) throw new Truncated(this.group, next, first);
       }

@@ -4,7 +4,7 @@ import { DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig, 
 import { MAX_ENTRY_BYTES } from "./engine.ts";
 import { GroupsMismatch, Unavailable } from "./errors.ts";
 import type { EngineLogger } from "./logger.ts";
-import { apiCode, JS, unavailable } from "./nats-errors.ts";
+import { apiCode, isNoResponders, JS, unavailable } from "./nats-errors.ts";
 import { HEADER_BYTES, type NatsLink } from "./nats-link.ts";
 import { Slots } from "./slots.ts";
 
@@ -20,6 +20,10 @@ const CREATE_HOLD_MS = 400;
 /** How long servers of a starting cluster may take to be seen before fewer copies are accepted. */
 const PEERS_MS = 3000;
 const PEERS_RETRY_MS = 250;
+
+/** A cluster that elects its leader is given this long. */
+const LEADER_TRIES = 10;
+const LEADER_RETRY_MS = 500;
 
 const META_BUCKET = "fleet-meta";
 const META_STREAM = `KV_${META_BUCKET}`;
@@ -63,25 +67,34 @@ export class LogStreams {
 
   /** See `LogEngine.provision`. */
   async provision(groups: number): Promise<void> {
-    try {
-      const copies = await this.#meta();
-      await this.#checkGroups(groups);
-      const names = await this.#names();
-      const missing = Array.from({ length: groups }, (_, group) => group).filter(
-        (group) => !names.has(streamName(group)),
-      );
-      if (missing.length > 0) {
-        const started = performance.now();
-        await this.#inParallel(missing, (group) => this.#create(group, groups, copies));
-        const ms = Math.round(performance.now() - started);
-        this.#logger?.info("logs created", { created: missing.length, groups, copies, ms });
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#provision(groups);
+        return;
+      } catch (error) {
+        if (error instanceof GroupsMismatch) throw error;
+        const leaderless = isNoResponders(error) || apiCode(error) === JS.clusterNotAvailable;
+        if (!leaderless || tries === LEADER_TRIES) throw unavailable("the logs cannot be provisioned", error);
       }
-      await this.#count(names);
-      await this.#raise(copies);
-    } catch (error) {
-      if (error instanceof GroupsMismatch) throw error;
-      throw unavailable("the logs cannot be provisioned", error);
+      await delay(LEADER_RETRY_MS);
     }
+  }
+
+  async #provision(groups: number): Promise<void> {
+    const copies = await this.#meta();
+    await this.#checkGroups(groups);
+    const names = await this.#names();
+    const missing = Array.from({ length: groups }, (_, group) => group).filter(
+      (group) => !names.has(streamName(group)),
+    );
+    if (missing.length > 0) {
+      const started = performance.now();
+      await this.#inParallel(missing, (group) => this.#create(group, groups, copies));
+      const ms = Math.round(performance.now() - started);
+      this.#logger?.info("logs created", { created: missing.length, groups, copies, ms });
+    }
+    await this.#count(names);
+    await this.#raise(copies);
   }
 
   /** Runs the task for all items; the first error is thrown after every started task has ended. */
@@ -101,19 +114,31 @@ export class LogStreams {
       this.#copies.set(META_STREAM, copies);
       return copies;
     }
-    const deadline = performance.now() + (this.#link.clustered ? PEERS_MS : 0);
-    for (let copies = this.#wanted; ; ) {
-      try {
+    try {
+      const copies = await this.#withCopies(this.#wanted, async (replicas) => {
         await this.#link.connection.jetstream().views.kv(META_BUCKET, {
-          replicas: copies,
+          replicas,
           history: 1,
           storage: StorageType.File,
           description: "Fleetport: how the logs were created",
         });
-        this.#copies.set(META_STREAM, copies);
+      });
+      this.#copies.set(META_STREAM, copies);
+      return copies;
+    } catch (error) {
+      if (apiCode(error) === JS.streamNameInUse) return this.#meta();
+      throw error;
+    }
+  }
+
+  /** Makes something with as many copies as the servers allow, at most `wanted`; returns how many those are. */
+  async #withCopies(wanted: number, make: (copies: number) => Promise<void>): Promise<number> {
+    const deadline = performance.now() + (this.#link.clustered ? PEERS_MS : 0);
+    for (let copies = wanted; ; ) {
+      try {
+        await make(copies);
         return copies;
       } catch (error) {
-        if (apiCode(error) === JS.streamNameInUse) return this.#meta();
         if (copies === 1 || !TOO_FEW_SERVERS.includes(apiCode(error))) throw error;
         if (performance.now() < deadline) await delay(PEERS_RETRY_MS);
         else copies--;
@@ -171,8 +196,10 @@ export class LogStreams {
   async #create(group: number, groups: number, copies: number): Promise<void> {
     const name = streamName(group);
     try {
-      await this.#link.slowJsm.streams.add(configOf(group, groups, copies));
-      this.#copies.set(name, copies);
+      const has = await this.#withCopies(copies, async (replicas) => {
+        await this.#link.slowJsm.streams.add(configOf(group, groups, replicas));
+      });
+      this.#copies.set(name, has);
     } catch (error) {
       // Another node creates as well and sees another number of servers.
       if (apiCode(error) !== JS.streamNameInUse) throw error;

@@ -1,0 +1,102 @@
+/** @module What a simulated world is exposed to, and the count of what happened in it. */
+import type { Prng } from "./prng.ts";
+
+/** How bad the weather is: probabilities, drawn anew for each world so that each has a character of its own. */
+export interface Climate {
+  /** A request to the log is lost. */
+  readonly lost: number;
+  /** A request to the log arrives twice. */
+  readonly doubled: number;
+  /** The log's answer is lost. */
+  readonly answerLost: number;
+  /** Bounds and inspect fail. */
+  readonly unreadable: number;
+  /** Bounds are those of a copy that lags. */
+  readonly stale: number;
+  /** A call between caller and node, or its answer, is lost. */
+  readonly callLost: number;
+  /** A leader whom its own view has demoted hands over (else it goes on). */
+  readonly release: number;
+  readonly abandon: number;
+  /** Weights of what happens to nodes. */
+  readonly views: number;
+  readonly pauses: number;
+  readonly crashes: number;
+  readonly outages: number;
+}
+
+export function drawClimate(random: Prng): Climate {
+  return {
+    lost: random.pick([0, 0.02, 0.15]),
+    doubled: random.pick([0, 0.1, 0.3]),
+    answerLost: random.pick([0, 0.05, 0.3]),
+    unreadable: random.pick([0, 0.1, 0.5]),
+    stale: random.pick([0, 0.3]),
+    callLost: random.pick([0, 0.05]),
+    release: random.pick([0, 0.2, 1]),
+    abandon: random.pick([0, 0.4]),
+    views: random.pick([0.05, 0.3, 1]),
+    pauses: random.pick([0, 0.15, 0.6]),
+    crashes: random.pick([0, 0.1, 0.3]),
+    outages: random.pick([0, 0.15]),
+  };
+}
+
+/** How often each thing happened: proof that the worlds visit the paths that matter. */
+export interface Stats {
+  steps: number;
+  claims: number;
+  hotPromotions: number;
+  led: number;
+  settled: number;
+  not_leader: number;
+  unavailable: number;
+  maybe: number;
+  too_large: number;
+  fenced: number;
+  released: number;
+  abandoned: number;
+  releases: number;
+  abandons: number;
+  crashes: number;
+  pauses: number;
+  observedForeign: number;
+  unknown: number;
+  duplicateAcks: number;
+  latePublishes: number;
+  orphanPublishes: number;
+  fencedByOwn: number;
+  definitelyUnavailable: number;
+  severalLeaders: number;
+  entries: number;
+}
+
+export function noStats(): Stats {
+  return {
+    steps: 0,
+    claims: 0,
+    hotPromotions: 0,
+    led: 0,
+    settled: 0,
+    not_leader: 0,
+    unavailable: 0,
+    maybe: 0,
+    too_large: 0,
+    fenced: 0,
+    released: 0,
+    abandoned: 0,
+    releases: 0,
+    abandons: 0,
+    crashes: 0,
+    pauses: 0,
+    observedForeign: 0,
+    unknown: 0,
+    duplicateAcks: 0,
+    latePublishes: 0,
+    orphanPublishes: 0,
+    fencedByOwn: 0,
+    definitelyUnavailable: 0,
+    severalLeaders: 0,
+    entries: 0,
+  };
+}
