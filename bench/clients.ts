@@ -68,15 +68,16 @@ export async function socketClient(
     if (payload.status === "ok") waiter?.resolve();
     else waiter?.reject(new Error(JSON.stringify(payload)));
   });
-  const push = (topic: string, event: string, payload: object, joinRef: string | null) =>
+  const push = (topic: string, event: string, payload: object) =>
     new Promise<void>((resolve, reject) => {
       const own = String(++ref);
       waiting.set(own, { resolve, reject });
-      socket.send(JSON.stringify([joinRef ?? own, own, topic, event, payload]));
+      // A null join_ref means the channel that is joined; a join names its own.
+      socket.send(JSON.stringify([event === "phx_join" ? own : null, own, topic, event, payload]));
     });
-  for (const session of sessions) await push(`session:${session}`, "phx_join", {}, null);
+  for (const session of sessions) await push(`session:${session}`, "phx_join", {});
   return {
-    send: (session) => push(`session:${session}`, "send", { content: { content } }, null),
+    send: (session) => push(`session:${session}`, "send", { content: { content } }),
     close: () => socket.close(),
   };
 }

@@ -38,9 +38,11 @@ export async function ensureNatsServer(): Promise<string> {
   }
   if (versions.size === 0 && process.getuid?.() === 0 && (await works("apt-get", ["--version"]))) {
     const failure = await installWithApt();
-    const version = await versionOf("/usr/sbin/nats-server");
-    if (failure === null && version !== null) versions.set("/usr/sbin/nats-server", version);
-    else problems.push(`apt-get install failed: ${failure}`);
+    for (const path of ["/usr/sbin/nats-server", "/usr/bin/nats-server"]) {
+      const version = await versionOf(path);
+      if (version !== null) versions.set(path, version);
+    }
+    if (failure !== null) problems.push(`apt-get install failed: ${failure}`);
   }
   for (const [path, version] of versions) {
     console.error(

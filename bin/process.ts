@@ -3,6 +3,9 @@
 /** Everything must be over this long after the first signal. */
 const STOP_LIMIT_MS = 4500;
 
+/** A repeat of a signal within this time is an echo of the same wish. */
+const ECHO_MS = 1000;
+
 export interface Ending {
   /** Ends the process with one sentence and exit code 1. */
   readonly halt: (error: Error) => void;
@@ -16,6 +19,7 @@ export interface Ending {
  */
 export function endProperly(stop: () => Promise<void>): Ending {
   let stopping = false;
+  let stoppingSince = 0;
   let halted = false;
 
   const finish = (code: number) => {
@@ -31,8 +35,13 @@ export function endProperly(stop: () => Promise<void>): Ending {
   };
 
   const shutdown = () => {
-    if (stopping) process.exit(1);
+    if (stopping) {
+      // One Ctrl-C may arrive twice: from the terminal, and from the process that started this one.
+      if (performance.now() - stoppingSince > ECHO_MS) process.exit(1);
+      return;
+    }
     stopping = true;
+    stoppingSince = performance.now();
     finish(0);
   };
 

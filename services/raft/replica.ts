@@ -23,6 +23,8 @@ export interface ReplicaEnvironment {
   readonly metrics: RaftMetrics;
   /** Node that leads by the registry, this one aside. */
   readonly otherLeader: (group: number) => string | null;
+  /** Broadcasts a lifecycle event on the bus. */
+  readonly announce: (event: string, payload: LeaderChanged | LeaderEnded | ReplicaHalted) => void;
   /** Something changed that topology should look at again. */
   readonly changed: () => void;
 }
@@ -128,7 +130,7 @@ export class Replica {
         ms: Math.round(performance.now() - began),
       });
       const changed: LeaderChanged = { group: this.group, node: this.#env.broker.nodeID, epoch: state.epoch };
-      void this.#env.broker.broadcast("raft.leader.changed", changed);
+      this.#env.announce("raft.leader.changed", changed);
       return true;
     });
   }
@@ -181,7 +183,7 @@ export class Replica {
 
   #leaderEnded(leader: LeaderDriver, reason: LeaderEnded["reason"]): void {
     const ended: LeaderEnded = { group: this.group, node: this.#env.broker.nodeID, reason };
-    void this.#env.broker.broadcast("raft.leader.ended", ended);
+    this.#env.announce("raft.leader.ended", ended);
     this.#change(async () => {
       if (this.#holding.kind !== "leader" || this.#holding.leader !== leader) return;
       const { service } = this.#holding;
@@ -193,7 +195,7 @@ export class Replica {
   }
 
   #startFollower(state: GroupState): void {
-    const { broker, logger, metrics } = this.#env;
+    const { announce, broker, logger, metrics } = this.#env;
     const { group } = this;
     const follower = new Follower(this.#log, state, {
       diverged: (index) => {
@@ -203,7 +205,7 @@ export class Replica {
       halted: (problem) => {
         logger.error("group halted", { group, problem });
         const event: ReplicaHalted = { group, node: broker.nodeID, problem };
-        void broker.broadcast("raft.replica.halted", event);
+        announce("raft.replica.halted", event);
       },
       corrupt: (error) => runtimeOf(broker).halt(error),
       unavailable: (error) =>

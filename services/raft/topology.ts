@@ -227,10 +227,19 @@ export class Topology {
       hot: this.#hot,
       metrics: this.#metrics,
       otherLeader: (of) => otherLeader(this.#broker, of),
+      announce: (event, payload) => this.#announce(event, payload),
       changed: () => this.soon(0),
     });
     this.replicas.set(group, replica);
     return replica;
+  }
+
+  /** Nodes of one process stop together: there is nobody left to tell. */
+  #announce(event: string, payload: object): void {
+    if (this.#stopping && this.#runtime.config.mode === "embedded") return;
+    this.#broker.broadcast(event, payload).catch((error: unknown) => {
+      this.#logger.warn("a lifecycle event was not sent", { event, error: String(error) });
+    });
   }
 
   #gauges(): RaftGauges {

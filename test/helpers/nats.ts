@@ -15,7 +15,7 @@ export interface NatsOptions {
   readonly jetstream?: boolean;
   /** Whether every write is synced before its acknowledgement; default true, as Fleetport asks of its servers. */
   readonly syncAlways?: boolean;
-  /** How many of the servers, the last ones, are not there before `restart` is called for them; default 0. */
+  /** How many of the servers, the last ones, join the cluster only when `restart` is called for them; default 0. */
   readonly late?: number;
 }
 
@@ -51,7 +51,8 @@ export async function startNats(options: NatsOptions): Promise<NatsServers> {
   const folder = await mkdtemp(join(tmpdir(), "fleetport-nats-"));
   const ports = await freePorts(options.size * 3);
   const jetstream = options.jetstream ?? true;
-  const routes = Array.from({ length: options.size }, (_, i) => `nats://127.0.0.1:${ports[i * 3 + 1]}`);
+  const atFirst = options.size - (options.late ?? 0);
+  const routes = Array.from({ length: options.size }, (_, i) => `"nats://127.0.0.1:${ports[i * 3 + 1]}"`);
   const servers: Server[] = [];
   for (let i = 0; i < options.size; i++) {
     const [client, route, monitor] = ports.slice(i * 3, i * 3 + 3);
@@ -63,17 +64,17 @@ export async function startNats(options: NatsOptions): Promise<NatsServers> {
       const sync = (options.syncAlways ?? true) ? ", sync_interval: always" : "";
       lines.push(`jetstream { store_dir: "${home}"${sync} }`);
     }
+    // Who is named here is waited for; a late server makes itself known when it comes.
+    const known = i < atFirst ? routes.slice(0, atFirst) : routes;
     if (options.size > 1)
-      lines.push(
-        `cluster { name: fleet, listen: "127.0.0.1:${route}", routes: [${routes.map((r) => `"${r}"`)}] }`,
-      );
+      lines.push(`cluster { name: fleet, listen: "127.0.0.1:${route}", routes: [${known}] }`);
     await writeFile(config, `${lines.join("\n")}\n`);
     servers.push({ config, monitor: `http://127.0.0.1:${monitor}`, child: null, guard: null });
   }
 
   const running = (): Server[] => servers.filter((server) => server.child !== null);
   const stop = async (): Promise<void> => {
-    await Promise.all(running().map(end));
+    await Promise.all(running().map((server) => end(server)));
     await rm(folder, { recursive: true, force: true });
   };
   const healthy = async (): Promise<void> => {
@@ -91,7 +92,7 @@ export async function startNats(options: NatsOptions): Promise<NatsServers> {
     await until("NATS is healthy", staysHealthy, START_MS);
   };
   try {
-    for (const server of servers.slice(0, options.size - (options.late ?? 0))) start(program, server);
+    for (const server of servers.slice(0, atFirst)) start(program, server);
     await healthy();
   } catch (error) {
     await stop();

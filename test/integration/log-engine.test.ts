@@ -30,9 +30,9 @@ interface Kind {
 }
 
 const KINDS: readonly Kind[] = [
-  { title: "the sqlite log engine", start: folderSite, histories: 60 },
-  { title: "the jetstream log engine on one server", start: () => natsSite(1), histories: 25 },
-  { title: "the jetstream log engine on three servers", start: () => natsSite(3), histories: 8 },
+  { title: "the sqlite log engine", start: folderSite, histories: 100 },
+  { title: "the jetstream log engine on one server", start: () => natsSite(1), histories: 60 },
+  { title: "the jetstream log engine on three servers", start: () => natsSite(3), histories: 40 },
 ];
 
 for (const kind of KINDS) {

@@ -95,7 +95,8 @@ export class SessionChannel implements Subscriber {
   async #join(ref: Ref, lastSeq: number): Promise<JoinRefusal | null> {
     const { conversations, feeds, metrics } = this.#services;
     if (this.#isClosed()) return null;
-
+    await feeds.attach(this.#sessionId, this);
+    if (this.#isClosed()) return null;
     const session = await conversations.session(this.#sessionId);
     if (this.#isClosed()) return null;
     if (!isParticipant(this.#socket.principal, session)) return { reason: "unauthorized" };

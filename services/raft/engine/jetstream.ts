@@ -1,5 +1,4 @@
 /** @module The log engine of a cluster: one replicated JetStream stream per group. */
-import { setTimeout as delay } from "node:timers/promises";
 import type { StreamInfo } from "nats";
 import type { EngineHealth, EngineStatus, GroupLog, LogEngine, LogEntry } from "./engine.ts";
 import { checkEntry, DoubtKeeper } from "./entry-rules.ts";
@@ -8,9 +7,9 @@ import type { EngineLogger } from "./logger.ts";
 import { StreamAppender } from "./nats-append.ts";
 import { apiCode, JS, unavailable } from "./nats-errors.ts";
 import { NatsLink } from "./nats-link.ts";
+import { StreamReader } from "./nats-read.ts";
 import { LogStreams, streamName } from "./nats-streams.ts";
-import { OrderedTail } from "./nats-tail.ts";
-import { Slots } from "./slots.ts";
+import { OrderedTails } from "./nats-tails.ts";
 
 export interface JetStreamEngineOptions {
   /** Addresses of NATS servers, as a list or separated by commas; the others of a cluster are found from them. */
@@ -25,21 +24,6 @@ export interface JetStreamEngineOptions {
 }
 
 const APPEND_TIMEOUT_MS = 5000;
-/** Consumers that are created at a time, so that a lost server does not become a storm of requests. */
-const PARALLEL_OPENS = 16;
-const OPEN_HOLD_MS = 2000;
-const BACKOFF_FIRST_MS = 100;
-const BACKOFF_MAX_MS = 2000;
-/** How often a reader looks whether its consumer still lives. */
-const WATCH_MS = 1000;
-/** A read that is known to be able to go on takes another consumer after so long without an entry. */
-const READ_STUCK_MS = 2500;
-/** A read gives up after so long without an entry. */
-const READ_GIVE_UP_MS = 30_000;
-/** A follower asks the stream's leader after so long without an entry whether it has missed any. */
-const FOLLOW_CHECK_MS = 20_000;
-/** How long a copy may take to hand out one entry before the leader is asked. */
-const DIRECT_MS = 2000;
 /** Up to so many entries are fetched one by one instead of through a consumer. */
 const FEW = 16;
 
@@ -55,18 +39,17 @@ export async function openJetStreamEngine(options: JetStreamEngineOptions): Prom
 class JetStreamEngine implements LogEngine {
   readonly kind = "jetstream";
   readonly link: NatsLink;
-  readonly opens = new Slots(PARALLEL_OPENS, OPEN_HOLD_MS);
+  readonly tails: OrderedTails;
   readonly wanted: number;
   readonly #streams: LogStreams;
   readonly #appendTimeoutMs: number;
   readonly #underWay = new Set<Promise<number>>();
-  readonly #tails = new Set<OrderedTail>();
   readonly #closing = new AbortController();
-  #watch: NodeJS.Timeout | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(link: NatsLink, options: JetStreamEngineOptions) {
     this.link = link;
+    this.tails = new OrderedTails(link);
     this.wanted = options.replicas;
     this.#streams = new LogStreams(link, options.replicas, options.logger);
     this.#appendTimeoutMs = options.appendTimeoutMs ?? APPEND_TIMEOUT_MS;
@@ -105,9 +88,8 @@ class JetStreamEngine implements LogEngine {
 
   async #close(): Promise<void> {
     this.#closing.abort();
-    for (const tail of this.#tails) tail.close();
+    this.tails.close();
     await Promise.allSettled(this.#underWay);
-    if (this.#watch) clearInterval(this.#watch);
     await this.link.close();
   }
 
@@ -126,32 +108,6 @@ class JetStreamEngine implements LogEngine {
     append.then(done, done);
     return append;
   }
-
-  /** A consumer that is looked after; paid back with `dropTail`. Throws nats.js's errors. */
-  async openTail(stream: string, from: number): Promise<OrderedTail> {
-    const tail = new OrderedTail(this.link, stream);
-    this.#tails.add(tail);
-    this.#watch ??= setInterval(() => this.#tick(), WATCH_MS);
-    try {
-      await this.opens.run(() => tail.open(from));
-      return tail;
-    } catch (error) {
-      this.dropTail(tail);
-      throw error;
-    }
-  }
-
-  dropTail(tail: OrderedTail): void {
-    tail.close();
-    this.#tails.delete(tail);
-    if (this.#tails.size > 0 || !this.#watch) return;
-    clearInterval(this.#watch);
-    this.#watch = null;
-  }
-
-  #tick(): void {
-    for (const tail of this.#tails) tail.tick();
-  }
 }
 
 class JetStreamLog implements GroupLog {
@@ -159,6 +115,7 @@ class JetStreamLog implements GroupLog {
   readonly #engine: JetStreamEngine;
   readonly #stream: string;
   readonly #appender: StreamAppender;
+  readonly #reader: StreamReader;
   readonly #doubt = new DoubtKeeper();
 
   constructor(engine: JetStreamEngine, group: number, appender: StreamAppender) {
@@ -166,6 +123,7 @@ class JetStreamLog implements GroupLog {
     this.group = group;
     this.#stream = streamName(group);
     this.#appender = appender;
+    this.#reader = new StreamReader(engine.link, engine.tails, group, () => this.bounds());
   }
 
   async bounds(): Promise<{ first: number; last: number }> {
@@ -196,49 +154,9 @@ class JetStreamLog implements GroupLog {
     if (to !== undefined && to > last)
       throw new Unavailable(`group ${this.group}: index ${to} was asked for, the log ends at ${last}`);
     const end = to ?? last;
-    if (end - from < FEW) yield* this.#few(from, end);
-    else yield* this.#entries(from, end, this.#engine.closing);
+    if (end - from < FEW) yield* this.#reader.few(from, end);
+    else yield* this.#reader.entries(from, end, this.#engine.closing);
     if (this.#engine.closing.aborted) throw new Unavailable("the log engine is closed");
-  }
-
-  /** A handful of entries, each asked for directly and all at once. */
-  async *#few(from: number, to: number): AsyncGenerator<LogEntry, void, void> {
-    const wanted = Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => this.#one(from + i));
-    // When the reader stops early, nobody is left to hear of the others' failures.
-    for (const entry of wanted) entry.catch(() => {});
-    for (const entry of wanted) yield await entry;
-  }
-
-  /** One entry that is known to exist: from any copy, or from the leader when that copy is behind. */
-  async #one(index: number): Promise<LogEntry> {
-    const near = await this.#direct(index);
-    if (near) return { index, data: near };
-    try {
-      const message = await this.#engine.link.jsm.streams.getMessage(this.#stream, { seq: index });
-      return { index, data: message.data };
-    } catch (error) {
-      if (apiCode(error) === JS.noMessageFound) {
-        const { first } = await this.bounds();
-        if (index < first) throw new Truncated(this.group, index, first);
-      }
-      throw unavailable(`group ${this.group}: index ${index} cannot be read`, error);
-    }
-  }
-
-  /** The entry from whichever copy is asked first; null when that one does not have it (yet), or there is none. */
-  async #direct(index: number): Promise<Uint8Array | null> {
-    try {
-      const question = JSON.stringify({ seq: index });
-      const answer = await this.#engine.link.request(
-        `$JS.API.DIRECT.GET.${this.#stream}`,
-        new TextEncoder().encode(question),
-        DIRECT_MS,
-      );
-      return answer.headers?.get("Nats-Sequence") === String(index) ? answer.data : null;
-    } catch {
-      // The leader is asked next, and what it says counts.
-      return null;
-    }
   }
 
   async *follow(from: number, signal: AbortSignal): AsyncGenerator<LogEntry, void, void> {
@@ -246,118 +164,10 @@ class JetStreamLog implements GroupLog {
     const stop = AbortSignal.any([signal, this.#engine.closing]);
     if (stop.aborted) return;
     try {
-      yield* this.#entries(from, null, stop);
+      yield* this.#reader.entries(from, null, stop);
     } catch (error) {
       if (stop.aborted) return;
       throw error;
-    }
-  }
-
-  /**
-   * Entries from..to, or without end when `to` is null. Whatever happens to consumers, servers and the connection,
-   * the next index is the only thing that is remembered, and only that entry is handed on.
-   */
-  async *#entries(from: number, to: number | null, stop: AbortSignal): AsyncGenerator<LogEntry, void, void> {
-    let next = from;
-    let progressAt = performance.now();
-    // A consumer that begins before the first entry says nothing of it; `read` has looked already.
-    let looked = to !== null;
-    let failures = 0;
-    while (!stop.aborted && (to === null || next <= to)) {
-      if (to !== null && performance.now() - progressAt > READ_GIVE_UP_MS)
-        throw new Unavailable(
-          `group ${this.group}: index ${next} could not be read for ${READ_GIVE_UP_MS} ms`,
-        );
-      const tail = await this.#openTail(next, failures, looked, stop);
-      if (!tail) {
-        failures++;
-        continue;
-      }
-      looked = true;
-      const before = next;
-      try {
-        for await (const entry of this.#deliveries(tail, next, to, stop)) {
-          next = entry.index + 1;
-          yield entry;
-        }
-      } finally {
-        this.#engine.dropTail(tail);
-      }
-      if (next > before) {
-        progressAt = performance.now();
-        failures = 0;
-      } else failures++;
-    }
-  }
-
-  /** A consumer from `next` on, or null when there is none to be had now. Throws `Truncated`. */
-  async #openTail(
-    next: number,
-    failures: number,
-    looked: boolean,
-    stop: AbortSignal,
-  ): Promise<OrderedTail | null> {
-    try {
-      if (failures > 0)
-        await delay(Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (failures - 1)), undefined, {
-          signal: stop,
-        });
-      if (failures > 0 || !looked) {
-        const { first } = await this.bounds();
-        if (next < first) throw new Truncated(this.group, next, first);
-      }
-      return await this.#engine.openTail(this.#stream, next);
-    } catch (error) {
-      if (error instanceof Truncated) throw error;
-      return null;
-    }
-  }
-
-  /** The contiguous entries that a consumer delivers; returns when it is broken or `to` is reached. */
-  async *#deliveries(
-    tail: OrderedTail,
-    from: number,
-    to: number | null,
-    stop: AbortSignal,
-  ): AsyncGenerator<LogEntry, void, void> {
-    let next = from;
-    let quietSince = performance.now();
-    const end = (): void => tail.break();
-    stop.addEventListener("abort", end, { once: true });
-    try {
-      for (;;) {
-        for (const delivery of tail.take()) {
-          if (stop.aborted) return;
-          if (delivery.kind === "flow") {
-            tail.allowMore(delivery.reply);
-            continue;
-          }
-          yield { index: delivery.index, data: delivery.data };
-          next = delivery.index + 1;
-          if (to !== null && next > to) return;
-          quietSince = performance.now();
-        }
-        if (stop.aborted || tail.broken) return;
-        const quietMs = performance.now() - quietSince;
-        if (to !== null && quietMs > READ_STUCK_MS) return;
-        if (to === null && quietMs > FOLLOW_CHECK_MS) {
-          // Its copy of the stream may be stuck although the consumer speaks.
-          if (await this.#isBehind(next)) return;
-          quietSince = performance.now();
-        }
-        await tail.wait(quietSince + (to === null ? FOLLOW_CHECK_MS : READ_STUCK_MS));
-      }
-    } finally {
-      stop.removeEventListener("abort", end);
-    }
-  }
-
-  async #isBehind(next: number): Promise<boolean> {
-    try {
-      return (await this.bounds()).last >= next;
-    } catch {
-      // Without a leader there is nothing to be behind of; the next check asks again.
-      return false;
     }
   }
 

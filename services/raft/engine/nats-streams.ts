@@ -58,7 +58,9 @@ export class LogStreams {
   }
 
   get warnings(): string[] {
-    const lacking = [...this.#copies.values()].filter((copies) => copies < this.#wanted);
+    const lacking = [...this.#copies].flatMap(([name, copies]) =>
+      name !== META_STREAM && copies < this.#wanted ? [copies] : [],
+    );
     if (lacking.length === 0) return [];
     return [
       `${lacking.length} logs have ${Math.min(...lacking)} of the ${this.#wanted} copies wanted: the JetStream cluster has too few servers; add servers, or set FLEET_REPLICAS`,

@@ -6,7 +6,8 @@ import { GroupsMismatch, Unavailable } from "./errors.ts";
 import type { LiveTail } from "./live-tail.ts";
 import type { EngineLogger } from "./logger.ts";
 import { MAX_GROUPS } from "./sqlite-file.ts";
-import { acquireStore, releaseStore, type SqliteStore } from "./sqlite-store.ts";
+import type { SqliteStore } from "./sqlite-store.ts";
+import { acquireStore, releaseStore } from "./sqlite-stores.ts";
 
 export interface SqliteEngineOptions {
   /** Folder of the file `log.sqlite`; made when it is missing. */
