@@ -1,8 +1,9 @@
 /** @module `fleetport up`: the embedded mode, all nodes in one process. */
 import type { REPLServer } from "node:repl";
+import { setTimeout } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
-import type { Readiness } from "../services/raft/ops.service.ts";
+import type { FleetStatus, Readiness } from "../services/raft/ops.service.ts";
 import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
@@ -43,7 +44,10 @@ export async function runEmbedded(config: Config): Promise<void> {
     );
     await stage(
       "groups",
-      () => Promise.all(brokers.map(untilReady)),
+      async () => {
+        await Promise.all(brokers.map(untilReady));
+        await Promise.all(brokers.map(untilAllLed));
+      },
       () => `${config.groups} groups recovered and led, log engine ${config.engine} (one durable copy)`,
     );
   } catch (error) {
@@ -55,21 +59,36 @@ export async function runEmbedded(config: Config): Promise<void> {
 }
 
 /** Waits until a node says that it is ready. Throws after a minute, with what it is waiting for. */
-export async function untilReady(broker: ServiceBroker): Promise<void> {
-  const deadline = performance.now() + READY_LIMIT_MS;
-  for (;;) {
-    const { status, reason } = await broker.call<Readiness, object>(
-      "fleet.ops.ready",
+export function untilReady(broker: ServiceBroker): Promise<void> {
+  return poll(broker, async () => {
+    const ready = await broker.call<Readiness, object>("fleet.ops.ready", {}, { nodeID: broker.nodeID });
+    return ready.status === "ok" ? null : (ready.reason ?? ready.status);
+  });
+}
+
+/** Waits until a node sees a leader of every group: its registry learns of them a moment after they lead. */
+export function untilAllLed(broker: ServiceBroker): Promise<void> {
+  return poll(broker, async () => {
+    const { leaders } = await broker.call<FleetStatus, object>(
+      "fleet.ops.status",
       {},
       { nodeID: broker.nodeID },
     );
-    if (status === "ok") return;
+    const missing = leaders.filter((leader) => leader === null).length;
+    return missing === 0 ? null : `${missing} groups have no leader`;
+  });
+}
+
+/** Asks again and again until the answer is null; else it says what is missing. */
+async function poll(broker: ServiceBroker, missing: () => Promise<string | null>): Promise<void> {
+  const deadline = performance.now() + READY_LIMIT_MS;
+  for (;;) {
+    const what = await missing();
+    if (what === null) return;
     if (performance.now() > deadline) {
-      throw new Error(
-        `node ${broker.nodeID} is not ready after ${READY_LIMIT_MS / 1000} s: ${reason ?? status}`,
-      );
+      throw new Error(`node ${broker.nodeID} is not ready after ${READY_LIMIT_MS / 1000} s: ${what}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+    await setTimeout(READY_POLL_MS);
   }
 }
 

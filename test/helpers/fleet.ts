@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ServiceBroker } from "moleculer";
 import { createNode } from "../../bin/start-node.ts";
-import { embeddedNode, stopAll, untilReady } from "../../bin/up.ts";
+import { embeddedNode, stopAll, untilAllLed, untilReady } from "../../bin/up.ts";
 import { readConfig } from "../../lib/config.ts";
 
 export interface FleetOptions {
@@ -63,7 +63,8 @@ export async function startFleet(options: FleetOptions = {}): Promise<TestFleet>
   };
   try {
     await Promise.all(brokers.map((broker) => broker.start()));
-    await Promise.all(brokers.map((broker) => untilReady(broker)));
+    await Promise.all(brokers.map(untilReady));
+    await Promise.all(brokers.map(untilAllLed));
   } catch (error) {
     await stop();
     throw error;
