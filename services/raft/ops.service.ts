@@ -110,9 +110,13 @@ export default defineService<OpsService>({
   },
 });
 
+/** What a node holds; null when it does not answer, or has no place in this node's registry yet. */
 async function askNode(ctx: Context, node: string): Promise<{ node: string; report: NodeReport | null }> {
+  const action = "raft.topology.report";
+  const endpoints = ctx.broker.registry.getActionEndpoints(action);
+  if (!endpoints?.getEndpointByNodeID(node)) return { node, report: null };
   const report = await ctx
-    .call<NodeReport, object>("raft.topology.report", {}, { nodeID: node, timeout: REPORT_TIMEOUT_MS })
+    .call<NodeReport, object>(action, {}, { nodeID: node, timeout: REPORT_TIMEOUT_MS })
     .catch(() => null);
   return { node, report };
 }
