@@ -52,8 +52,7 @@ export default defineService<OpsService>({
       params: {},
       async handler(this: OpsService, ctx: Context): Promise<Readiness> {
         const status = this.wasReady ? "degraded" : "starting";
-        if (this.broker.transit && !this.broker.transit.connected)
-          return { status, reason: "bus_disconnected" };
+        if (!runtimeOf(this.broker).fanout.connected) return { status, reason: "bus_disconnected" };
         const report = await ctx
           .call<NodeReport, object>("raft.topology.report", {}, { nodeID: this.broker.nodeID })
           .catch(() => null);
