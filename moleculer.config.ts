@@ -1,5 +1,4 @@
 /** @module Broker options from the configuration, for every node; also what each node's services share. */
-import { randomUUID } from "node:crypto";
 import type { BrokerOptions, Middleware, ServiceBroker } from "moleculer";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Config } from "./lib/config.ts";
@@ -72,7 +71,6 @@ function runtimeMiddleware(config: Config, namespace: string, halt: (error: Erro
       attachRuntime(broker, {
         config,
         metrics,
-        incarnation: randomUUID(),
         halt,
         get fanout(): Fanout {
           if (!fanout) throw new Error(`node ${config.nodeId} has not connected its fan-out yet`);

@@ -9,8 +9,6 @@ export interface Runtime {
   readonly fanout: Fanout;
   /** Prometheus metrics of this node; names begin with `fleet_`. */
   readonly metrics: Registry;
-  /** Changes with every start of the node: tells this life of the node from an earlier one. */
-  readonly incarnation: string;
   /** Ends the process with one sentence and exit code 1: the data or the set-up is such that going on would harm. */
   readonly halt: (error: Error) => void;
 }

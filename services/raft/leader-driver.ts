@@ -14,7 +14,7 @@ import { Fenced, Unavailable } from "./engine/errors.ts";
 import { decodeEntry } from "./entry.ts";
 import { History } from "./history.ts";
 import type { HotMessages } from "./hot-messages.ts";
-import { type AppendResult, type EndReason, GroupLeader, isAppend, type Refusal } from "./leader.ts";
+import { type AppendResult, type EndReason, GroupLeader, type Refusal } from "./leader.ts";
 import type { RaftMetrics } from "./metrics.ts";
 import { messageView, sessionView } from "./views.ts";
 
@@ -280,7 +280,7 @@ export class LeaderDriver {
     const bySession = new Map<string, Message[]>();
     outcomes.forEach((outcome, i) => {
       const command = commands[i]!;
-      if (outcome.kind !== "appended" || !isAppend(command)) return;
+      if (outcome.kind !== "appended" || command.t !== "append") return;
       const message = messageView(command, outcome.seq);
       const bytes = Buffer.byteLength(JSON.stringify(message));
       this.#env.hot.put(this.group, outcome.location, { message, bytes });

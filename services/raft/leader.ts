@@ -1,6 +1,6 @@
 /** @module A group's leader: claim, group commit, fencing and uncertainty, as a machine without I/O of its own. */
 import { applyEntry, type Outcome } from "../../lib/conversation/apply.ts";
-import type { AppendCommand, Command, Draft } from "../../lib/conversation/commands.ts";
+import type { Command, Draft } from "../../lib/conversation/commands.ts";
 import { type GroupState, MAX_COMMANDS } from "../../lib/conversation/state.ts";
 import { type Entry, encodeEntry, MAX_BATCH_BYTES } from "./entry.ts";
 
@@ -313,9 +313,4 @@ export class GroupLeader {
     this.#refuseQueue("not_leader");
     this.#port.ended(reason);
   }
-}
-
-/** Whether a command is an append; narrows for those who publish or cache messages. */
-export function isAppend(command: Command): command is AppendCommand {
-  return command.t === "append";
 }

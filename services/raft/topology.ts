@@ -105,6 +105,13 @@ export class Topology {
     // heartbeats have come again, its view is worth nothing.
     if (now - this.#beatAt > ASLEEP_MS) this.#blindUntil = now + JOIN_DELAY_MS;
     this.#beatAt = now;
+    if (this.#engine?.kind === "sqlite" && !this.#stopping && !this.#engine.status().connected) {
+      return this.#runtime.halt(
+        new Error(
+          "The log's writer ended unexpectedly: what was acknowledged is in the log; start Fleetport again.",
+        ),
+      );
+    }
     // Moleculer by itself looks only once in a whole timeout.
     this.#broker.registry.discoverer.checkRemoteNodes();
   }

@@ -55,7 +55,6 @@ export function testBroker(options: GatewayOptions = {}): Omit<TestGateway, "url
             config,
             fanout,
             metrics,
-            incarnation: nodeId,
             halt: (error) => halts.push(error.message),
           }),
       },

@@ -219,8 +219,7 @@ export async function startSockets({
     skipProcessEventRegistration: true,
     middlewares: [
       {
-        created: (made: ServiceBroker) =>
-          attachRuntime(made, { config, fanout, metrics, incarnation: "1", halt }),
+        created: (made: ServiceBroker) => attachRuntime(made, { config, fanout, metrics, halt }),
       },
     ],
   });
