@@ -78,6 +78,29 @@ describe("npm start", function () {
     );
   });
 
+  it("is not ready before it has recovered everything", async () => {
+    const first = await start().ready();
+    await request(url(1), "POST", "/api/sessions", { id: "s", user_id: "u", agent_id: "a" });
+    for (let n = 1; n <= 50; n++) {
+      await request(url(1), "POST", "/api/sessions/s/messages", { user_id: "u", content: { n } });
+    }
+    await first.end("SIGKILL");
+    start();
+    const before = new Set<number>();
+    await until("node 1 is ready", async () => {
+      const { status } = await request(url(1), "GET", "/health/ready");
+      before.add(status);
+      return status === 200;
+    });
+    assert.deepEqual(
+      [...before].filter((status) => status !== 200 && status !== 503),
+      [],
+    );
+    const page = await request(url(1), "GET", "/api/sessions/s/messages?limit=1000");
+    assert.equal(page.status, 200);
+    assert.equal(page.body.last_seq, 50);
+  });
+
   it("has every acknowledged message, once and in order, after SIGKILL under load", async () => {
     const program = await start().ready();
     const sessions = Array.from({ length: 8 }, (_, i) => `s${i}`);
