@@ -44,6 +44,8 @@ export class InvalidConfig extends Error {
 type Env = Readonly<Record<string, string | undefined>>;
 
 const MAX_PORT = 65_535;
+/** A node tells the others of all its groups in one message of the bus, which takes 1 MiB. */
+const MAX_GROUPS = 1024;
 /** Node's timers take no longer time. */
 const MAX_TIMER_MS = 2_147_483_647;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
@@ -142,7 +144,7 @@ export function readConfig(env: Env): Config {
     dataDir: resolve(text("FLEET_DATA_DIR") ?? "./data"),
     nodes,
     expectedNodes: nats ? 1 : nodes,
-    groups: integer("FLEET_GROUPS", 256, 1, 4096),
+    groups: integer("FLEET_GROUPS", 256, 1, MAX_GROUPS),
     replicas: integer("FLEET_REPLICAS", 3, 1, 5),
     heartbeatMs,
     nodeTimeoutMs,

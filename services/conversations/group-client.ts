@@ -1,6 +1,7 @@
 /** @module Calls to a group's leader: batches what one turn proposes, follows the leader, never guesses. */
 import { setTimeout } from "node:timers/promises";
 import { Errors, type ServiceBroker } from "moleculer";
+import { MAX_CALL_BYTES } from "../../lib/bus-limits.ts";
 import type { Draft } from "../../lib/conversation/commands.ts";
 import { errorCode, FleetError } from "../../lib/errors.ts";
 import { groupName, groupOf } from "../../lib/ids.ts";
@@ -17,6 +18,8 @@ export type Decided = Exclude<ProposeResult, { kind: "refused" | "maybe" }>;
 
 interface Pending {
   readonly draft: Draft;
+  /** Bytes that it takes in a call, about. */
+  readonly bytes: number;
   readonly group: number;
   /** Whether it may be sent again after it was possibly written. */
   readonly repeatable: boolean;
@@ -34,6 +37,8 @@ interface Outbox {
   scheduled: boolean;
 }
 
+/** What a command takes in a call beside its content, about. */
+const ENVELOPE_BYTES = 1024;
 /** Time between tries while a group has no leader, in milliseconds. */
 const RETRY_MS = 40;
 /** How often deadlines are looked at while anything is pending. */
@@ -63,13 +68,14 @@ export class GroupClient {
 
   /**
    * Proposes a command to its session's group. `repeatable` says that proposing it twice does no harm (it carries a
-   * key, or is idempotent by itself). Throws `backpressure`, `leader_unavailable` (certainly not written) and
+   * key, or is idempotent by itself); `bytes` is what its content takes. Throws `backpressure`, `leader_unavailable` (certainly not written) and
    * `append_timeout` (may have been written).
    */
-  propose(draft: Draft, repeatable: boolean): Promise<Decided> {
+  propose(draft: Draft, repeatable: boolean, bytes = 0): Promise<Decided> {
     return new Promise((resolve, reject) => {
       const pending: Pending = {
         draft,
+        bytes: bytes + ENVELOPE_BYTES,
         group: this.groupOf(draft.session),
         repeatable,
         deadline: performance.now() + this.#options.timeoutMs,
@@ -140,7 +146,10 @@ export class GroupClient {
     outbox.scheduled = false;
     const items = outbox.items.filter((pending) => !pending.done);
     outbox.items = [];
-    if (items.length === 0) return;
+    for (const call of splitForBus(items)) this.#call(group, call);
+  }
+
+  #call(group: number, items: readonly Pending[]): void {
     if (!this.#routable(group, "propose")) {
       for (const pending of items) this.#later(pending);
       return;
@@ -216,6 +225,21 @@ export class GroupClient {
     this.#pending.delete(pending);
     settle();
   }
+}
+
+/** What one turn proposed, in calls that the bus can carry; one command alone always fits. */
+function splitForBus(items: readonly Pending[]): Pending[][] {
+  const calls: Pending[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const pending of items) {
+    if (bytes + pending.bytes > MAX_CALL_BYTES) {
+      calls.push([]);
+      bytes = 0;
+    }
+    calls.at(-1)!.push(pending);
+    bytes += pending.bytes;
+  }
+  return calls;
 }
 
 export function backpressure(): FleetError {

@@ -1,13 +1,14 @@
 /** @module Messages: appended through a group's leader, read back from it. */
 import type { Context, Service } from "moleculer";
 import type { Counter, Gauge, Histogram } from "prom-client";
+import { MAX_CALL_BYTES } from "../../lib/bus-limits.ts";
 import type { Draft } from "../../lib/conversation/commands.ts";
 import { errorCode, FleetError } from "../../lib/errors.ts";
 import { counter, durations, gauge } from "../../lib/metrics.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import type { ReadMessages, ReadMessagesResult } from "../raft/contract.ts";
-import type { Appended, AppendMessage, ListMessages, MessagePage } from "./contract.ts";
+import type { Appended, AppendMessage, ListMessages, Message, MessagePage } from "./contract.ts";
 import { backpressure, GroupClient } from "./group-client.ts";
 import { rejection, unknownSession } from "./rejections.ts";
 import { Fields } from "./validation.ts";
@@ -60,13 +61,7 @@ export default defineService<MessagesService>({
       params: {},
       async handler(this: MessagesService, ctx: Context<ListMessages>): Promise<MessagePage> {
         const began = performance.now();
-        const request = parseList(ctx.params);
-        const page = await this.groups.ask<ReadMessagesResult>(
-          this.groups.groupOf(request.session),
-          "messages",
-          request,
-        );
-        if (!page) throw unknownSession(request.session);
+        const page = await readPage(this.groups, parseList(ctx.params));
         this.readSeconds.observe({ path: "leader" }, (performance.now() - began) / 1000);
         return page;
       },
@@ -113,7 +108,7 @@ async function append(service: MessagesService, params: unknown): Promise<Append
   }
   service.inflightBytes += bytes;
   try {
-    const result = await service.groups.propose(draft, draft.key !== undefined);
+    const result = await service.groups.propose(draft, draft.key !== undefined, bytes);
     if (result.kind === "deduped") return { message: result.message, deduped: true };
     if (result.kind === "rejected") throw rejection(result, draft.session);
     if (result.kind !== "appended") throw new Error(`an append was answered as ${result.kind}`);
@@ -191,20 +186,59 @@ function sizeOf({ content, metadata }: AppendDraft, maxContentBytes: number): nu
   return contentBytes + metadataBytes;
 }
 
-function parseList(params: unknown): ReadMessages {
+/** A page as callers ask for it: `limit` messages above `after`, or the last `limit` ones. */
+interface PageRequest {
+  readonly session: string;
+  readonly after: number | null;
+  readonly limit: number;
+  readonly maxBytes: number;
+}
+
+function parseList(params: unknown): PageRequest {
   const fields = new Fields(params, "invalid_parameter");
   const session = parseSession(params);
-  const max_bytes = fields.optionalInteger("max_bytes", 1, MAX_PAGE_BYTES) ?? MAX_PAGE_BYTES;
+  const maxBytes = fields.optionalInteger("max_bytes", 1, MAX_PAGE_BYTES) ?? MAX_PAGE_BYTES;
   if (fields.has("tail")) {
     if (fields.has("after_seq") || fields.has("limit"))
       fields.fail("tail cannot be combined with after_seq or limit.");
-    const tail = fields.integer("tail", 1, MAX_PAGE);
-    return { session, tail, limit: tail, max_bytes };
+    return { session, after: null, limit: fields.integer("tail", 1, MAX_PAGE), maxBytes };
   }
-  return {
-    session,
-    after: fields.optionalInteger("after_seq", 0) ?? 0,
-    limit: fields.optionalInteger("limit", 1, MAX_PAGE) ?? DEFAULT_PAGE,
-    max_bytes,
-  };
+  const after = fields.optionalInteger("after_seq", 0) ?? 0;
+  return { session, after, limit: fields.optionalInteger("limit", 1, MAX_PAGE) ?? DEFAULT_PAGE, maxBytes };
+}
+
+/** Reads a page in parts that one answer of the bus can carry each. Throws `session_not_found`. */
+async function readPage(
+  groups: GroupClient,
+  { session, after, limit, maxBytes }: PageRequest,
+): Promise<MessagePage> {
+  const group = groups.groupOf(session);
+  const parts: Message[][] = [];
+  let count = 0;
+  let bytes = 0;
+  for (;;) {
+    const edge = after === null ? (parts[0]?.[0]?.seq ?? 0) : (parts.at(-1)?.at(-1)?.seq ?? after);
+    const request: ReadMessages = {
+      session,
+      ...(after === null ? { before: edge } : { after: edge }),
+      limit: limit - count,
+      max_bytes: Math.min(MAX_CALL_BYTES, maxBytes - bytes),
+    };
+    const part = await groups.ask<ReadMessagesResult>(group, "messages", request);
+    if (!part) throw unknownSession(session);
+    const messages = [...part.messages];
+    const partBytes = messages.reduce((sum, message) => sum + Buffer.byteLength(JSON.stringify(message)), 0);
+    // The first message of a page always fits; of a later part it may not.
+    const fits = parts.length === 0 || bytes + partBytes <= maxBytes;
+    if (fits && messages.length > 0) {
+      if (after === null) parts.unshift(messages);
+      else parts.push(messages);
+      count += messages.length;
+      bytes += partBytes;
+    }
+    const has_more = part.has_more || !fits;
+    if (!fits || !part.has_more || count >= limit || bytes >= maxBytes) {
+      return { messages: parts.flat(), last_seq: part.last_seq, has_more };
+    }
+  }
 }

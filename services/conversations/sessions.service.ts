@@ -1,4 +1,5 @@
 /** @module Sessions: created, shown, listed, read and archived through their groups' leaders. */
+import { setTimeout } from "node:timers/promises";
 import type { Context, Service } from "moleculer";
 import { systemClock } from "../../lib/clock.ts";
 import { FleetError } from "../../lib/errors.ts";
@@ -21,7 +22,8 @@ import type {
 } from "./contract.ts";
 import { GroupClient } from "./group-client.ts";
 import { rejection, unknownSession } from "./rejections.ts";
-import { decodeCursor, encodeCursor, isAfter, newestFirst } from "./session-cursor.ts";
+import { decodeCursor, encodeCursor } from "./session-cursor.ts";
+import { type MergedSessions, mergeSessions } from "./session-merge.ts";
 import { Fields } from "./validation.ts";
 
 const MAX_SESSIONS = 50;
@@ -44,7 +46,8 @@ export default defineService<SessionsService>({
         const user = fields.id("user_id");
         const agent = fields.id("agent_id");
         const metadata = fields.has("metadata") ? fields.object("metadata") : {};
-        if (Buffer.byteLength(JSON.stringify(metadata)) > MAX_METADATA_BYTES) {
+        const bytes = Buffer.byteLength(JSON.stringify(metadata));
+        if (bytes > MAX_METADATA_BYTES) {
           throw new FleetError(
             "content_too_large",
             `metadata may be at most ${MAX_METADATA_BYTES} bytes of JSON.`,
@@ -53,7 +56,11 @@ export default defineService<SessionsService>({
         const chosen = fields.has("id") ? fields.sessionId("id") : null;
         const session = chosen ?? uuidv7(systemClock());
         // Creating twice is creating once, so it may be sent again until the leader's answer is known.
-        const result = await this.groups.propose({ t: "create", session, user, agent, metadata }, true);
+        const result = await this.groups.propose(
+          { t: "create", session, user, agent, metadata },
+          true,
+          bytes,
+        );
         if (result.kind === "rejected") throw rejection(result, session);
         if (result.kind !== "created") throw new Error(`a create was answered as ${result.kind}`);
         return { session: result.session, created: result.created || chosen === null };
@@ -86,15 +93,15 @@ export default defineService<SessionsService>({
         if (cursor !== undefined && !position)
           fields.fail("cursor must be the next_cursor of the page before.");
 
-        const all = await sessionsOf(this, ctx, user_id);
-        const wanted = all
-          .filter((session) => status === undefined || session.status === status)
-          .filter((session) => position === null || isAfter(session, position))
-          .sort(newestFirst);
-        const sessions = wanted.slice(0, limit);
+        const asked: UserSessions = {
+          user_id,
+          limit,
+          ...(status !== undefined && { status }),
+          ...(position && { position }),
+        };
+        const { sessions, more } = await sessionsOf(this, ctx, asked);
         const last = sessions.at(-1);
-        const next_cursor = last && wanted.length > limit ? encodeCursor(last) : null;
-        return { sessions, next_cursor, partial: false };
+        return { sessions, next_cursor: more && last ? encodeCursor(last) : null, partial: false };
       },
     },
 
@@ -160,8 +167,12 @@ export default defineService<SessionsService>({
   },
 });
 
-/** A user's resident sessions in all groups; asks again while some group has no leader, until the time is over. */
-async function sessionsOf(service: SessionsService, ctx: Context, user_id: string): Promise<Session[]> {
+/** The next sessions of a user over all groups; asks again while some group has no leader, until the time is over. */
+async function sessionsOf(
+  service: SessionsService,
+  ctx: Context,
+  asked: UserSessions,
+): Promise<MergedSessions> {
   const { config } = runtimeOf(service.broker);
   const deadline = performance.now() + config.appendTimeoutMs;
   for (;;) {
@@ -169,25 +180,16 @@ async function sessionsOf(service: SessionsService, ctx: Context, user_id: strin
     const answers = await Promise.all(
       endpoints.map(({ id: nodeID }) =>
         ctx
-          .call<UserSessionsResult, UserSessions>(
-            "raft.topology.userSessions",
-            { user_id },
-            { nodeID, timeout: NODE_TIMEOUT_MS },
-          )
+          .call<UserSessionsResult, UserSessions>("raft.topology.userSessions", asked, {
+            nodeID,
+            timeout: NODE_TIMEOUT_MS,
+          })
           .catch(() => null),
       ),
     );
     const answered = answers.filter((answer) => answer !== null);
     const covered = new Set(answered.flatMap(({ groups }) => groups));
-    if (covered.size === config.groups) {
-      // Where two nodes answer for one group, the one that has seen more of its log is right.
-      const best = new Map<string, Session>();
-      for (const session of answered.flatMap(({ sessions }) => sessions)) {
-        const known = best.get(session.id);
-        if (!known || known.updated_at < session.updated_at) best.set(session.id, session);
-      }
-      return [...best.values()];
-    }
+    if (covered.size === config.groups) return mergeSessions(answered, asked.limit);
     if (performance.now() + RETRY_MS >= deadline) {
       const missing = config.groups - covered.size;
       throw new FleetError(
@@ -195,6 +197,6 @@ async function sessionsOf(service: SessionsService, ctx: Context, user_id: strin
         `${missing} groups have no leader at the moment; try again.`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    await setTimeout(RETRY_MS);
   }
 }

@@ -1,6 +1,7 @@
 /** @module What the raft room offers on the bus: a group's leader, and each node's topology. */
 import type { RejectionCode } from "../../lib/conversation/apply.ts";
 import type { Draft } from "../../lib/conversation/commands.ts";
+import type { SessionPosition } from "../../lib/conversation/session-order.ts";
 import type { Message, MessagePage, Session } from "../conversations/contract.ts";
 import type { EngineHealth, EngineStatus } from "./engine/engine.ts";
 
@@ -32,11 +33,14 @@ export interface GetResident {
   readonly id: string;
 }
 
-/** `raft.gNNN.messages`: seqs from+1 .. to as they are now; `tail` counts from the end instead. Null: unknown session. */
+/**
+ * `raft.gNNN.messages`: up to `limit` messages above `after`, or, with `before`, the last ones below that seq (0: of
+ * all), ascending either way. Ends early before `max_bytes`, never before the first. Null: unknown session.
+ */
 export interface ReadMessages {
   readonly session: string;
   readonly after?: number;
-  readonly tail?: number;
+  readonly before?: number;
   readonly limit: number;
   readonly max_bytes: number;
 }
@@ -55,10 +59,18 @@ export interface GroupHeadsResult {
 /** `raft.topology.userSessions`, asked of every node: the resident sessions of a user in the groups led there. */
 export interface UserSessions {
   readonly user_id: string;
+  readonly status?: Session["status"];
+  /** Only those that come after this place in the order newest first. */
+  readonly position?: SessionPosition;
+  readonly limit: number;
 }
 export interface UserSessionsResult {
+  /** Groups that the answer speaks for. */
   readonly groups: readonly number[];
+  /** Newest first, at most `limit` and `MAX_CALL_BYTES`. */
   readonly sessions: readonly Session[];
+  /** Later ones are there. */
+  readonly more: boolean;
 }
 
 /** `raft.topology.yield`: the leader hands a group over to the node that ranks first. */

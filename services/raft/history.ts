@@ -54,23 +54,24 @@ export class History {
     return { messages, last_seq: lastSeq, has_more: end < lastSeq };
   }
 
-  /** The last `limit` messages, fewer when they pass `maxBytes`; `has_more` says that earlier ones are there. */
-  async tail(session: SessionState, limit: number, maxBytes: number): Promise<MessagePage> {
-    const lastSeq = session.lastSeq;
-    const first = Math.max(1, lastSeq - limit + 1);
+  /** The last `limit` messages below seq `before`, fewer when they pass `maxBytes`; `has_more`: earlier ones are there. */
+  async before(session: SessionState, before: number, limit: number, maxBytes: number): Promise<MessagePage> {
+    const last_seq = session.lastSeq;
+    const last = Math.min(last_seq, before - 1);
+    const first = Math.max(1, last - limit + 1);
     const messages: Message[] = [];
     let bytes = 0;
-    for (let to = lastSeq; to >= first; to -= CHUNK) {
+    for (let to = last; to >= first; to -= CHUNK) {
       const chunk = await this.#fetch(session, Math.max(first, to - CHUNK + 1), to);
       for (const hot of chunk.reverse()) {
         bytes += hot.bytes;
         if (bytes > maxBytes && messages.length > 0) {
-          return { messages: messages.reverse(), last_seq: lastSeq, has_more: true };
+          return { messages: messages.reverse(), last_seq, has_more: true };
         }
         messages.push(hot.message);
       }
     }
-    return { messages: messages.reverse(), last_seq: lastSeq, has_more: first > 1 };
+    return { messages: messages.reverse(), last_seq, has_more: first > 1 };
   }
 
   /** Messages from..to, all of which exist. */

@@ -182,15 +182,15 @@ export class LeaderDriver {
   /** A page of a session's messages; null when the session is not resident. */
   async messages(
     id: string,
-    page: { after: number } | { tail: number },
+    page: { after: number } | { before: number },
     limit: number,
     maxBytes: number,
   ): Promise<MessagePage | null> {
     await this.ensureLease();
     const session = this.state.sessions.get(id);
     if (!session) return null;
-    return "tail" in page
-      ? this.#history.tail(session, page.tail, maxBytes)
+    return "before" in page
+      ? this.#history.before(session, page.before || session.lastSeq + 1, limit, maxBytes)
       : this.#history.after(session, page.after, limit, maxBytes);
   }
 

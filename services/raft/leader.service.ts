@@ -44,13 +44,13 @@ export function leaderService(leader: LeaderDriver): ServiceSchema {
         params: {
           session: "string",
           after: { type: "number", optional: true },
-          tail: { type: "number", optional: true },
+          before: { type: "number", optional: true },
           limit: "number",
           max_bytes: "number",
         },
         async handler(ctx: Context<ReadMessages>): Promise<ReadMessagesResult> {
-          const { session, after, tail, limit, max_bytes } = ctx.params;
-          const page = tail === undefined ? { after: after ?? 0 } : { tail };
+          const { session, after, before, limit, max_bytes } = ctx.params;
+          const page = before === undefined ? { after: after ?? 0 } : { before };
           return leader.messages(session, page, limit, max_bytes);
         },
       },

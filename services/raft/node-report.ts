@@ -1,8 +1,11 @@
 /** @module What a node says of itself: its replicas, whether they are recovered, whether the engine takes writes. */
 import type { ServiceBroker } from "moleculer";
+import { MAX_CALL_BYTES } from "../../lib/bus-limits.ts";
 import { stateDigest } from "../../lib/conversation/digest.ts";
+import { isAfter, newestFirst } from "../../lib/conversation/session-order.ts";
+import type { Session } from "../conversations/contract.ts";
 import { otherLeader } from "./cluster-view.ts";
-import type { GroupDetail, NodeReport, UserSessionsResult } from "./contract.ts";
+import type { GroupDetail, NodeReport, UserSessions, UserSessionsResult } from "./contract.ts";
 import type { Topology } from "./topology.ts";
 import { sessionView } from "./views.ts";
 
@@ -38,14 +41,26 @@ export class NodeReporter {
     return { ...replica.report(), digest: stateDigest(replica.state), health };
   }
 
-  /** Resident sessions of a user in the groups led here. */
-  userSessions(user: string): UserSessionsResult {
+  /** Resident sessions of a user in the groups led here, newest first, as many as one answer can carry. */
+  userSessions({ user_id, status, position, limit }: UserSessions): UserSessionsResult {
     const leading = [...this.#topology.replicas.values()].filter((replica) => replica.leader?.leading);
+    const wanted = leading
+      .flatMap(({ state }) => [...(state?.byUser.get(user_id) ?? [])].map((id) => state!.sessions.get(id)!))
+      .filter((session) => status === undefined || session.status === status)
+      .map(sessionView)
+      .filter((session) => position === undefined || isAfter(session, position))
+      .sort(newestFirst);
+    const sessions: Session[] = [];
+    let bytes = 0;
+    for (const session of wanted.slice(0, limit)) {
+      bytes += Buffer.byteLength(JSON.stringify(session));
+      if (bytes > MAX_CALL_BYTES && sessions.length > 0) break;
+      sessions.push(session);
+    }
     return {
       groups: leading.map((replica) => replica.group),
-      sessions: leading.flatMap(({ state }) =>
-        [...(state?.byUser.get(user) ?? [])].map((id) => sessionView(state!.sessions.get(id)!)),
-      ),
+      sessions,
+      more: sessions.length < wanted.length,
     };
   }
 

@@ -51,9 +51,14 @@ export default defineService<TopologyService>({
 
     /** Resident sessions of a user in the groups led here: `UserSessionsResult`. */
     userSessions: {
-      params: { user_id: "string" },
+      params: {
+        user_id: "string",
+        status: { type: "string", optional: true },
+        position: { type: "object", optional: true },
+        limit: "number",
+      },
       handler(ctx: Context<UserSessions>) {
-        return this.reporter.userSessions(ctx.params.user_id);
+        return this.reporter.userSessions(ctx.params);
       },
     },
 

@@ -22,6 +22,21 @@ export interface Closed {
   readonly reason: string;
 }
 
+const REST_MS = 300;
+
+/** Resolves with a number once it has not changed for a while: whoever changed it has come to a halt. */
+export async function atRest(what: string, value: () => number): Promise<number> {
+  let last = Number.NaN;
+  let since = 0;
+  await until(`${what} comes to a rest`, () => {
+    const now = performance.now();
+    if (value() !== last) since = now;
+    last = value();
+    return now - since > REST_MS;
+  });
+  return last;
+}
+
 /** A socket without any logic of its own: what it sends and what it received is up to the test. */
 export class RawSocket {
   readonly ws: WebSocket;

@@ -181,6 +181,53 @@ describe("a fleet of three node processes over NATS", function () {
     }
   });
 
+  it("carries pages and lists that are larger than one message of the bus", async () => {
+    const text = "x".repeat(200_000);
+    for (let i = 0; i < 3; i++) {
+      const id = `large-${i}`;
+      const metadata = { text: text.slice(0, 60_000) };
+      await request(urls()[0]!, "POST", "/api/sessions", { id, user_id: "big", agent_id: "a", metadata });
+      await Promise.all(
+        Array.from({ length: 12 }, (_, n) =>
+          request(urls()[n % 3]!, "POST", `/api/sessions/${id}/messages`, {
+            user_id: "big",
+            content: { n, text },
+          }),
+        ),
+      );
+      for (const url of urls()) {
+        const page = await request(url, "GET", `/api/sessions/${id}/messages`);
+        assert.deepEqual(
+          page.body.messages.map(({ seq }) => seq),
+          Array.from({ length: 12 }, (_, n) => n + 1),
+        );
+        const tail = await request(url, "GET", `/api/sessions/${id}/messages?tail=7`);
+        assert.deepEqual(
+          tail.body.messages.map(({ seq }) => seq),
+          [6, 7, 8, 9, 10, 11, 12],
+        );
+        assert.equal(tail.body.has_more, true);
+      }
+    }
+    const ids = Array.from({ length: 40 }, (_, i) => `heavy-${i}`);
+    const metadata = { text: text.slice(0, 60_000) };
+    await Promise.all(
+      ids.map((id, i) =>
+        request(urls()[i % 3]!, "POST", "/api/sessions", { id, user_id: "heavy", agent_id: "a", metadata }),
+      ),
+    );
+    const listed: string[] = [];
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const path = `/api/sessions?user_id=heavy&limit=25${cursor && `&cursor=${cursor}`}`;
+      const page = await request(urls()[1]!, "GET", path);
+      assert.equal(page.status, 200);
+      listed.push(...page.body.sessions.map(({ id }) => id));
+      cursor = page.body.next_cursor;
+    }
+    assert.equal(listed.length, ids.length);
+    assert.deepEqual(new Set(listed), new Set(ids));
+  });
+
   it("has everything after all nodes were killed at once and started again", async () => {
     const sessions = Array.from({ length: 8 }, (_, i) => `all-${i}`);
     await createSessions(urls()[0]!, sessions);

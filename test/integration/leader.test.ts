@@ -193,7 +193,7 @@ describe("over one log", () => {
         Array.from({ length: 240 }, (_, i) => i + 1),
       );
     }
-    const tail = await cold.leader.messages("s", { tail: 3 }, 3, 8e6);
+    const tail = await cold.leader.messages("s", { before: 0 }, 3, 8e6);
     assert.deepEqual(
       tail?.messages.map(({ seq, content }) => [seq, content.n]),
       [

@@ -1,7 +1,7 @@
 /** @module Tests: messages reach sockets exactly once in order, and sends are answered, when things go wrong. */
 import assert from "node:assert/strict";
 import { FleetError } from "../../lib/errors.ts";
-import { RawSocket } from "../helpers/sockets.ts";
+import { atRest, RawSocket } from "../helpers/sockets.ts";
 import { type SocketsNode, type SocketsNodeOptions, startSockets } from "../helpers/sockets-node.ts";
 import { until } from "../helpers/until.ts";
 
@@ -66,15 +66,8 @@ describe("a session channel", () => {
       const socket = await open();
       await socket.join("session:s");
       socket.ws.pause();
-      // What the server has read is on its way or buffered; it must come to a rest long before the end.
-      let before = -1;
-      await until("the server stops reading", async () => {
-        const { list } = node.conversations.calls;
-        const rests = list === before;
-        before = list;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return rests;
-      });
+      // What it has read is under way or buffered; it must stop long before the end.
+      await atRest("the server's reading", () => node.conversations.calls.list);
       assert.ok(node.conversations.calls.list < 100, `${node.conversations.calls.list} pages were read`);
       socket.ws.resume();
       await until("all of it", () => socket.seqs("session:s").length === 4900);
@@ -145,6 +138,20 @@ describe("a session channel", () => {
       await until("the message", () => all[0]?.seqs("session:s").length === 1);
     });
 
+    it("is one of many with a backlog on one socket, and all are delivered", async () => {
+      const ids = range(1, 30).map((i) => `s${i}`);
+      for (const id of ids) {
+        node.conversations.create(id);
+        node.conversations.append(id, 300);
+      }
+      const socket = await open();
+      await Promise.all(ids.map((id) => socket.join(`session:${id}`)));
+      for (const id of ids) {
+        await until("the backlog", () => socket.seqs(`session:${id}`).length === 200);
+        assert.deepEqual(socket.seqs(`session:${id}`), range(101, 300));
+      }
+    });
+
     it("joined thousands of times by one socket works, and leaves nothing behind", async () => {
       const count = 3000;
       for (let i = 0; i < count; i++) node.conversations.create(`s${i}`);
@@ -160,9 +167,10 @@ describe("a session channel", () => {
       await socket.join("session:s");
       socket.ws.pause();
       const wrong = JSON.stringify({ content: "x".repeat(16_000) });
-      const count = 2000;
+      const count = 4000;
       for (let i = 0; i < count; i++) socket.ws.send(`[null,"r${i}","session:s","send",${wrong}]`);
-      await until("the server does not read", () => socket.ws.bufferedAmount > 0);
+      const unsent = await atRest("what the server does not read", () => socket.ws.bufferedAmount);
+      assert.ok(unsent > 0);
       socket.ws.resume();
       await until("every answer", () => socket.frames.length === count + 1);
       assert.equal(socket.closed, null);

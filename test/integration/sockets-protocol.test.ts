@@ -4,7 +4,7 @@ import { createServer, request } from "node:http";
 import fc from "fast-check";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { socketsMixin } from "../../services/gateway/sockets.mixin.ts";
-import { RawSocket } from "../helpers/sockets.ts";
+import { atRest, RawSocket } from "../helpers/sockets.ts";
 import { type SocketsNode, startSockets } from "../helpers/sockets-node.ts";
 import { until } from "../helpers/until.ts";
 
@@ -331,7 +331,8 @@ describe("a socket", () => {
       socket.ws.send(`["1","r${i}","session:s","send",{"content":{"content":{"text":"${text}"}}}]`);
     }
     const blocked = socket.ask("phoenix", "heartbeat");
-    await until("the server does not read", () => socket.ws.bufferedAmount > MIB);
+    const unsent = await atRest("what the server does not read", () => socket.ws.bufferedAmount);
+    assert.ok(unsent > MIB, `${unsent}`);
     assert.equal(socket.frames.length, 0);
     reads.resolve();
     await blocked;
@@ -489,6 +490,9 @@ describe("a silent socket", () => {
       pinging.ws.ping();
     }, 50);
     assert.equal((await silent.untilClosed()).code, 1001);
+    // Until a second one is closed, the others have been open for twice the time.
+    const next = await RawSocket.open(node.url, query);
+    assert.equal((await next.untilClosed()).code, 1001);
     assert.deepEqual([beating.closed, pinging.closed], [null, null]);
     clearInterval(timer);
     await node.stop();

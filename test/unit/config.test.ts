@@ -23,7 +23,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 const INTEGERS: readonly [string, number, number?][] = [
   ["PORT", 0, 65_532],
   ["FLEET_NODES", 1, 9],
-  ["FLEET_GROUPS", 1, 4096],
+  ["FLEET_GROUPS", 1, 1024],
   ["FLEET_REPLICAS", 1, 5],
   ["FLEET_HEARTBEAT_MS", 100, LONGEST_MS],
   ["FLEET_NODE_TIMEOUT_MS", 500, LONGEST_MS],

@@ -222,6 +222,7 @@ describe("the live sessions of a node", () => {
     slow.sent = 3;
     await until("somebody is told", () => subscribers[7]?.heads.at(0));
     assert.deepEqual(subscribers[7]?.heads, [3]);
+    assert.deepEqual(slow.heads, []);
   });
 
   it("send few groups with each batch of the check", async () => {

@@ -237,7 +237,7 @@ export class Feeds {
       if (behind.length === 0) return;
       await sleep(GRACE_MS, undefined, { signal: this.#stopped.signal });
       for (const { feed, subscriber, lastSeq } of behind) {
-        if (feed.subscribers.has(subscriber)) subscriber.head(lastSeq);
+        if (feed.subscribers.has(subscriber) && subscriber.sent < lastSeq) subscriber.head(lastSeq);
       }
     } catch (error) {
       if (!this.#stopped.signal.aborted) onError("heads could not be checked", error);
