@@ -6,7 +6,7 @@ import { openEmitterFanout } from "./lib/fanout/emitter.ts";
 import type { Fanout } from "./lib/fanout/fanout.ts";
 import { openNatsFanout } from "./lib/fanout/nats.ts";
 import { loggerOptions } from "./lib/logging.ts";
-import { attachRuntime } from "./lib/runtime.ts";
+import { attachRuntime, type Runtime } from "./lib/runtime.ts";
 import { fleetCommands } from "./services/raft/repl.ts";
 
 /** Registry changes of one burst (256 groups at a start) go to the other nodes as one message. */
@@ -15,14 +15,15 @@ const REGISTRY_DEBOUNCE_MS = 100;
 export interface BrokerEnvironment {
   /** Nodes with the same namespace find each other. */
   readonly namespace: string;
-  /** Ends the process with one sentence; see `Runtime.halt`. */
-  readonly halt: (error: Error) => void;
+  /** See `Runtime`. */
+  readonly halt: Runtime["halt"];
+  readonly retire: Runtime["retire"];
 }
 
 /** Options of the broker of one node; its configuration is in the broker's metadata and runtime. */
-export function brokerOptions(config: Config, { namespace, halt }: BrokerEnvironment): BrokerOptions {
+export function brokerOptions(config: Config, environment: BrokerEnvironment): BrokerOptions {
   return {
-    namespace,
+    namespace: environment.namespace,
     nodeID: config.nodeId,
     transporter: config.natsUrl ? natsTransporter(config.natsUrl) : "Fake",
     logger: loggerOptions(config),
@@ -43,7 +44,7 @@ export function brokerOptions(config: Config, { namespace, halt }: BrokerEnviron
     } as BrokerOptions["transit"],
     internalServices: true,
     replOptions: { customCommands: fleetCommands, delimiter: `${config.nodeId} $` },
-    middlewares: [runtimeMiddleware(config, namespace, halt)],
+    middlewares: [runtimeMiddleware(config, environment)],
     skipProcessEventRegistration: true,
   };
 }
@@ -60,7 +61,7 @@ function natsTransporter(url: string): BrokerOptions["transporter"] {
 }
 
 /** Gives the broker its runtime before any service is created, and closes it after the last one stopped. */
-function runtimeMiddleware(config: Config, namespace: string, halt: (error: Error) => void): Middleware {
+function runtimeMiddleware(config: Config, { namespace, halt, retire }: BrokerEnvironment): Middleware {
   let fanout: Fanout | null = null;
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics, prefix: "fleet_" });
@@ -72,6 +73,7 @@ function runtimeMiddleware(config: Config, namespace: string, halt: (error: Erro
         config,
         metrics,
         halt,
+        retire,
         get fanout(): Fanout {
           if (!fanout) throw new Error(`node ${config.nodeId} has not connected its fan-out yet`);
           return fanout;

@@ -4,7 +4,8 @@ import type { Config } from "../lib/config.ts";
 import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
-import { stopAll, untilReady } from "./up.ts";
+import { drainAndStop } from "./stop-node.ts";
+import { untilReady } from "./up.ts";
 
 /** Nodes of one fleet find each other by this; two fleets on one NATS use different accounts. */
 const NAMESPACE = "fleet";
@@ -17,8 +18,9 @@ export async function runCluster(config: Config): Promise<void> {
     );
   }
   const brokers: ServiceBroker[] = [];
-  const { halt } = endProperly(() => stopAll(brokers));
-  const broker = createNode(config, { namespace: NAMESPACE, halt });
+  const stop = () => Promise.all(brokers.map(drainAndStop));
+  const { halt, shutdown } = endProperly(stop, config.drainTimeoutMs);
+  const broker = createNode(config, { namespace: NAMESPACE, halt, retire: shutdown });
   brokers.push(broker);
   process.stdout.write(`Fleetport, distributed mode: node ${config.nodeId}, bus ${config.natsUrl}\n`);
   try {

@@ -1,8 +1,5 @@
 /** @module How the process ends: once, in order, within a bounded time, with a sentence when something is wrong. */
 
-/** Everything must be over this long after the first signal. */
-const STOP_LIMIT_MS = 4500;
-
 /** A repeat of a signal within this time is an echo of the same wish. */
 const ECHO_MS = 1000;
 
@@ -14,17 +11,18 @@ export interface Ending {
 }
 
 /**
- * Installs the handlers of SIGINT, SIGTERM and SIGHUP: the first runs `stop`, a second exits at once.
+ * Installs the handlers of SIGINT, SIGTERM and SIGHUP: the first runs `stop`, for at most `limitMs`; a second exits
+ * at once.
  * Errors that nobody caught end the process too, after they were printed.
  */
-export function endProperly(stop: () => Promise<void>): Ending {
+export function endProperly(stop: () => Promise<unknown>, limitMs: number): Ending {
   let stopping = false;
   let stoppingSince = 0;
   let halted = false;
 
   const finish = (code: number) => {
     // Stopping must not hang on a server that does not answer any more.
-    setTimeout(() => process.exit(code), STOP_LIMIT_MS).unref();
+    setTimeout(() => process.exit(code), limitMs).unref();
     stop().then(
       () => process.exit(code),
       (error: unknown) => {

@@ -7,7 +7,10 @@ import type { FleetStatus, Readiness } from "../services/raft/ops.service.ts";
 import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
+import { drainAndStop, stopAll } from "./stop-node.ts";
 
+/** Everything is over this long after Ctrl-C. */
+const STOP_LIMIT_MS = 4500;
 const READY_POLL_MS = 25;
 const READY_LIMIT_MS = 60_000;
 
@@ -25,7 +28,7 @@ export async function runEmbedded(config: Config): Promise<void> {
   }
   const began = performance.now();
   const brokers: ServiceBroker[] = [];
-  const { halt, shutdown } = endProperly(() => stopAll(brokers));
+  const { halt, shutdown } = endProperly(() => stopAll(brokers), STOP_LIMIT_MS);
 
   process.stdout.write(
     `Fleetport, embedded mode: ${config.nodes} nodes in this process, data in ${config.dataDir}\n`,
@@ -36,7 +39,10 @@ export async function runEmbedded(config: Config): Promise<void> {
       async () => {
         const namespace = `fleet-${process.pid}`;
         for (let n = 1; n <= config.nodes; n++) {
-          brokers.push(createNode(embeddedNode(config, n), { namespace, halt }));
+          const retire = () => {
+            drainAndStop(brokers[n - 1]!).catch(halt);
+          };
+          brokers.push(createNode(embeddedNode(config, n), { namespace, halt, retire }));
         }
         await Promise.all(brokers.map((broker) => broker.start()));
       },
@@ -90,12 +96,6 @@ async function poll(broker: ServiceBroker, missing: () => Promise<string | null>
     }
     await setTimeout(READY_POLL_MS);
   }
-}
-
-/** Stops all nodes at the same time; none takes over what another one lets go. */
-export async function stopAll(brokers: readonly ServiceBroker[]): Promise<void> {
-  await Promise.all(brokers.map((broker) => broker.broadcastLocal("fleet.stopping", {})));
-  await Promise.all(brokers.map((broker) => broker.stop()));
 }
 
 /** Opens the REPL of a node where a person sits; Ctrl-C and Ctrl-D there end the program like everywhere. */

@@ -22,6 +22,7 @@ export interface Config {
   readonly nodeTimeoutMs: number;
   readonly leaderLeaseMs: number;
   readonly appendTimeoutMs: number;
+  readonly drainTimeoutMs: number;
   readonly maxContentBytes: number;
   readonly inflightBytes: number;
   readonly hotBytes: number;
@@ -150,6 +151,7 @@ export function readConfig(env: Env): Config {
     nodeTimeoutMs,
     leaderLeaseMs: duration("FLEET_LEADER_LEASE_MS", 2000, 100),
     appendTimeoutMs: duration("FLEET_APPEND_TIMEOUT_MS", 2000, 50),
+    drainTimeoutMs: duration("FLEET_DRAIN_TIMEOUT_MS", 30_000, 100),
     maxContentBytes: integer("FLEET_MAX_CONTENT_BYTES", 262_144, 1, 524_288),
     inflightBytes: integer("FLEET_INFLIGHT_BYTES", 67_108_864, 1024),
     hotBytes: integer("FLEET_HOT_BYTES", 268_435_456, 1024),

@@ -77,6 +77,17 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
     addRoute: false,
     removeRoute: false,
 
+    /** Sends clients elsewhere: closes sockets over `spread_ms`, then lets the last requests finish. For this node. */
+    drain: {
+      visibility: "protected",
+      params: { spread_ms: "number" },
+      async handler(ctx: Context<{ spread_ms: number }>): Promise<void> {
+        this.refuseKeepAlive();
+        await this.drainSockets(ctx.params.spread_ms);
+        await this.closeServer();
+      },
+    },
+
     live: {
       handler: () => ({ status: "ok" }),
     },

@@ -51,22 +51,37 @@ export const webServerMixin: Partial<ServiceSchema> = {
     this.logger.info("web server listens", { host: config.host, port });
   },
 
-  /** Ends idle connections, lets requests under way finish, and cuts what hangs longer than any append can. */
   async stopped() {
-    const server: Server = this.server;
-    if (!server.listening) return;
-    const { config } = runtimeOf(this.broker);
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    // A connection that becomes idle only after `close` would stay for the keep-alive time.
-    const sweep = setInterval(() => server.closeIdleConnections(), 20);
-    const patience = Promise.withResolvers<void>();
-    const deadline = setTimeout(patience.resolve, config.appendTimeoutMs + 1000);
-    await Promise.race([closed, patience.promise]);
-    clearInterval(sweep);
-    clearTimeout(deadline);
-    server.closeAllConnections();
+    await this.closeServer();
+  },
+
+  methods: {
+    /** Asks clients, with every answer, to connect anew elsewhere. */
+    refuseKeepAlive(): void {
+      const server: Server = this.server;
+      server.prependListener("request", (_request, response) => response.setHeader("connection", "close"));
+    },
+
+    /** Ends idle connections, lets requests under way finish, and cuts what hangs longer than any append can. */
+    async closeServer(): Promise<void> {
+      const server: Server = this.server;
+      if (!server.listening) return;
+      await closeServer(server, runtimeOf(this.broker).config.appendTimeoutMs + 1000);
+    },
   },
 };
+
+async function closeServer(server: Server, patienceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // A connection that becomes idle only after `close` would stay for the keep-alive time.
+  const sweep = setInterval(() => server.closeIdleConnections(), 20);
+  const patience = Promise.withResolvers<void>();
+  const deadline = setTimeout(patience.resolve, patienceMs);
+  await Promise.race([closed, patience.promise]);
+  clearInterval(sweep);
+  clearTimeout(deadline);
+  server.closeAllConnections();
+}
 
 function whyNotListening(host: string, port: number, cause: unknown): string {
   const code = cause instanceof Error && "code" in cause ? cause.code : "";

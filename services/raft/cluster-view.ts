@@ -11,6 +11,16 @@ export function liveNodes(broker: ServiceBroker): string[] {
     .sort();
 }
 
+/** Live nodes that groups may be placed on: those that are not about to leave. */
+export function placeableNodes(broker: ServiceBroker): string[] {
+  return liveNodes(broker).filter((id) => !isDraining(broker, id));
+}
+
+/** Whether a node said that it is about to leave. */
+export function isDraining(broker: ServiceBroker, id: string): boolean {
+  return broker.registry.nodes.get(id)?.metadata?.draining === true;
+}
+
 /** Another live node that leads the group by the registry; null when there is none. */
 export function otherLeader(broker: ServiceBroker, group: number): string | null {
   const { endpoints } = broker.registry.getActionEndpoints(`${leaderServiceName(group)}.propose`) ?? {};

@@ -3,7 +3,7 @@ import type { Context, Service } from "moleculer";
 import { FleetError } from "../../lib/errors.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
-import { liveNodes } from "./cluster-view.ts";
+import { isDraining, liveNodes } from "./cluster-view.ts";
 import type { NodeReport } from "./contract.ts";
 import type { EngineStatus } from "./engine/engine.ts";
 
@@ -51,6 +51,7 @@ export default defineService<OpsService>({
     ready: {
       params: {},
       async handler(this: OpsService, ctx: Context): Promise<Readiness> {
+        if (isDraining(this.broker, this.broker.nodeID)) return { status: "draining", reason: "draining" };
         const status = this.wasReady ? "degraded" : "starting";
         if (!runtimeOf(this.broker).fanout.connected) return { status, reason: "bus_disconnected" };
         const report = await ctx
@@ -60,6 +61,30 @@ export default defineService<OpsService>({
         if (!report.writable) return { status, reason: "engine_unwritable" };
         this.wasReady = true;
         return { status: "ok" };
+      },
+    },
+
+    /** Hands this node's groups over, then ends the node; answers at once. Call it with the node's id. */
+    drain: {
+      params: {},
+      handler(this: OpsService): { draining: true } {
+        const { nodeID } = this.broker;
+        this.broker.call<boolean, object>("raft.topology.drain", {}, { nodeID }).then(
+          (done) => {
+            if (done) runtimeOf(this.broker).retire();
+          },
+          (error: unknown) => this.logger.error("draining failed", { error: String(error) }),
+        );
+        return { draining: true };
+      },
+    },
+
+    /** Takes `drain` back, as long as the node still leads something. */
+    undrain: {
+      params: {},
+      async handler(this: OpsService): Promise<{ draining: false }> {
+        await this.broker.call("raft.topology.undrain", {}, { nodeID: this.broker.nodeID });
+        return { draining: false };
       },
     },
 
@@ -90,7 +115,7 @@ export default defineService<OpsService>({
           nodes: reports.map(({ node, report }) => ({
             id: node,
             available: report !== null,
-            draining: false,
+            draining: isDraining(this.broker, node),
             leads: report?.replicas.filter(({ role }) => role === "leader").length ?? 0,
             follows: report?.replicas.filter(({ role }) => role !== "leader").length ?? 0,
             url: urlOf(this, node),

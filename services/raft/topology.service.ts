@@ -62,6 +62,22 @@ export default defineService<TopologyService>({
       },
     },
 
+    /** Leaves placement; answers true once this node leads nothing, false when it was undrained. */
+    drain: {
+      params: {},
+      handler() {
+        return this.topology.drain();
+      },
+    },
+
+    /** Returns to placement. */
+    undrain: {
+      params: {},
+      handler() {
+        this.topology.undrain();
+      },
+    },
+
     /** Hands a group to the node that ranks first: `Yielded`. */
     yield: {
       params: { group: "number", to: "string" },
@@ -77,6 +93,10 @@ export default defineService<TopologyService>({
     },
     "$node.connected"() {
       this.topology.soon(JOIN_DELAY_MS);
+    },
+    "$node.updated"() {
+      // A node may have begun to drain, or have changed its mind.
+      this.topology.soon(RETRY_MS);
     },
     "$node.disconnected"() {
       this.topology.soon(0);

@@ -4,7 +4,7 @@ import type { ServiceBroker } from "moleculer";
 import pLimit from "p-limit";
 import type { Config } from "../../lib/config.ts";
 import { type Runtime, runtimeOf } from "../../lib/runtime.ts";
-import { liveNodes, otherLeader } from "./cluster-view.ts";
+import { liveNodes, otherLeader, placeableNodes } from "./cluster-view.ts";
 import type { Yield, Yielded } from "./contract.ts";
 import type { LogEngine } from "./engine/engine.ts";
 import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
@@ -21,6 +21,8 @@ export const JOIN_DELAY_MS = 2000;
 export const RETRY_MS = 250;
 /** How long the first round waits for the nodes that start together with this one. */
 const GATHER_MS = 2000;
+/** How often a draining node looks whether it still leads something. */
+const DRAIN_POLL_MS = 20;
 /** Replicas that change at the same time. */
 const CONCURRENCY = 32;
 /** A pulse this late means that the process stood still, and missed the heartbeats of the others. */
@@ -118,11 +120,41 @@ export class Topology {
 
   /** Hands a group to the node that ranks first, if this node agrees that it does. */
   async yield({ group, to }: Yield): Promise<Yielded> {
-    const first = rankNodes(group, liveNodes(this.#broker))[0];
+    const first = rankNodes(group, placeableNodes(this.#broker))[0];
     if (first !== to) return { released: false, reason: `node ${first} ranks first here` };
     const replica = this.replicas.get(group);
     if (!replica?.leader) return { released: false, reason: "not the leader" };
     return { released: await replica.release(), reason: null };
+  }
+
+  /**
+   * Leaves placement: the next nodes in rank take over what this one leads, group by group. Resolves with true once
+   * it leads nothing, or nobody is there to take over; with false when `undrain` came first.
+   */
+  async drain(): Promise<boolean> {
+    this.#setDraining(true);
+    while (this.#draining && [...this.replicas.values()].some(({ leader }) => leader !== null)) {
+      if (placeableNodes(this.#broker).length === 0) break;
+      await delay(DRAIN_POLL_MS);
+    }
+    return this.#draining;
+  }
+
+  /** Returns to placement, if the node is still here. */
+  undrain(): void {
+    this.#setDraining(false);
+    this.soon(0);
+  }
+
+  get #draining(): boolean {
+    return this.#broker.metadata.draining === true;
+  }
+
+  /** The other nodes learn of it from this node's metadata, with its next entry in their registries. */
+  #setDraining(draining: boolean): void {
+    this.#broker.metadata.draining = draining;
+    this.#broker.registry.regenerateLocalRawInfo(true);
+    this.#broker.localServiceChanged();
   }
 
   /** Starts no more steps: the nodes of this process stop together, and none takes over from another. */
@@ -164,7 +196,8 @@ export class Topology {
     const { config, fanout } = this.#runtime;
     this.pulse();
     if (!fanout.connected || performance.now() < this.#blindUntil) return this.soon(JOIN_DELAY_MS);
-    this.roles = desiredRoles(this.#broker.nodeID, liveNodes(this.#broker), config.groups, config.replicas);
+    const nodes = placeableNodes(this.#broker);
+    this.roles = desiredRoles(this.#broker.nodeID, nodes, config.groups, config.replicas);
     this.roles.forEach((desired, group) => {
       if (this.#changing.has(group)) return;
       const replica = this.replicas.get(group);

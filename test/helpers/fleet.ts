@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ServiceBroker } from "moleculer";
 import { createNode } from "../../bin/start-node.ts";
-import { embeddedNode, stopAll, untilAllLed, untilReady } from "../../bin/up.ts";
+import { stopAll } from "../../bin/stop-node.ts";
+import { embeddedNode, untilAllLed, untilReady } from "../../bin/up.ts";
 import { readConfig } from "../../lib/config.ts";
 
 export interface FleetOptions {
@@ -55,6 +56,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<TestFleet>
       halt: (error) => {
         halted.push(error.message);
       },
+      retire: () => undefined,
     }),
   );
   const stop = async () => {

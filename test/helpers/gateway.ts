@@ -56,6 +56,7 @@ export function testBroker(options: GatewayOptions = {}): Omit<TestGateway, "url
             fanout,
             metrics,
             halt: (error) => halts.push(error.message),
+            retire: () => undefined,
           }),
       },
     ],

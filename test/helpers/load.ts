@@ -21,6 +21,8 @@ const PAUSE_MS = 2;
 /** Keyed and keyless writers on every session, each over every URL in turn, until `stop`. */
 export class Load {
   readonly sent: Sent[] = [];
+  /** Answers that refused an append for now (503). */
+  refusals = 0;
   readonly #sessions: readonly string[];
   readonly #urls: () => readonly string[];
   #running = true;
@@ -100,7 +102,8 @@ export class Load {
           return;
         }
         if (status === 504) sent.maybe = true;
-        else if (status !== 503) throw new Error(`unexpected ${status} ${JSON.stringify(body)}`);
+        else if (status === 503) this.refusals += 1;
+        else throw new Error(`unexpected ${status} ${JSON.stringify(body)}`);
       } catch (error) {
         // A connection that broke says nothing about the outcome; one that was never made does.
         if (!(error instanceof TypeError)) throw error;

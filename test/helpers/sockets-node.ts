@@ -219,7 +219,8 @@ export async function startSockets({
     skipProcessEventRegistration: true,
     middlewares: [
       {
-        created: (made: ServiceBroker) => attachRuntime(made, { config, fanout, metrics, halt }),
+        created: (made: ServiceBroker) =>
+          attachRuntime(made, { config, fanout, metrics, halt, retire: () => undefined }),
       },
     ],
   });

@@ -1,5 +1,6 @@
 /** @module Three node processes over three NATS servers: agreement, forwarding, failover, hand-over. */
 import assert from "node:assert/strict";
+import { Socket } from "phoenix";
 import { groupOf } from "../../lib/ids.ts";
 import { Cluster } from "../helpers/cluster.ts";
 import { request } from "../helpers/http.ts";
@@ -179,6 +180,72 @@ describe("a fleet of three node processes over NATS", function () {
       const seqs = (await readAll(urls()[limit % 3]!, "paged", limit)).map(({ seq }) => seq);
       assert.deepEqual(seqs, whole);
     }
+  });
+
+  it("restarts node by node under load without failing an append, and the phoenix client misses nothing", async () => {
+    const sessions = Array.from({ length: 10 }, (_, i) => `rolling-${i}`);
+    await createSessions(urls()[0]!, sessions);
+    const first = cluster.node("n1");
+    let lastSeq = 0;
+    const seen: number[] = [];
+    const socket = new Socket(`${first.url.replace("http", "ws")}/socket`, {
+      params: { user_id: "u" },
+      transport: WebSocket,
+      reconnectAfterMs: () => 100,
+      rejoinAfterMs: () => 100,
+    });
+    socket.connect();
+    const channel = socket.channel(`session:${sessions[0]}`, () => ({ last_seq: lastSeq }));
+    const take = ({ seq }: { seq: number }) => {
+      seen.push(seq);
+      lastSeq = seq;
+    };
+    channel.on("message", take);
+    const joined = Promise.withResolvers<void>();
+    channel.join().receive("ok", ({ messages }: { messages: { seq: number }[] }) => {
+      messages.forEach(take);
+      joined.resolve();
+    });
+    await joined.promise;
+    const load = new Load(sessions, urls);
+    try {
+      await until("the load runs", () => load.acknowledged > 200);
+      for (const id of ["n1", "n2", "n3"]) {
+        const exit = await cluster.node(id).program.end("SIGTERM");
+        assert.deepEqual(exit, { code: 0, signal: null }, cluster.node(id).program.output);
+        await cluster.startNode(id);
+        await cluster.settled();
+      }
+    } finally {
+      await load.stop();
+    }
+    try {
+      assert.equal(load.sent.filter(({ maybe }) => maybe).length, 0, "no append was left without an answer");
+      assert.equal(load.refusals, 0, "no append was refused");
+      for (const url of urls()) await load.verify(url);
+      await cluster.replicasAgree();
+      const all = await readAll(urls()[1]!, sessions[0]!);
+      await until("the client has all messages", () => seen.length >= all.length);
+      assert.deepEqual(
+        seen,
+        all.map(({ seq }) => seq),
+      );
+    } finally {
+      socket.disconnect();
+    }
+  });
+
+  it("is not ready while it drains, and takes draining back as long as it leads something", async () => {
+    const broker = await cluster.observer();
+    const { url } = cluster.node("n2");
+    await broker.call("raft.topology.drain", {}, { nodeID: "n2", timeout: 20_000 });
+    const { status, body } = await request(url, "GET", "/health/ready");
+    assert.equal(status, 503);
+    assert.deepEqual([body.status, body.reason], ["draining", "draining"]);
+    assert.ok(!(await cluster.leaders(url)).includes("n2"));
+    await broker.call("fleet.ops.undrain", {}, { nodeID: "n2" });
+    await cluster.settled();
+    assert.ok((await cluster.leaders(url)).includes("n2"));
   });
 
   it("carries pages and lists that are larger than one message of the bus", async () => {

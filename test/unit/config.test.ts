@@ -54,8 +54,11 @@ describe("the configuration", () => {
         replicas: 3,
       },
     );
-    const { heartbeatMs, nodeTimeoutMs, leaderLeaseMs, appendTimeoutMs } = config;
-    assert.deepEqual([heartbeatMs, nodeTimeoutMs, leaderLeaseMs, appendTimeoutMs], [1000, 5000, 2000, 2000]);
+    const { heartbeatMs, nodeTimeoutMs, leaderLeaseMs, appendTimeoutMs, drainTimeoutMs } = config;
+    assert.deepEqual(
+      [heartbeatMs, nodeTimeoutMs, leaderLeaseMs, appendTimeoutMs, drainTimeoutMs],
+      [1000, 5000, 2000, 2000, 30_000],
+    );
     const { maxContentBytes, inflightBytes, hotBytes, wsBufferBytes, catchupIntervalMs } = config;
     assert.deepEqual(
       [maxContentBytes, inflightBytes, hotBytes, wsBufferBytes, catchupIntervalMs],
