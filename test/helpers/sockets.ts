@@ -1,7 +1,9 @@
 /** @module Clients of the sockets: one that sends raw frames, and the official one. */
+
 import { once } from "node:events";
 import { type Channel, Socket } from "phoenix";
 import { WebSocket } from "ws";
+import type { Dispatch, Message } from "../../services/conversations/contract.ts";
 import { until } from "./until.ts";
 
 /** `[join_ref, ref, topic, event, payload]` as it came, parsed. */
@@ -13,9 +15,22 @@ export type Received = readonly [
   payload: Payload,
 ];
 
-/** Tests look into payloads freely; what is not there fails their assertion. */
-// biome-ignore lint/suspicious/noExplicitAny: the answers under test are of every shape
-export type Payload = any;
+/** What a gateway sends, all fields at once: a test reads those that it expects, and fails where they are missing. */
+export interface Payload extends Message {
+  readonly status: "ok" | "error";
+  readonly response: Payload;
+  readonly messages: readonly Message[];
+  readonly last_seq: number;
+  readonly has_more: boolean;
+  readonly dispatch: Dispatch;
+  readonly deduped: boolean;
+  readonly error: string;
+  readonly reason: string;
+  readonly details: string;
+  readonly received: unknown;
+  readonly may_have_committed: boolean;
+  readonly retry_after_ms: number;
+}
 
 export interface Closed {
   readonly code: number;

@@ -54,7 +54,7 @@ describe("a session channel", () => {
       const last = conversations.append("s", 1)[0]?.seq ?? 0;
       for (const [i, socket] of all.entries()) {
         await until("the last message", () => socket.frames.at(-1)?.[4].seq === last);
-        const replayed = replies[i].messages.map(({ seq }: { seq: number }) => seq);
+        const replayed = replies[i]!.messages.map(({ seq }) => seq);
         assert.deepEqual([...replayed, ...socket.seqs("session:s")], range(1, last));
       }
       assert.equal(await node.metric("fleet_gap_repairs_total"), 0);

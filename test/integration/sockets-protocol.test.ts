@@ -521,6 +521,24 @@ describe("a node that stops", () => {
     await assert.rejects(RawSocket.open(node.url, { user_id: "u1" }));
   });
 
+  it("answers the sends under way before it closes the socket", async () => {
+    const node = await startSockets();
+    node.conversations.create("s");
+    const socket = await RawSocket.open(node.url, { user_id: "u1" });
+    await socket.join("session:s");
+    const decided = Promise.withResolvers<void>();
+    node.conversations.before = (action) => (action === "append" ? decided.promise : undefined);
+    const ref = socket.send("session:s", "send", { content: { content: {} } });
+    await until("the send is under way", () => node.conversations.calls.append === 1);
+    const stopped = node.stop();
+    await until("the socket is told", () => socket.frames.some(([, , , event]) => event === "backpressure"));
+    assert.equal(socket.closed, null);
+    decided.resolve();
+    assert.equal((await socket.reply(ref)).status, "ok");
+    assert.equal((await socket.untilClosed()).code, 1012);
+    await stopped;
+  });
+
   it("can spread the end of its sockets over some time", async () => {
     const node = await startSockets();
     const sockets = await Promise.all(

@@ -77,6 +77,10 @@ export class Connection implements ChannelSocket {
   #paused = false;
   #bufferFull = false;
   #earlyBytes = 0;
+  /** Sends whose reply is not out yet. */
+  #sends = 0;
+  #answered: (() => void) | null = null;
+  #retiring = false;
 
   constructor(ws: WebSocket, stream: Duplex, principal: Principal, services: ConnectionServices) {
     this.#ws = ws;
@@ -113,6 +117,22 @@ export class Connection implements ChannelSocket {
     // A paused socket would not see the client's half of the closing handshake.
     this.#ws.resume();
     this.#ws.close(code, reason);
+  }
+
+  /** As `close`, once the sends under way are answered; nothing more is read from the client meanwhile. */
+  async retire(code: number, reason: string): Promise<void> {
+    this.#retiring = true;
+    this.#pauseOrResume();
+    if (this.#sends > 0) await new Promise<void>((resolve) => (this.#answered = resolve));
+    this.close(code, reason);
+  }
+
+  answering(send: Promise<void>): void {
+    this.#sends += 1;
+    void send.finally(() => {
+      this.#sends -= 1;
+      if (this.#sends === 0) this.#answered?.();
+    });
   }
 
   /** For a client that does not take part in the closing handshake. */
@@ -169,7 +189,7 @@ export class Connection implements ChannelSocket {
   }
 
   #pauseOrResume(): void {
-    const paused = this.#bufferFull || this.#earlyBytes > MAX_EARLY_BYTES;
+    const paused = this.#retiring || this.#bufferFull || this.#earlyBytes > MAX_EARLY_BYTES;
     if (paused === this.#paused) return;
     this.#paused = paused;
     if (paused) this.#ws.pause();

@@ -16,8 +16,8 @@ const MAX_FRAME_BYTES = 1024 * 1024;
 
 /** How long a client has to finish the closing handshake, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 10_000;
-/** The same when the node stops. */
-const STOP_TIMEOUT_MS = 1000;
+/** How long a client may take when the node stops, its last sends included. */
+const STOP_TIMEOUT_MS = 3000;
 
 const HANDSHAKE_OPTIONS = {
   noServer: true,
@@ -67,7 +67,9 @@ export class SocketServer {
     const connections = [...this.#connections];
     const timers = connections.map((connection, index) => {
       connection.broadcast("backpressure", draining);
-      const close = () => connection.close(CLOSE.draining, "the node stops");
+      const close = () => {
+        void connection.retire(CLOSE.draining, "the node stops");
+      };
       if (spreadMs > 0) return setTimeout(close, (spreadMs * index) / connections.length);
       close();
       return null;

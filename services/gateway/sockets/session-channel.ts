@@ -38,6 +38,8 @@ export interface ChannelSocket {
   /** Largest page in bytes that the socket's buffer has room for. */
   readonly pageBytes: number;
   write(frame: string): void;
+  /** A send is under way; the promise settles, and never rejects, once its reply is written. */
+  answering(send: Promise<void>): void;
 }
 
 /** The first page goes into the join reply (contract, section 6). */
@@ -159,7 +161,7 @@ export class SessionChannel implements Subscriber {
     const parsed = parseSend(payload, bytes);
     if (!parsed.ok) return this.reply(ref, "error", JSON.stringify(parsed.response));
     const { principal } = this.#socket;
-    this.#services.conversations
+    const answered = this.#services.conversations
       .append({ session_id: this.#sessionId, ...principal, ...parsed.message })
       .then(
         ({ message, deduped }) => {
@@ -172,6 +174,7 @@ export class SessionChannel implements Subscriber {
         },
         (error: unknown) => this.#sendFailed(ref, error),
       );
+    this.#socket.answering(answered);
   }
 
   #sendFailed(ref: Ref, error: unknown): void {
