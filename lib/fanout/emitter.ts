@@ -35,6 +35,10 @@ export function openEmitterFanout(namespace: string, onError: (error: unknown) =
       own.add(unsubscribe);
       return { unsubscribe };
     },
+    // Nodes of one process come and go with it.
+    async isPresent() {
+      return true;
+    },
     async close() {
       for (const unsubscribe of own) unsubscribe();
     },

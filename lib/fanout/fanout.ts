@@ -15,5 +15,10 @@ export interface Fanout {
   publish(subject: string, payload: unknown): void;
   /** Resolves once publications from every node will reach the handler. */
   subscribe(subject: string, handler: FanoutHandler): Promise<FanoutSubscription>;
+  /**
+   * Whether a node's connection to the bus is there: true or false when the bus knows, null when it cannot say now.
+   * A process that was killed is gone at once, long before its heartbeats are missed; one that hangs is not.
+   */
+  isPresent(node: string): Promise<boolean | null>;
   close(): Promise<void>;
 }

@@ -1,6 +1,14 @@
 /** @module Fan-out between processes: NATS core subjects, sent only where somebody subscribed. */
-import { connect, Events, JSONCodec } from "nats";
+import { connect, ErrorCode, Events, JSONCodec, NatsError } from "nats";
+import { subjectToken } from "../ids.ts";
 import type { Fanout } from "./fanout.ts";
+
+const PRESENCE_TIMEOUT_MS = 400;
+
+/** Where a node answers that it is there; a server knows at once when nobody listens. */
+function presenceSubject(node: string): string {
+  return `fleet.node.${subjectToken(node)}`;
+}
 
 /**
  * Connects a node's fan-out to NATS; `subject` is prefixed with `fleet.live.`.
@@ -33,6 +41,7 @@ export async function openNatsFanout(
     }
   };
   watch().catch(onError);
+  connection.subscribe(presenceSubject(name), { callback: (_error, message) => message.respond() });
 
   return {
     get connected() {
@@ -58,6 +67,14 @@ export async function openNatsFanout(
       });
       await connection.flush();
       return { unsubscribe: () => subscription.unsubscribe() };
+    },
+    async isPresent(node) {
+      try {
+        await connection.request(presenceSubject(node), undefined, { timeout: PRESENCE_TIMEOUT_MS });
+        return true;
+      } catch (error) {
+        return error instanceof NatsError && error.code === ErrorCode.NoResponders ? false : null;
+      }
     },
     async close() {
       await connection.drain();

@@ -77,12 +77,20 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
     addRoute: false,
     removeRoute: false,
 
-    /** Sends clients elsewhere: closes sockets over `spread_ms`, then lets the last requests finish. For this node. */
-    drain: {
+    /** From now on every answer asks its client to connect anew, elsewhere. For this node. */
+    leave: {
+      visibility: "protected",
+      params: {},
+      handler(): void {
+        this.refuseKeepAlive();
+      },
+    },
+
+    /** Closes sockets over `spread_ms`, then lets the last requests finish and listens no more. For this node. */
+    close: {
       visibility: "protected",
       params: { spread_ms: "number" },
       async handler(ctx: Context<{ spread_ms: number }>): Promise<void> {
-        this.refuseKeepAlive();
         await this.drainSockets(ctx.params.spread_ms);
         await this.closeServer();
       },

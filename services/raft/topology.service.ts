@@ -27,7 +27,7 @@ export default defineService<TopologyService>({
       name: "pulse",
       everyMs: PULSE_MS,
       run() {
-        this.topology.pulse();
+        return this.topology.pulse();
       },
     }),
   ],

@@ -25,6 +25,8 @@ const GATHER_MS = 2000;
 const DRAIN_POLL_MS = 20;
 /** Replicas that change at the same time. */
 const CONCURRENCY = 32;
+/** Pulses in a row without a node's connection until it counts as lost: more than a reconnection takes. */
+const GONE_AFTER = 3;
 /** A pulse this late means that the process stood still, and missed the heartbeats of the others. */
 const ASLEEP_MS = 2000;
 /** How long a leader may take to settle its entry when it hands over or stops. */
@@ -47,6 +49,8 @@ export class Topology {
   #timer: NodeJS.Timeout | null = null;
   #dueAt = 0;
   #beatAt = performance.now();
+  /** How often in a row a node was not there. */
+  readonly #absences = new Map<string, number>();
   /** Until then this node does not trust its view of the others. */
   #blindUntil = 0;
 
@@ -101,7 +105,12 @@ export class Topology {
   }
 
   /** Looks for lost nodes, and notices when this process itself was away. */
-  pulse(): void {
+  async pulse(): Promise<void> {
+    this.#feelPulse();
+    await this.#missTheGone();
+  }
+
+  #feelPulse(): void {
     const now = performance.now();
     // A node that was suspended has heard from nobody, and would take everybody's groups when it wakes: until
     // heartbeats have come again, its view is worth nothing.
@@ -116,6 +125,21 @@ export class Topology {
     }
     // Moleculer by itself looks only once in a whole timeout.
     this.#broker.registry.discoverer.checkRemoteNodes();
+  }
+
+  /** A node whose connection to the bus is gone, several times in a row, is lost: its heartbeats need not be awaited. */
+  async #missTheGone(): Promise<void> {
+    const { fanout } = this.#runtime;
+    const others = liveNodes(this.#broker).filter((id) => id !== this.#broker.nodeID);
+    for (const id of this.#absences.keys()) if (!others.includes(id)) this.#absences.delete(id);
+    await Promise.all(
+      others.map(async (id) => {
+        const present = await fanout.isPresent(id);
+        const absences = present === false ? (this.#absences.get(id) ?? 0) + 1 : 0;
+        this.#absences.set(id, absences);
+        if (absences >= GONE_AFTER && fanout.connected) this.#broker.registry.nodes.disconnected(id, true);
+      }),
+    );
   }
 
   /** Hands a group to the node that ranks first, if this node agrees that it does. */
@@ -194,7 +218,7 @@ export class Topology {
   /** One round: every group that is not as it should be here is brought one step nearer. */
   #round(): void {
     const { config, fanout } = this.#runtime;
-    this.pulse();
+    this.#feelPulse();
     if (!fanout.connected || performance.now() < this.#blindUntil) return this.soon(JOIN_DELAY_MS);
     const nodes = placeableNodes(this.#broker);
     this.roles = desiredRoles(this.#broker.nodeID, nodes, config.groups, config.replicas);

@@ -14,6 +14,8 @@ interface Sent {
   message: Message | null;
   /** Whether it may be in the log without an acknowledgement. */
   maybe: boolean;
+  /** What made it uncertain. */
+  doubt: string | null;
 }
 
 const PAUSE_MS = 2;
@@ -40,6 +42,11 @@ export class Load {
   /** Acknowledged appends so far. */
   get acknowledged(): number {
     return this.sent.filter(({ message }) => message !== null).length;
+  }
+
+  /** What made appends uncertain, one entry an append. */
+  get doubts(): string[] {
+    return this.sent.flatMap(({ doubt }) => doubt ?? []);
   }
 
   async stop(): Promise<void> {
@@ -78,11 +85,23 @@ export class Load {
   async #write(session: string, offset: number, keyed: boolean): Promise<void> {
     for (let n = offset; this.#running; n++) {
       const nonce = randomUUID();
-      const sent: Sent = { session, nonce, key: keyed ? nonce : null, message: null, maybe: false };
+      const sent: Sent = {
+        session,
+        nonce,
+        key: keyed ? nonce : null,
+        message: null,
+        maybe: false,
+        doubt: null,
+      };
       this.sent.push(sent);
       await this.#attempt(sent, n);
       await setTimeout(PAUSE_MS);
     }
+  }
+
+  #doubt(sent: Sent, why: string): void {
+    sent.maybe = true;
+    sent.doubt = why;
   }
 
   /** A keyed append is retried until its outcome is known; a keyless one only while it was certainly not written. */
@@ -90,7 +109,10 @@ export class Load {
     for (let attempt = n; this.#running || sent.maybe; attempt++) {
       const urls = this.#urls();
       const url = urls[attempt % urls.length];
-      if (url === undefined) return;
+      if (url === undefined) {
+        await setTimeout(PAUSE_MS * 10);
+        continue;
+      }
       try {
         const { status, body } = await request(url, "POST", `/api/sessions/${sent.session}/messages`, {
           user_id: "u",
@@ -101,14 +123,14 @@ export class Load {
           sent.message = body.message;
           return;
         }
-        if (status === 504) sent.maybe = true;
+        if (status === 504) this.#doubt(sent, `504 from ${url}`);
         else if (status === 503) this.refusals += 1;
         else throw new Error(`unexpected ${status} ${JSON.stringify(body)}`);
       } catch (error) {
         // A connection that broke says nothing about the outcome; one that was never made does.
         if (!(error instanceof TypeError)) throw error;
         const { code } = (error.cause ?? {}) as { code?: unknown };
-        if (code !== "ECONNREFUSED") sent.maybe = true;
+        if (code !== "ECONNREFUSED") this.#doubt(sent, `${String(error.cause)} from ${url}`);
       }
       if (sent.maybe && sent.key === null) return;
       await setTimeout(PAUSE_MS * 10);

@@ -60,6 +60,10 @@ export class WatchedFanout implements Fanout {
     return { unsubscribe };
   }
 
+  isPresent(node: string): Promise<boolean | null> {
+    return this.#inner.isPresent(node);
+  }
+
   close(): Promise<void> {
     return this.#inner.close();
   }

@@ -31,6 +31,10 @@ class FakeFanout implements Fanout {
     return { unsubscribe: () => void handlers.delete(handler) };
   }
 
+  async isPresent(): Promise<boolean> {
+    return true;
+  }
+
   async close(): Promise<void> {}
 
   get active(): number {
