@@ -90,7 +90,10 @@ describe("a fleet of three node processes over NATS", function () {
       await victim.program.end("SIGKILL");
       const killed = performance.now();
       await cluster.settled();
-      assert.ok(performance.now() - killed < NODE_TIMEOUT_MS, "a killed node is missed before its heartbeats are");
+      assert.ok(
+        performance.now() - killed < NODE_TIMEOUT_MS,
+        "a killed node is missed before its heartbeats are",
+      );
       const before = load.acknowledged;
       await until("appends go on without the node", () => load.acknowledged > before + 300);
       await cluster.startNode(victim.id);

@@ -34,6 +34,54 @@ describe("an embedded fleet of three nodes", () => {
   });
 });
 
+describe("the metrics of a fleet", () => {
+  const NAMES = [
+    "append_duration_seconds",
+    "commit_duration_seconds",
+    "read_duration_seconds",
+    "group_role",
+    "group_applied_index",
+    "log_bytes",
+    "leader_changes_total",
+    "fenced_writes_total",
+    "state_divergence_total",
+    "hot_bytes",
+    "inflight_bytes",
+    "backpressure_total",
+    "resident_sessions",
+    "ws_connections",
+    "ws_channels",
+    "gap_repairs_total",
+  ];
+
+  it("have the contract's names, count what happened, and carry no session, user or agent id", async () => {
+    const fleet = await startFleet({ nodes: 1, groups: 4 });
+    try {
+      const [{ url }] = fleet.nodes as [TestFleet["nodes"][0]];
+      const ids = ["a-session-id", "a-user-id", "an-agent-id"];
+      const [id, user_id, agent_id] = ids;
+      await request(url, "POST", "/api/sessions", { id, user_id, agent_id });
+      for (let n = 0; n < 3; n++) {
+        await request(url, "POST", `/api/sessions/${id}/messages`, { user_id, content: { n } });
+      }
+      await request(url, "POST", `/api/sessions/${id}/messages`, { user_id: "stranger", content: {} });
+      await request(url, "GET", `/api/sessions/${id}/messages`);
+      const text = await (await fetch(`${url}/metrics`)).text();
+      for (const name of NAMES) assert.match(text, new RegExp(`^# TYPE fleet_${name} `, "m"));
+      assert.match(text, /^fleet_append_duration_seconds_count\{status="ok"\} 3$/m);
+      assert.match(text, /^fleet_append_duration_seconds_count\{status="not_participant"\} 1$/m);
+      assert.match(text, /^fleet_read_duration_seconds_count\{path="leader"\} 1$/m);
+      assert.match(text, /^fleet_resident_sessions 1$/m);
+      assert.match(text, /^fleet_inflight_bytes 0$/m);
+      assert.match(text, /^fleet_leader_changes_total 4$/m);
+      assert.equal(text.match(/^fleet_group_role\{group="\d"\} 1$/gm)?.length, 4);
+      for (const secret of ids) assert.ok(!text.includes(secret), secret);
+    } finally {
+      await fleet.stop();
+    }
+  });
+});
+
 describe("an embedded fleet under more load than it accepts", () => {
   it("refuses before acceptance only: what was answered 200 is stored, once, and nothing else is", async () => {
     const fleet = await startFleet({ env: { FLEET_INFLIGHT_BYTES: "40000" } });
