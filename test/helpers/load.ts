@@ -110,6 +110,8 @@ export class Load {
       const urls = this.#urls();
       const url = urls[attempt % urls.length];
       if (url === undefined) {
+        // Nobody is there to ask, and after the end nobody will be: the outcome stays unknown.
+        if (!this.#running) return;
         await setTimeout(PAUSE_MS * 10);
         continue;
       }
