@@ -1,12 +1,11 @@
 /** @module The embedded Postgres: first and later starts, stops, crashes, what is left behind, what stands in the way. */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import pg from "pg";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../bin/postgres.ts";
 import { readPidFile } from "../../bin/postgres-leftover.ts";
@@ -15,7 +14,6 @@ import { execute } from "../helpers/postgres.ts";
 import { until } from "../helpers/until.ts";
 import { isAlive } from "../runner/processes.ts";
 
-const run = promisify(execFile);
 const PROGRAM = fileURLToPath(new URL("../../bin/postgres.ts", import.meta.url));
 
 describe("The embedded Postgres", () => {
@@ -47,19 +45,23 @@ describe("The embedded Postgres", () => {
     return child;
   }
 
-  /** A data folder as a first start makes it: copied for each test, for making one takes a second. */
-  let template: string;
+  /** Its Postgres data serve most tests, for making them takes a second. */
+  let common: string;
+
+  const freshFolder = async () => {
+    dataDir = await realpath(await mkdtemp(join(tmpdir(), "fleetport-epg-")));
+  };
 
   before(async () => {
-    template = await mkdtemp(join(tmpdir(), "fleetport-epg-"));
-    await (await startEmbeddedPostgres({ dataDir: template })).stop();
+    await freshFolder();
+    common = dataDir;
+    await (await startEmbeddedPostgres({ dataDir })).stop();
   });
 
-  after(() => rm(template, { recursive: true, force: true }));
+  after(() => rm(common, { recursive: true, force: true }));
 
-  beforeEach(async () => {
-    dataDir = await realpath(await mkdtemp(join(tmpdir(), "fleetport-epg-")));
-    await run("cp", ["-a", join(template, "postgres"), dataDir]);
+  beforeEach(() => {
+    dataDir = common;
     server = null;
   });
 
@@ -68,11 +70,11 @@ describe("The embedded Postgres", () => {
     for (const child of others.splice(0)) child.kill("SIGKILL");
     const pid = await postmaster();
     if (pid !== null) await until("Postgres has ended", () => !isAlive(pid));
-    await rm(dataDir, { recursive: true, force: true });
+    if (dataDir !== common) await rm(dataDir, { recursive: true, force: true });
   });
 
   it("makes its data folder at the first start and serves the same data at the next one", async () => {
-    await rm(join(dataDir, "postgres"), { recursive: true });
+    await freshFolder();
     const { url } = await start();
     await execute(url, "create table kept as select 42 as answer");
     await stop();
@@ -145,13 +147,13 @@ describe("The embedded Postgres", () => {
 
   it("ends a server that an earlier process of ours left running, then starts", async () => {
     await start();
-    await execute(server!.url, "create table kept as select 1 as one");
+    await execute(server!.url, "create table left_behind as select 1 as one");
     await stop();
     const left = await runServer(["-c", "cluster_name=fleetport"]);
     await start();
     assert.ok(!isAlive(left));
     assert.notEqual(await postmaster(), left);
-    assert.deepEqual(await execute(server!.url, "select one from kept"), [{ one: 1 }]);
+    assert.deepEqual(await execute(server!.url, "select one from left_behind"), [{ one: 1 }]);
   });
 
   it("refuses to start, with one sentence, while a server that it did not start uses the folder", async () => {
@@ -177,22 +179,27 @@ describe("The embedded Postgres", () => {
   });
 
   it("says what Postgres says when the data cannot be used, and leaves the data as it is", async () => {
+    const version = await readFile(join(data(), "PG_VERSION"), "utf8");
     await writeFile(join(data(), "PG_VERSION"), "9.6\n");
     await assert.rejects(
       start(),
       /^Error: Postgres cannot start: .*database files are incompatible.*postgres\.log\)$/,
     );
     assert.equal(await readFile(join(data(), "PG_VERSION"), "utf8"), "9.6\n");
+    await writeFile(join(data(), "PG_VERSION"), version);
+    await start();
   });
 
   it("starts over when its first start was cut off while the data folder was being made", async () => {
-    await rename(data(), join(dataDir, "postgres", "data.new"));
-    await rm(join(dataDir, "postgres", "data.new", "global"), { recursive: true });
+    await freshFolder();
+    await mkdir(join(dataDir, "postgres", "data.new", "global"), { recursive: true });
+    await writeFile(join(dataDir, "postgres", "data.new", "PG_VERSION"), "18\n");
     await start();
     assert.deepEqual(await execute(server!.url, "select 1 as one"), [{ one: 1 }]);
   });
 
   it("works below a folder whose path is too long for a socket", async () => {
+    await freshFolder();
     const outer = dataDir;
     dataDir = join(outer, "x".repeat(120));
     await start();
