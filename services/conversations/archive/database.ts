@@ -1,6 +1,6 @@
 /** @module The archive's connections: a bounded pool, with limits on every wait and errors in the archive's terms. */
 import pg from "pg";
-import { asArchiveError } from "./errors.ts";
+import { ArchiveDataError, asArchiveError } from "./errors.ts";
 
 export interface DatabaseOptions {
   /** `postgres://…`, as `pg` takes it. */
@@ -33,14 +33,17 @@ const types: pg.CustomTypesConfig = {
 /** Every bigint of the archive is a seq, an index, or a time in microseconds; none of them passes 2^53 in earnest. */
 function safeInteger(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value))
-    throw new RangeError(`the archive holds the number ${text}, which is too large`);
+  if (!Number.isSafeInteger(value)) {
+    const place = { table: "(unknown)", session: null, seq: null };
+    throw new ArchiveDataError(place, `the number ${text} is too large`);
+  }
   return value;
 }
 
 export class Database {
   readonly #pool: pg.Pool;
   readonly #busy = new Set<pg.PoolClient>();
+  #closed: Promise<void> | null = null;
 
   constructor(options: DatabaseOptions) {
     const { url, poolSize, connectTimeoutMs, statementTimeoutMs } = options;
@@ -103,10 +106,16 @@ export class Database {
   }
 
   /** Lets running calls end for a moment, then ends them as unavailable. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     const ended = this.#pool.end();
     const timer = setTimeout(() => {
-      for (const client of this.#busy) void (client as unknown as pg.Client).end();
+      // A client that waits for an answer drops its connection at once.
+      for (const client of this.#busy) void client.end();
     }, CLOSE_GRACE_MS);
     await ended;
     clearTimeout(timer);
