@@ -120,6 +120,11 @@ begin
   end loop;
 end $$;
 
+alter table agents alter column inserted_at set default now(), alter column updated_at set default now();
+alter table sessions alter column inserted_at set default now(), alter column updated_at set default now();
+alter table messages alter column inserted_at set default now();
+alter table cursors alter column inserted_at set default now(), alter column updated_at set default now();
+
 create index if not exists agents_status_index on agents (status);
 create index if not exists sessions_user_id_agent_id_index on sessions (user_id, agent_id);
 create index if not exists sessions_user_id_inserted_at_index on sessions (user_id, inserted_at);
