@@ -1,6 +1,6 @@
 /** @module A Postgres that an earlier process of ours left behind: recognised by its folder and mark, then ended. */
 import { execFile } from "node:child_process";
-import { readFile, readlink, rm } from "node:fs/promises";
+import { readFile, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -15,9 +15,8 @@ const IMMEDIATE_MS = 5000;
 const POLL_MS = 20;
 
 /**
- * Makes sure that no Postgres runs on the folder `data`, whose use the caller has locked: ends one that Fleetport
- * started and removes the trace of one that is gone. Returns the pid of what it ended, or null.
- * Throws, and touches nothing, when somebody else's Postgres runs there.
+ * Makes sure that no postmaster runs on the folder `data`, whose use the caller has locked: ends one that Fleetport
+ * started. Returns its pid, or null. Throws, and touches nothing, when somebody else's runs there.
  */
 export async function endLeftover(data: string): Promise<number | null> {
   const pid = (await readPidFile(data))?.pid;
@@ -39,9 +38,24 @@ export async function endLeftover(data: string): Promise<number | null> {
       }
     }
   }
-  // Another program may have the number of a postmaster that is gone; Postgres would take it for a live one.
-  await rm(join(data, "postmaster.pid"), { force: true });
+  if (found === "nobody") await disown(data, pid);
   return found === "ours" ? pid : null;
+}
+
+/**
+ * Another program may have got the number of a postmaster that is gone, and Postgres would take it for a live one.
+ * The file itself must stay: by it, Postgres makes sure that no backend of that postmaster is left. Its own parent,
+ * this process, is a number that it never takes for a postmaster.
+ */
+async function disown(data: string, pid: number): Promise<void> {
+  const file = join(data, "postmaster.pid");
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return;
+  }
+  const [, ...rest] = (await readFile(file, "utf8")).split("\n");
+  await writeFile(file, [process.pid, ...rest].join("\n"));
 }
 
 export interface PidFile {

@@ -30,6 +30,7 @@ const POLL_MS = 10;
 /** A fast shutdown that takes longer becomes an immediate one, and that one a kill. */
 const FAST_MS = 1500;
 const IMMEDIATE_MS = 400;
+const ORPHANS_LIMIT_MS = 10_000;
 const FIRST_RESTART_MS = 200;
 const LAST_RESTART_MS = 5000;
 const MAX_LOG_BYTES = 10_000_000;
@@ -174,8 +175,19 @@ class Server {
 
   /** Starts the server, waits until it accepts connections, and keeps it running from then on. */
   async start(): Promise<void> {
-    const { ended } = await this.#launch();
-    this.#supervision = this.#supervise(ended);
+    const deadline = performance.now() + ORPHANS_LIMIT_MS;
+    for (;;) {
+      try {
+        const { ended } = await this.#launch();
+        this.#supervision = this.#supervise(ended);
+        return;
+      } catch (error) {
+        // The backends of a postmaster that was killed go by themselves, and Postgres rightly waits for them.
+        const orphans = error instanceof Error && error.message.includes("is still in use");
+        if (!orphans || performance.now() > deadline) throw error;
+        await delay(FIRST_RESTART_MS);
+      }
+    }
   }
 
   async stop(): Promise<void> {

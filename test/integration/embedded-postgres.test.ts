@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -103,6 +103,18 @@ describe("The embedded Postgres", () => {
     assert.equal((await stat(settings.sockets)).mode & 0o777, 0o700);
   });
 
+  for (const [what, mode] of [
+    ["may", 0o755],
+    ["may not", 0o700],
+  ] as const) {
+    it(`runs as an ordinary user, also when root starts it in a folder that others ${what} enter`, async () => {
+      await chmod(dataDir, mode);
+      const { url } = await start();
+      assert.deepEqual(await execute(url, "select 1 as one"), [{ one: 1 }]);
+      assert.notEqual((await stat(data())).uid, 0); // Postgres insists on owning its data
+    });
+  }
+
   it("stops within 2 s while clients are connected, and leaves no process", async () => {
     const { url } = await start();
     const client = new pg.Client({ connectionString: url });
@@ -135,6 +147,25 @@ describe("The embedded Postgres", () => {
       await execute(url, "select 1");
       return (await postmaster()) !== pid;
     });
+  });
+
+  it("is not started again while a connection of the server that died still works on the data", async () => {
+    const said: string[] = [];
+    const note = (message: string) => said.push(message);
+    server = await startEmbeddedPostgres({ dataDir, logger: { info: note, warn: note } });
+    const client = new pg.Client({ connectionString: server.url });
+    client.on("error", () => undefined);
+    await client.connect();
+    const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+    const backend = rows[0]!.pid;
+    process.kill(backend, "SIGSTOP");
+    const pid = (await postmaster())!;
+    process.kill(pid, "SIGKILL");
+    await until("a start was refused", () => said.includes("postgres could not be started again"));
+    process.kill(backend, "SIGCONT");
+    await until("it serves again", () => execute(server!.url, "select 1"));
+    assert.ok(!isAlive(backend));
+    await client.end();
   });
 
   it("ends when the process that started it is killed", async () => {

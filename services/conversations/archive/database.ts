@@ -59,7 +59,9 @@ export class Database {
       keepAlive: true,
       types,
     });
-    // An idle connection that breaks leaves the pool by itself; the next call gets another one.
+    // A connection that breaks while nobody waits for its answer leaves the pool by itself, and the next call gets
+    // another one. Even before its first use it may have said so: the listener comes first.
+    this.#pool.on("connect", (client) => client.on("error", () => undefined));
     this.#pool.on("error", () => undefined);
   }
 
@@ -71,12 +73,7 @@ export class Database {
     } catch (error) {
       throw asArchiveError(error);
     }
-    let broken: Error | undefined;
-    // A connection may break between two statements; then the next one fails, and this must not end the process.
-    const note = (error: Error) => {
-      broken = error;
-    };
-    client.on("error", note);
+    let failure: unknown;
     this.#busy.add(client);
     try {
       return await body(async (text, values) => {
@@ -84,14 +81,12 @@ export class Database {
         return { rows, count: rowCount ?? 0 };
       });
     } catch (error) {
-      const failure = asArchiveError(error);
-      // Whatever state an open transaction or a late answer left: the connection is not used again.
-      broken ??= failure instanceof Error ? failure : new Error(String(failure));
+      failure = asArchiveError(error);
       throw failure;
     } finally {
       this.#busy.delete(client);
-      client.off("error", note);
-      client.release(broken);
+      // Whatever state an open transaction or a late answer left: after a failure a connection is not used again.
+      client.release(failure !== undefined);
     }
   }
 
