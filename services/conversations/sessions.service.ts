@@ -45,6 +45,8 @@ export default defineService<SessionsService>({
         const fields = new Fields(ctx.params, "invalid_session");
         const user = fields.id("user_id");
         const agent = fields.id("agent_id");
+        if (user === agent)
+          fields.fail("user_id and agent_id must differ: a message's sender would be unclear.");
         const metadata = fields.has("metadata") ? fields.object("metadata") : {};
         const bytes = Buffer.byteLength(JSON.stringify(metadata));
         if (bytes > MAX_METADATA_BYTES) {

@@ -86,9 +86,11 @@ function isObject(value: unknown): value is JsonObject {
 /** Deepest nesting of content and metadata; deeper JSON breaks other programs before it breaks this one. */
 const MAX_DEPTH = 200;
 
-/** What in a JSON value Postgres' `jsonb` would refuse, as words; null when nothing. */
+/** What in a JSON value Postgres' `jsonb` would refuse or change, as words; null when nothing. */
 export function unstorable(value: unknown, depth = 0): string | null {
   if (typeof value === "string") return unstorableText(value);
+  // JSON can write 1e400, which no double can hold.
+  if (typeof value === "number" && !Number.isFinite(value)) return "a number that is too large";
   if (typeof value !== "object" || value === null) return null;
   if (depth >= MAX_DEPTH) return `more than ${MAX_DEPTH} levels of nesting`;
   if (Array.isArray(value)) {

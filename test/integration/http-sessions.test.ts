@@ -56,6 +56,10 @@ describe("The session routes", () => {
       assertError(await create({ id, user_id: "other", agent_id: "a" }), 409, "session_exists");
     });
 
+    it("refuses a user who is the agent: a message's sender would be unclear", async () => {
+      assertError(await create({ user_id: "same", agent_id: "same" }), 422, "invalid_session");
+    });
+
     it("ignores fields that it does not know", async () => {
       const { status, body } = await create({ user_id: "u", agent_id: "a", status: "archived", last_seq: 9 });
       assert.equal(status, 201);
