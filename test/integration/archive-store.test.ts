@@ -382,6 +382,20 @@ describe("The archive store", () => {
     });
   });
 
+  describe("archivers that write the same messages in opposite order", () => {
+    it("wait for each other instead of ending in a deadlock", async () => {
+      for (let round = 0; round < 5; round++) {
+        const { messages } = conversation(`opposite-${round}`, 3000);
+        const results = await Promise.all(
+          [messages, messages.toReversed(), messages].map((rows) =>
+            open().writeBatch(batch({ messages: rows })),
+          ),
+        );
+        assert.deepEqual(results, [{ conflicts: 0 }, { conflicts: 0 }, { conflicts: 0 }]);
+      }
+    });
+  });
+
   describe("reading a session", () => {
     it("gives null when it is not archived", async () => {
       assert.equal(await store.session("nobody"), null);
