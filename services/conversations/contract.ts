@@ -148,4 +148,3 @@ export interface SessionMessages {
   /** Ascending and contiguous. */
   readonly messages: readonly Message[];
 }
-export type SessionEvent = SessionMessages;

@@ -18,8 +18,8 @@ const MAX_KEY_BYTES = 255;
 const MAX_KIND_BYTES = 255;
 /** Keys with this prefix are ours: the dispatcher's. */
 const RESERVED_PREFIX = "fleetport:";
-export const DEFAULT_PAGE = 50;
-export const MAX_PAGE = 1000;
+const DEFAULT_PAGE = 50;
+const MAX_PAGE = 1000;
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
 type MessagesService = Service & {
@@ -131,7 +131,7 @@ async function append(service: MessagesService, params: unknown): Promise<Append
 }
 
 /** The command that an append asks for. Throws `invalid_message` with what was wrong. */
-export function parseAppend(params: unknown): AppendDraft {
+function parseAppend(params: unknown): AppendDraft {
   const fields = new Fields(params, "invalid_message");
   if (fields.has("sender_id")) fields.fail("sender_id cannot be given: say user_id or agent_id.");
   if (fields.has("user_id") === fields.has("agent_id")) {

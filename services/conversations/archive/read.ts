@@ -1,24 +1,13 @@
 /** @module Reading sessions and messages back from the archive. */
 import { isoMicros } from "../../../lib/clock.ts";
 import { type DispatchState, IDLE, MAX_KEYS } from "../../../lib/conversation/state.ts";
-import type { JsonObject } from "../../../lib/json.ts";
 import type { Message } from "../contract.ts";
 import type { Query } from "./database.ts";
 import { ArchiveDataError } from "./errors.ts";
+import type { SessionRow } from "./rows.ts";
 
-/** A session's header as it was last archived. Times are microseconds since 1970. */
-export interface ArchivedHeader {
-  readonly id: string;
-  readonly user: string;
-  readonly agent: string;
-  readonly status: "active" | "archived";
-  readonly metadata: JsonObject;
-  readonly insertedAt: number;
-  readonly updatedAt: number;
-  readonly lastSeq: number;
-  readonly dispatch: DispatchState;
-  readonly lastSenderId: string | null;
-  readonly lastActivityAt: number | null;
+/** A session's header as it was last archived. */
+export interface ArchivedHeader extends Omit<SessionRow, "logIndex"> {
   /** The user has read up to this seq. */
   readonly cursor: number;
 }
