@@ -9,6 +9,10 @@ export interface Config {
   /** Web port; node N of an embedded start listens on `port + N`. */
   readonly port: number;
   readonly natsUrl: string | null;
+  /** The archive's Postgres; null: an embedded start runs one of its own. */
+  readonly databaseUrl: string | null;
+  /** Redis for what all gateways share; null: each keeps its own in RAM. */
+  readonly redisUrl: string | null;
   readonly nodeId: string;
   readonly engine: "sqlite" | "jetstream";
   readonly dataDir: string;
@@ -23,6 +27,20 @@ export interface Config {
   readonly leaderLeaseMs: number;
   readonly appendTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  /** Connections to Postgres at most. */
+  readonly poolSize: number;
+  /** Whether a node brings the archive's schema up to date when it starts. */
+  readonly migrateOnBoot: boolean;
+  /** Time between two passes of a leader's archiver. */
+  readonly flushIntervalMs: number;
+  /** Rows a statement at most. */
+  readonly flushBatch: number;
+  /** Commands between two snapshots of a group. */
+  readonly snapshotEvery: number;
+  /** Snapshots kept of each group. */
+  readonly snapshotKeep: number;
+  /** Sessions that nobody used for this long leave RAM once they are archived. */
+  readonly evictIdleMs: number;
   readonly maxContentBytes: number;
   readonly inflightBytes: number;
   readonly hotBytes: number;
@@ -97,6 +115,13 @@ export function readConfig(env: Env): Config {
     return raw;
   }
 
+  /** The value may hold a password: it is not repeated in the sentence. */
+  function url(name: string, pattern: RegExp, example: string): string | null {
+    const raw = text(name);
+    if (raw !== null && !pattern.test(raw)) problems.push(`${name} must be a URL such as ${example}.`);
+    return raw;
+  }
+
   const nats = natsUrl();
   const engine = oneOf("FLEET_ENGINE", ["sqlite", "jetstream"], nats ? "jetstream" : "sqlite");
   if (engine === "jetstream" && !nats) {
@@ -140,6 +165,12 @@ export function readConfig(env: Env): Config {
     host,
     port: integer("PORT", 4000, 0, MAX_PORT - nodes),
     natsUrl: nats,
+    databaseUrl: url(
+      "DATABASE_URL",
+      /^postgres(ql)?:\/\/\S+$/,
+      "postgresql://user:password@host:port/database",
+    ),
+    redisUrl: url("REDIS_URL", /^rediss?:\/\/\S+$/, "redis://host:port"),
     nodeId,
     engine,
     dataDir: resolve(text("FLEET_DATA_DIR") ?? "./data"),
@@ -152,6 +183,13 @@ export function readConfig(env: Env): Config {
     leaderLeaseMs: duration("FLEET_LEADER_LEASE_MS", 2000, 100),
     appendTimeoutMs: duration("FLEET_APPEND_TIMEOUT_MS", 2000, 50),
     drainTimeoutMs: duration("FLEET_DRAIN_TIMEOUT_MS", 30_000, 100),
+    poolSize: integer("FLEET_POOL_SIZE", 25, 1, 1000),
+    migrateOnBoot: flag("FLEET_MIGRATE_ON_BOOT", true),
+    flushIntervalMs: duration("FLEET_FLUSH_INTERVAL_MS", 5000, 10),
+    flushBatch: integer("FLEET_FLUSH_BATCH", 5000, 1, 50_000),
+    snapshotEvery: integer("FLEET_SNAPSHOT_EVERY", 100_000, 1),
+    snapshotKeep: integer("FLEET_SNAPSHOT_KEEP", 3, 1, 100),
+    evictIdleMs: duration("FLEET_EVICT_IDLE_MS", 86_400_000, 10),
     maxContentBytes: integer("FLEET_MAX_CONTENT_BYTES", 262_144, 1, 524_288),
     inflightBytes: integer("FLEET_INFLIGHT_BYTES", 67_108_864, 1024),
     hotBytes: integer("FLEET_HOT_BYTES", 268_435_456, 1024),

@@ -1,7 +1,10 @@
 /** @module What the conversations room offers on the bus: actions, their params and answers, live events. */
 
+import type { SessionPosition } from "../../lib/conversation/session-order.ts";
 import type { JsonObject } from "../../lib/json.ts";
 
+export type { ArchivedMessages, ArchivedSession } from "./archive/read.ts";
+export type { ArchiveBatch, CursorRow, MessageRow, SessionRow } from "./archive/rows.ts";
 export type { JsonObject };
 
 export interface Dispatch {
@@ -147,4 +150,78 @@ export interface SessionMessages {
   readonly epoch: number;
   /** Ascending and contiguous. */
   readonly messages: readonly Message[];
+}
+
+/*
+ * `archive.*`: the node's own connections to Postgres; callers ask the service of their own node, so that nothing
+ * crosses the bus. Every action throws `archive_unavailable` when Postgres cannot be used now, or when what is stored
+ * is not whole.
+ */
+
+/** `archive.write` (`ArchiveBatch`): one transaction that may be repeated. */
+export type ArchiveWritten =
+  | { readonly kind: "written"; readonly conflicts: number }
+  /** Postgres refuses a row: trying again does not help, a person must look. */
+  | { readonly kind: "refused"; readonly problem: string };
+
+/** `archive.watermark`: the log index up to which a group is archived, 0 when nothing is. */
+export interface GetWatermark {
+  readonly group: number;
+}
+
+/** `archive.session` answers `ArchivedSession | null`. */
+export type GetArchivedSession = GetSession;
+
+/** `archive.messages` answers `ArchivedMessages`: messages after+1 .. after+limit, all of which are archived. */
+export interface GetArchivedMessages {
+  readonly session: string;
+  readonly after: number;
+  readonly limit: number;
+  readonly max_bytes: number;
+}
+
+/** `archive.tail` answers `ArchivedMessages`: the last `limit` messages that end with seq `up_to`, which is archived. */
+export interface GetArchivedTail {
+  readonly session: string;
+  readonly up_to: number;
+  readonly limit: number;
+  readonly max_bytes: number;
+}
+
+/** `archive.userSessions`: archived headers of a user, newest first. */
+export interface GetUserSessions {
+  readonly user_id: string;
+  readonly status?: Session["status"];
+  /** Only those that come after this place in the order newest first. */
+  readonly position?: SessionPosition;
+  readonly limit: number;
+}
+export interface ArchivedUserSessions {
+  readonly sessions: readonly Session[];
+  /** Later ones are there. */
+  readonly more: boolean;
+}
+
+/** `archive.saveSnapshot`: stores it, reads it back, keeps the newest ones. */
+export interface SaveSnapshot {
+  readonly group: number;
+  readonly index: number;
+  readonly data: Uint8Array;
+}
+
+/** `archive.snapshots`: indexes of the group's snapshots, newest first. */
+export interface ListSnapshots {
+  readonly group: number;
+}
+export interface SnapshotIndexes {
+  readonly indexes: readonly number[];
+}
+
+/** `archive.snapshot`: its bytes as they are stored; null when it is not there any more. */
+export interface LoadSnapshot {
+  readonly group: number;
+  readonly index: number;
+}
+export interface LoadedSnapshot {
+  readonly data: Uint8Array | null;
 }
