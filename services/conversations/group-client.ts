@@ -192,6 +192,9 @@ export class GroupClient {
         pending.reject(new FleetError("content_too_large", "The message does not fit into a log entry.")),
       );
     }
+    if (result.why === "archive_unavailable" && !pending.maybe) {
+      return this.#finish(pending, () => pending.reject(archiveUnavailable(pending.draft.session)));
+    }
     pending.hint = result.hint;
     this.#later(pending);
   }
@@ -246,6 +249,13 @@ export function backpressure(): FleetError {
   return new FleetError(
     "backpressure",
     "This node has as many unacknowledged bytes as it may hold; try again.",
+  );
+}
+
+function archiveUnavailable(session: string): FleetError {
+  return new FleetError(
+    "archive_unavailable",
+    `Session "${session}" is not in RAM, and the archive cannot be asked now; nothing was written, try again.`,
   );
 }
 

@@ -2,27 +2,32 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, isoMicros, systemClock } from "../../lib/clock.ts";
 import type { Outcome } from "../../lib/conversation/apply.ts";
-import type { Command, Draft } from "../../lib/conversation/commands.ts";
-import type { GroupState } from "../../lib/conversation/state.ts";
+import type { Command, Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
+import type { GroupState, SessionState } from "../../lib/conversation/state.ts";
 import { FleetError } from "../../lib/errors.ts";
 import type { Fanout } from "../../lib/fanout/fanout.ts";
 import { sessionSubject, uuidv7 } from "../../lib/ids.ts";
 import type { Message, MessagePage, SessionMessages } from "../conversations/contract.ts";
+import type { ArchivePort } from "./archive-port.ts";
+import { Archiver, type ArchiverEnvironment } from "./archiver.ts";
 import type { ProposeResult } from "./contract.ts";
 import type { GroupLog } from "./engine/engine.ts";
-import { Fenced, Unavailable } from "./engine/errors.ts";
+import { Fenced, Truncated, Unavailable } from "./engine/errors.ts";
 import { decodeEntry } from "./entry.ts";
 import { History } from "./history.ts";
 import type { HotMessages } from "./hot-messages.ts";
 import { type AppendResult, type EndReason, GroupLeader, type Refusal } from "./leader.ts";
 import type { RaftMetrics } from "./metrics.ts";
-import { messageView, sessionView } from "./views.ts";
+import { type Residence, Residency } from "./residency.ts";
+import { hotMessage, messageView, sessionView } from "./views.ts";
 
 export interface LeaderEnvironment {
   readonly node: string;
   readonly log: GroupLog;
   readonly fanout: Fanout;
   readonly hot: HotMessages;
+  readonly archive: ArchivePort;
+  readonly archiver: Pick<ArchiverEnvironment, "options" | "limit" | "logger" | "stalled">;
   readonly metrics: RaftMetrics;
   readonly leaseMs: number;
   /** Bytes that may wait for their commit in one group. */
@@ -37,13 +42,19 @@ export interface LeaderEnvironment {
 }
 
 type Waiter = (result: ProposeResult | Promise<ProposeResult>) => void;
+type UpkeepWaiter = (outcome: Outcome | null) => void;
 
 /** One leader epoch of one group on this node. */
 export class LeaderDriver {
   readonly #env: LeaderEnvironment;
   readonly #leader: GroupLeader;
   readonly #history: History;
+  readonly #archiver: Archiver;
+  readonly #residency: Residency;
   readonly #waiters = new Map<number, Waiter>();
+  readonly #upkeep = new Map<number, UpkeepWaiter>();
+  /** When sessions were last read here, in microseconds since 1970: what is read stays in RAM. */
+  readonly #reads = new Map<string, number>();
   readonly #led = Promise.withResolvers<boolean>();
   readonly #over = Promise.withResolvers<EndReason>();
   #nextTicket = 1;
@@ -57,7 +68,7 @@ export class LeaderDriver {
   constructor(env: LeaderEnvironment, state: GroupState) {
     this.#env = env;
     this.#clock = env.clock ?? systemClock;
-    this.#history = new History(env.log, env.hot);
+    this.#history = new History(env.log, env.hot, env.archive);
     this.#leader = new GroupLeader(env.node, state, {
       append: (data, expectedLast, id) => void this.#append(data, expectedLast, id),
       inspect: (index) => void this.#inspect(index),
@@ -65,11 +76,33 @@ export class LeaderDriver {
       settle: (ticket, outcome, command) => this.#settle(ticket, outcome, command),
       refuse: (ticket, why) => this.#refuse(ticket, why),
       committed: (_index, outcomes, commands) => this.#committed(outcomes, commands),
-      led: () => this.#led.resolve(true),
+      led: () => {
+        this.#archiver.start();
+        this.#led.resolve(true);
+      },
       ended: (reason) => this.#ended(reason),
       clock: this.#clock,
       messageId: uuidv7,
       batchId: randomUUID,
+    });
+    this.#archiver = new Archiver({
+      ...env.archiver,
+      archive: env.archive,
+      log: env.log,
+      history: this.#history,
+      metrics: env.metrics,
+      clock: this.#clock,
+      state: () => this.state,
+      propose: async (draft) => (await this.#proposeUpkeep(draft)) !== null,
+      lastRead: (session) => this.#reads.get(session) ?? 0,
+    });
+    this.#residency = new Residency({
+      state: () => this.state,
+      knows: (session) => this.#leader.knows(session),
+      ensureLease: () => this.ensureLease(),
+      ensureArchive: () => this.#archiver.ensureVerified(),
+      lookUp: (session) => env.archive.session(session),
+      propose: (draft) => this.#proposeUpkeep(draft),
     });
   }
 
@@ -79,6 +112,10 @@ export class LeaderDriver {
 
   get state(): GroupState {
     return this.#leader.state;
+  }
+
+  get archiver(): Archiver {
+    return this.#archiver;
   }
 
   get leading(): boolean {
@@ -116,8 +153,34 @@ export class LeaderDriver {
     if (this.#leader.pendingBytes > this.#env.inflightBytes) {
       return { kind: "refused", why: "backpressure", hint: null };
     }
-    if (this.leading && draft.t !== "create" && !this.#leader.knows(draft.session)) return this.#deny(draft);
+    if (this.leading && !this.#residency.decidable(draft)) return this.#bringFor(draft);
     return this.#enter(draft);
+  }
+
+  /** What is not resident may be in the archive: only that can say that a session does not exist. */
+  async #bringFor(draft: Draft): Promise<ProposeResult> {
+    switch (await this.#residency.bring(draft.session)) {
+      case "resident":
+        return this.#enter(draft);
+      case "absent":
+        // Somebody who asked together with this one may have created it by now.
+        if (draft.t === "create" || this.#leader.knows(draft.session)) return this.#enter(draft);
+        return { kind: "rejected", code: "session_not_found", last_seq: 0 };
+      case "archive_unavailable":
+        return { kind: "refused", why: "archive_unavailable", hint: null };
+      case "unavailable":
+        return { kind: "refused", why: "unavailable", hint: this.#env.hint() };
+    }
+  }
+
+  /** The outcome of a command of the leader's own; null when it was not committed, as far as is known. */
+  #proposeUpkeep(draft: UpkeepDraft): Promise<Outcome | null> {
+    return new Promise((resolve) => {
+      const ticket = this.#nextTicket++;
+      this.#upkeep.set(ticket, resolve);
+      this.#guard(() => this.#leader.propose(ticket, draft));
+      this.#flushSoon();
+    });
   }
 
   #enter(draft: Draft): Promise<ProposeResult> {
@@ -127,17 +190,6 @@ export class LeaderDriver {
       this.#guard(() => this.#leader.propose(ticket, draft));
       this.#flushSoon();
     });
-  }
-
-  /** A newer leader may have created what is not known here: only the log can say that a session does not exist. */
-  async #deny(draft: Draft): Promise<ProposeResult> {
-    try {
-      await this.ensureLease();
-    } catch {
-      return { kind: "refused", why: "unavailable", hint: this.#env.hint() };
-    }
-    if (this.#leader.knows(draft.session)) return this.#enter(draft);
-    return { kind: "rejected", code: "session_not_found", last_seq: 0 };
   }
 
   /** What other callers propose in this turn of the event loop shares the entry. */
@@ -179,15 +231,52 @@ export class LeaderDriver {
     return this.leading && this.contactAge < this.#env.leaseMs;
   }
 
-  /** A page of a session's messages; null when the session is not resident. */
+  /**
+   * A session, brought back from the archive where it left RAM; null when it does not exist. Throws
+   * `leader_unavailable` and `archive_unavailable`.
+   */
+  async session(id: string): Promise<SessionState | null> {
+    await this.ensureLease();
+    const session = this.state.sessions.get(id) ?? (await this.#bring(id));
+    if (session) this.#reads.set(id, this.#clock());
+    return session;
+  }
+
+  async #bring(id: string): Promise<SessionState | null> {
+    const residence: Residence = await this.#residency.bring(id);
+    switch (residence) {
+      case "archive_unavailable":
+        throw new FleetError(
+          residence,
+          `Session "${id}" is not in RAM, and the archive cannot be asked now; try again.`,
+        );
+      case "unavailable":
+        throw new FleetError("leader_unavailable", "The group's leader cannot write now; try again.");
+      case "absent":
+      case "resident":
+        return this.state.sessions.get(id) ?? null;
+    }
+  }
+
+  /** The last seq of each session that is resident; null of the others, which nobody has written to lately. */
+  async heads(ids: readonly string[]): Promise<(number | null)[]> {
+    await this.ensureLease();
+    const now = this.#clock();
+    return ids.map((id) => {
+      const session = this.state.sessions.get(id);
+      if (session) this.#reads.set(id, now);
+      return session?.lastSeq ?? null;
+    });
+  }
+
+  /** A page of a session's messages; null when the session does not exist. Throws as `session` and `History` do. */
   async messages(
     id: string,
     page: { after: number } | { before: number },
     limit: number,
     maxBytes: number,
   ): Promise<MessagePage | null> {
-    await this.ensureLease();
-    const session = this.state.sessions.get(id);
+    const session = await this.session(id);
     if (!session) return null;
     return "before" in page
       ? this.#history.before(session, page.before || session.lastSeq + 1, limit, maxBytes)
@@ -218,7 +307,8 @@ export class LeaderDriver {
       for await (const entry of this.#env.log.read(index, index)) {
         batch = decodeEntry(this.group, index, entry.data).batch;
       }
-    } catch {
+    } catch (error) {
+      if (error instanceof Truncated) return this.#guard(() => this.#leader.vanished(index));
       // Not readable now: the leader asks again, and stays unresolved until it knows.
     }
     this.#guard(() => this.#leader.inspected(index, batch));
@@ -229,10 +319,17 @@ export class LeaderDriver {
   }
 
   #settle(ticket: number, outcome: Outcome, command: Command): void {
-    this.#answer(ticket, this.#result(outcome, command));
+    if (this.#upkeep.has(ticket)) this.#settleUpkeep(ticket, outcome);
+    else this.#answer(ticket, this.#result(outcome, command));
+  }
+
+  #settleUpkeep(ticket: number, outcome: Outcome | null): void {
+    this.#upkeep.get(ticket)?.(outcome);
+    this.#upkeep.delete(ticket);
   }
 
   #refuse(ticket: number, why: Refusal): void {
+    if (this.#upkeep.has(ticket)) return this.#settleUpkeep(ticket, null);
     this.#answer(
       ticket,
       why === "maybe" ? { kind: "maybe" } : { kind: "refused", why, hint: this.#env.hint() },
@@ -271,7 +368,9 @@ export class LeaderDriver {
       case "rejected":
         return { kind: "rejected", code: outcome.code, last_seq: outcome.lastSeq };
       case "epoch":
-        throw new Error("a claim or release has no proposer");
+      case "hydrated":
+      case "kept":
+        throw new Error(`no caller proposes what ended as ${outcome.kind}`);
     }
   }
 
@@ -282,8 +381,7 @@ export class LeaderDriver {
       const command = commands[i]!;
       if (outcome.kind !== "appended" || command.t !== "append") return;
       const message = messageView(command, outcome.seq);
-      const bytes = Buffer.byteLength(JSON.stringify(message));
-      this.#env.hot.put(this.group, outcome.location, { message, bytes });
+      this.#env.hot.put(hotMessage(command, message));
       const messages = bySession.get(message.session_id);
       if (messages) messages.push(message);
       else bySession.set(message.session_id, [message]);
@@ -302,6 +400,7 @@ export class LeaderDriver {
 
   #ended(reason: EndReason): void {
     if (this.#retryTimer) clearTimeout(this.#retryTimer);
+    this.#archiver.stop();
     this.#led.resolve(false);
     this.#over.resolve(reason);
     this.#env.ended(reason);

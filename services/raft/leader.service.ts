@@ -34,8 +34,7 @@ export function leaderService(leader: LeaderDriver): ServiceSchema {
       session: {
         params: { id: "string" },
         async handler(ctx: Context<GetResident>) {
-          await leader.ensureLease();
-          const session = leader.state.sessions.get(ctx.params.id);
+          const session = await leader.session(ctx.params.id);
           return session ? sessionView(session) : null;
         },
       },
@@ -58,9 +57,8 @@ export function leaderService(leader: LeaderDriver): ServiceSchema {
       heads: {
         params: { ids: { type: "array", items: "string" } },
         async handler(ctx: Context<GroupHeads>): Promise<GroupHeadsResult> {
-          await leader.ensureLease();
-          const { sessions, epoch } = leader.state;
-          return { epoch, last_seqs: ctx.params.ids.map((id) => sessions.get(id)?.lastSeq ?? null) };
+          const last_seqs = await leader.heads(ctx.params.ids);
+          return { epoch: leader.state.epoch, last_seqs };
         },
       },
     },

@@ -1,6 +1,6 @@
 /** @module A group's leader: claim, group commit, fencing and uncertainty, as a machine without I/O of its own. */
 import { applyEntry, type Outcome } from "../../lib/conversation/apply.ts";
-import type { Command, Draft } from "../../lib/conversation/commands.ts";
+import type { Command, Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
 import { type GroupState, MAX_COMMANDS } from "../../lib/conversation/state.ts";
 import { type Entry, encodeEntry, MAX_BATCH_BYTES } from "./entry.ts";
 
@@ -18,7 +18,10 @@ export type AppendResult =
 export interface LeaderPort {
   /** Append these bytes; answer with `appended(messageId, result)`. */
   append(data: Uint8Array, expectedLast: number, messageId: string): void;
-  /** Read the entry at an index; answer with `inspected(index, batch)`: its batch id, or null when that failed. */
+  /**
+   * Read the entry at an index; answer with `inspected(index, batch)`: its batch id, or null when that failed; or with
+   * `vanished(index)` when the log begins behind it.
+   */
   inspect(index: number): void;
   /** Call `retry()` after so many milliseconds. */
   retryAfter(ms: number): void;
@@ -119,7 +122,7 @@ export class GroupLeader {
   }
 
   /** Takes a draft for the next entry; its outcome comes by `settle` or `refuse` with this ticket. */
-  propose(ticket: number, draft: Draft): void {
+  propose(ticket: number, draft: Draft | UpkeepDraft): void {
     if (this.#phase !== "leading") return this.#port.refuse(ticket, "not_leader");
     if (this.unresolved) return this.#port.refuse(ticket, "unavailable");
     const at = this.#stamp();
@@ -183,6 +186,12 @@ export class GroupLeader {
     if (batch === null) return this.#resolveLater(inflight, "retry-inspect");
     if (batch === inflight.batch) return this.#commit(inflight);
     this.#end("fenced");
+  }
+
+  /** The other answer to `port.inspect`: others have written far beyond, and whether it was ours cannot be told any more. */
+  vanished(index: number): void {
+    const inflight = this.#inflight;
+    if (inflight?.expectedLast === index - 1 && inflight.waiting === "inspect") this.#end("fenced", "maybe");
   }
 
   /** The time asked for by `port.retryAfter` is over. */
@@ -302,13 +311,14 @@ export class GroupLeader {
     }
   }
 
-  #end(reason: EndReason): void {
+  /**
+   * A foreign entry at our index proves that what was in flight was not written; of an abandoned one nothing is known.
+   */
+  #end(reason: EndReason, why: Refusal = reason === "fenced" ? "not_leader" : "maybe"): void {
     this.#phase = "ended";
     const inflight = this.#inflight;
     this.#inflight = null;
     this.#creating.clear();
-    // A foreign entry at our index proves that ours was not written; an abandoned one may have been.
-    const why = reason === "fenced" ? "not_leader" : "maybe";
     for (const { ticket } of inflight?.proposals ?? []) this.#port.refuse(ticket, why);
     this.#refuseQueue("not_leader");
     this.#port.ended(reason);

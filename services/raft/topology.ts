@@ -3,9 +3,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import pLimit from "p-limit";
 import type { Config } from "../../lib/config.ts";
+import type { GroupState } from "../../lib/conversation/state.ts";
 import { type Runtime, runtimeOf } from "../../lib/runtime.ts";
+import { archivePort } from "./archive-port.ts";
 import { liveNodes, otherLeader, placeableNodes } from "./cluster-view.ts";
-import type { Yield, Yielded } from "./contract.ts";
+import type { CopyPart, GetCopy, Yield, Yielded } from "./contract.ts";
+import { Copies, fetchCopy } from "./copies.ts";
 import type { LogEngine } from "./engine/engine.ts";
 import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
 import { type EngineOptions, openEngine } from "./engine/open.ts";
@@ -25,6 +28,8 @@ const GATHER_MS = 2000;
 const DRAIN_POLL_MS = 20;
 /** Replicas that change at the same time. */
 const CONCURRENCY = 32;
+/** Groups of a node that are archived at the same time. */
+const ARCHIVERS = 4;
 /** Pulses in a row without a node's connection until it counts as lost: more than a reconnection takes. */
 const GONE_AFTER = 3;
 /** A pulse this late means that the process stood still, and missed the heartbeats of the others. */
@@ -42,6 +47,8 @@ export class Topology {
   readonly #hot: HotMessages;
   readonly #metrics: RaftMetrics;
   readonly #limit = pLimit(CONCURRENCY);
+  readonly #archiverLimit = pLimit(ARCHIVERS);
+  readonly #copies = new Copies();
   /** Groups with a step under way or waiting for its turn. */
   readonly #changing = new Set<number>();
   #engine: LogEngine | null = null;
@@ -162,6 +169,19 @@ export class Topology {
       await delay(DRAIN_POLL_MS);
     }
     return this.#draining;
+  }
+
+  /** Archives what the groups led here have decided so far; stops waiting after so many milliseconds. */
+  async flush(limitMs: number): Promise<void> {
+    const flushes = Promise.all([...this.replicas.values()].map((replica) => replica.flush()));
+    await Promise.race([flushes, delay(limitMs, undefined, { ref: false })]);
+  }
+
+  /** A part of this node's copy of a group; null when it has none that is recovered. */
+  copy({ group, token, offset }: GetCopy): CopyPart {
+    const replica = this.replicas.get(group);
+    if (!replica?.state || !replica.caughtUp) return null;
+    return this.#copies.part(replica.state, token, offset);
   }
 
   /** Returns to placement, if the node is still here. */
@@ -290,12 +310,22 @@ export class Topology {
       logger: this.#logger,
       hot: this.#hot,
       metrics: this.#metrics,
+      archive: archivePort(this.#broker, this.#runtime.config.appendTimeoutMs / 2),
+      archiverLimit: this.#archiverLimit,
+      fetchCopy: (of) => this.#fetchCopy(of),
       otherLeader: (of) => otherLeader(this.#broker, of),
       announce: (event, payload) => this.#announce(event, payload),
       changed: () => this.soon(0),
     });
     this.replicas.set(group, replica);
     return replica;
+  }
+
+  /** The leader's copy is the newest; any other will do. */
+  #fetchCopy(group: number): Promise<GroupState | null> {
+    const leader = otherLeader(this.#broker, group);
+    const others = liveNodes(this.#broker).filter((id) => id !== this.#broker.nodeID && id !== leader);
+    return fetchCopy(this.#broker, group, leader === null ? others : [leader, ...others]);
   }
 
   /** Nodes of one process stop together: there is nobody left to tell. */
@@ -308,8 +338,16 @@ export class Topology {
 
   #gauges(): RaftGauges {
     const reports = [...this.replicas.values()].map((replica) => replica.report());
+    const leaders = [...this.replicas.values()].flatMap(({ leader }) => leader ?? []);
     return {
-      replicas: reports.map(({ group, role, applied }) => ({ group, leads: role === "leader", applied })),
+      replicas: reports.map(({ group, role, applied, archived }) => ({
+        group,
+        leads: role === "leader",
+        applied,
+        archived,
+      })),
+      archiveLagSeconds: Math.max(0, ...leaders.map(({ archiver }) => archiver.lagSeconds)),
+      pendingMessages: leaders.reduce((sum, { state }) => sum + unarchivedMessages(state), 0),
       residentSessions: reports.reduce(
         (sum, { role, sessions }) => sum + (role === "leader" ? sessions : 0),
         0,
@@ -317,6 +355,12 @@ export class Topology {
       hotBytes: this.#hot.bytes,
     };
   }
+}
+
+function unarchivedMessages(state: GroupState): number {
+  let messages = 0;
+  for (const { locations } of state.unarchived) messages += locations.length;
+  return messages;
 }
 
 function engineOptions(config: Config, logger: ServiceBroker["logger"]): EngineOptions {
