@@ -8,7 +8,6 @@ import type {
   ArchiveWritten,
   GetArchivedMessages,
   GetArchivedSession,
-  GetArchivedTail,
   GetWatermark,
   ListSnapshots,
   LoadedSnapshot,
@@ -24,7 +23,6 @@ export interface ArchivePort {
   watermark(group: number): Promise<number>;
   session(id: string): Promise<ArchivedSession | null>;
   messages(request: GetArchivedMessages): Promise<ArchivedMessages>;
-  tail(request: GetArchivedTail): Promise<ArchivedMessages>;
   saveSnapshot(snapshot: SaveSnapshot): Promise<void>;
   /** Indexes of the group's snapshots, newest first. */
   snapshots(group: number): Promise<readonly number[]>;
@@ -43,7 +41,6 @@ export function archivePort(broker: ServiceBroker, lookupMs: number): ArchivePor
     watermark: (group) => lookUp<number, GetWatermark>("watermark", { group }),
     session: (id) => lookUp<ArchivedSession | null, GetArchivedSession>("session", { id }),
     messages: (request) => lookUp<ArchivedMessages, GetArchivedMessages>("messages", request),
-    tail: (request) => lookUp<ArchivedMessages, GetArchivedTail>("tail", request),
     saveSnapshot: (snapshot) => call<void, SaveSnapshot>("saveSnapshot", snapshot),
     snapshots: async (group) =>
       (await lookUp<SnapshotIndexes, ListSnapshots>("snapshots", { group })).indexes,

@@ -206,6 +206,7 @@ export class Archiver {
   /** The lower of table and state wins: what the table does not cover is written again. */
   async #verify(): Promise<void> {
     const { archive, log, logger, state } = this.#env;
+    this.#verifiedOnce = false;
     const watermark = await archive.watermark(log.group);
     if (watermark > state().applied) {
       throw new ArchiveGap(
