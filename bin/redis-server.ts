@@ -18,14 +18,17 @@ export async function findRedisServer(): Promise<string | null> {
 export async function ensureRedisServer(): Promise<string> {
   const found = await findRedisServer();
   if (found !== null) return found;
-  let failure = "only root can install it with apt-get";
+  let failure = "";
   if (process.getuid?.() === 0 && (await works("apt-get", ["--version"]))) {
     console.error("installing redis-server with apt-get; this takes about a minute");
-    failure = `apt-get install failed: ${await aptInstall("redis-server")}`;
+    const problem = await aptInstall("redis-server");
+    if (problem !== null) failure = ` (apt-get install failed: ${problem})`;
     const installed = await findRedisServer();
     if (installed !== null) return installed;
   }
-  throw new Error(`redis-server was not found on PATH: install Redis 6 or newer (${failure}).`);
+  throw new Error(
+    `redis-server was not found on PATH: install Redis 6 or newer, on Debian as root with apt-get install redis-server${failure}.`,
+  );
 }
 
 if (import.meta.main) {

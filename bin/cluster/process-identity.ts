@@ -50,7 +50,15 @@ function startInProc(pid: number): string | null {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state, ticks] = [fields[0], fields[22 - 3]];
   if (state === "Z" || state === "X" || ticks === undefined) return null;
-  return `${readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()} ${ticks}`;
+  return `${bootId()} ${ticks}`;
+}
+
+function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  } catch {
+    return ""; // some sandboxes have none; the ticks then tell alone
+  }
 }
 
 function startByPs(pid: number): string | null {

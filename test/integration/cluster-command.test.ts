@@ -94,6 +94,16 @@ describe("npm run cluster", function () {
     assert.deepEqual(markedProcesses(mark), []);
   });
 
+  it("ends again what it had started when it is stopped on the way", async () => {
+    const program = new Program("cluster", { ...env, NATS_URL: `nats://127.0.0.1:${natsPort}` });
+    await until("Postgres runs", () => /^postgres +ready/m.test(program.output));
+    const { code } = await program.end("SIGINT");
+    assert.equal(code, 1);
+    assert.match(program.output, /^postgres +postgres \(pid \d+\) ended/m);
+    assert.match(program.output, /^The start was stopped by SIGINT\.$/m);
+    assert.deepEqual(markedProcesses(mark), []);
+  });
+
   it("starts servers and nodes in the background, with every group led on three copies", async () => {
     const { code, output } = await run();
     assert.equal(code, 0, output);
