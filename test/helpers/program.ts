@@ -62,7 +62,12 @@ export class Program {
 
   /** Waits until the program says that it is ready. Throws with its output when it ended instead. */
   async ready(): Promise<this> {
-    await until("the program is ready", () => /^ready (in|at) /m.test(this.#output) || !this.running);
+    const limitMs = 60_000;
+    await until(
+      "the program is ready",
+      () => /^ready (in|at) /m.test(this.#output) || !this.running,
+      limitMs,
+    );
     if (!this.running) throw new Error(`the program ended instead of getting ready:\n${this.#output}`);
     return this;
   }
