@@ -22,11 +22,11 @@ export class Trial {
   readonly load: Load;
   readonly readers: SocketReaders;
   readonly #ground: Ground;
-  readonly #sessions: readonly string[];
+  readonly sessions: readonly string[];
 
   private constructor(ground: Ground, sessions: readonly string[], load: Load, readers: SocketReaders) {
     this.#ground = ground;
-    this.#sessions = sessions;
+    this.sessions = sessions;
     this.load = load;
     this.readers = readers;
   }
@@ -52,7 +52,7 @@ export class Trial {
       `${count} more appends in every session`,
       () => {
         const now = this.load.acknowledgedBySession;
-        return this.#sessions.filter(which).every((id) => now.get(id)! >= before.get(id)! + count);
+        return this.sessions.filter(which).every((id) => now.get(id)! >= before.get(id)! + count);
       },
       GOES_ON_MS,
     );
