@@ -5,14 +5,14 @@ export type Heal = () => Promise<void>;
 
 export interface Fault {
   readonly name: string;
-  /** Whether nothing is left to take appends while it lasts. */
-  readonly total?: boolean;
+  readonly of: "node" | "nats" | "postgres" | "log" | "everything";
   /** Does the harm to victims that the ground's seed chooses. */
   strike(ground: Ground): Promise<Heal>;
 }
 
 const killLeader: Fault = {
   name: "a leading node is killed",
+  of: "node",
   async strike(ground) {
     const { id, program } = await ground.someLeader();
     ground.struck.set(id, "killed");
@@ -28,6 +28,7 @@ const killLeader: Fault = {
 
 const sleepLeader: Fault = {
   name: "a leading node sleeps",
+  of: "node",
   async strike(ground) {
     const { id, program } = await ground.someLeader();
     ground.struck.set(id, "asleep");
@@ -45,6 +46,7 @@ const sleepLeader: Fault = {
 function cutNode(how: "freeze" | "sever"): Fault {
   return {
     name: how === "freeze" ? "a leading node's network loses every packet" : "a leading node is cut off",
+    of: "node",
     async strike(ground) {
       const { id } = await ground.someLeader();
       ground.struck.set(id, "cut off");
@@ -61,6 +63,7 @@ function cutNode(how: "freeze" | "sever"): Fault {
 
 const killStreamLeader: Fault = {
   name: "a NATS server that leads a stream is killed",
+  of: "nats",
   async strike(ground) {
     const server = await ground.someStreamLeader();
     ground.note(`SIGKILL to NATS server n${server}`);
@@ -74,6 +77,7 @@ const killStreamLeader: Fault = {
 
 const stopPostgres: Fault = {
   name: "Postgres hangs",
+  of: "postgres",
   async strike(ground) {
     ground.note("SIGSTOP to Postgres");
     await ground.postgres.pause();
@@ -86,6 +90,7 @@ const stopPostgres: Fault = {
 
 const crashPostgres: Fault = {
   name: "Postgres is killed and started again",
+  of: "postgres",
   async strike(ground) {
     ground.note("SIGKILL to Postgres");
     await ground.postgres.crash();
@@ -95,6 +100,7 @@ const crashPostgres: Fault = {
 
 const fillLogs: Fault = {
   name: "logs are full",
+  of: "log",
   async strike(ground) {
     const groups = await ground.fillLogs();
     ground.note(`the logs of groups ${groups.join(", ")} are full`);
@@ -107,7 +113,7 @@ const fillLogs: Fault = {
 
 const killEverything: Fault = {
   name: "everything is killed",
-  total: true,
+  of: "everything",
   async strike(ground) {
     const { cluster, postgres } = ground;
     ground.note("SIGKILL to all nodes, all NATS servers and Postgres");

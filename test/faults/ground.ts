@@ -6,6 +6,7 @@ import { streamName } from "../../services/raft/engine/nats-streams.ts";
 import { Cluster, type ClusterNode } from "../helpers/cluster.ts";
 import { startPostgres, type TestPostgres } from "../helpers/postgres.ts";
 import { Prng } from "../helpers/prng.ts";
+import { until } from "../helpers/until.ts";
 
 const GROUPS = 6;
 const NODES = 3;
@@ -105,10 +106,10 @@ export class Ground {
   /** The NATS server that leads the stream of some group. */
   async someStreamLeader(): Promise<number> {
     const group = this.random.below(GROUPS);
-    const { cluster } = await this.#jsm.streams.info(streamName(group));
-    const server = SERVERS.find((i) => cluster?.leader === `n${i}`);
-    if (server === undefined) throw new Error(`the stream of group ${group} has no leader`);
-    return server;
+    return until(`the stream of group ${group} has a leader`, async () => {
+      const { cluster } = await this.#jsm.streams.info(streamName(group));
+      return SERVERS.find((i) => cluster?.leader === `n${i}`)?.toString();
+    }).then(Number);
   }
 
   async killServer(i: number): Promise<void> {
@@ -133,15 +134,19 @@ export class Ground {
     if (groups.length === 0) groups.push(this.random.below(GROUPS));
     for (const group of groups) {
       this.#fullGroups.add(group);
-      const { state } = await this.#jsm.streams.info(streamName(group));
-      await this.#jsm.streams.update(streamName(group), { max_bytes: state.bytes });
+      await until(`the log of group ${group} is full`, async () => {
+        const { state } = await this.#jsm.streams.info(streamName(group));
+        return this.#jsm.streams.update(streamName(group), { max_bytes: state.bytes });
+      });
     }
     return groups;
   }
 
   async makeRoom(): Promise<void> {
     for (const group of this.#fullGroups) {
-      await this.#jsm.streams.update(streamName(group), { max_bytes: -1 });
+      await until(`the log of group ${group} has room`, () =>
+        this.#jsm.streams.update(streamName(group), { max_bytes: -1 }),
+      );
       this.#fullGroups.delete(group);
     }
   }
