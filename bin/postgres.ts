@@ -35,11 +35,14 @@ const FIRST_RESTART_MS = 200;
 const LAST_RESTART_MS = 5000;
 const MAX_LOG_BYTES = 10_000_000;
 
+/** Connections that it takes at most. */
+export const MAX_CONNECTIONS = 200;
+
 /** What differs from Postgres' own defaults. Durability is left as it is. */
 const SETTINGS = [
   MARK,
   "listen_addresses=", // the socket below is the only way in
-  "max_connections=200",
+  `max_connections=${MAX_CONNECTIONS}`,
   "shared_buffers=64MB",
   "max_wal_size=512MB",
   "wal_level=minimal",
@@ -166,7 +169,9 @@ class Server {
     ];
     const child = this.#spawn(this.#programs.initdb, args);
     const timer = setTimeout(() => child.kill("SIGKILL"), INITDB_LIMIT_MS);
-    const code = await exitOf(child);
+    const ended = exitOf(child);
+    guard(child, ended);
+    const code = await ended;
     clearTimeout(timer);
     if (code !== 0) throw new Error(`Postgres cannot make its data folder: ${await this.#lastWords()}`);
     await rename(fresh, data);
@@ -296,11 +301,12 @@ async function socketFolder(home: string, as: RunAs): Promise<string> {
 }
 
 /**
- * A process that blocks on a pipe which only this one holds: however this process ends, Postgres shuts down after it.
+ * A process that blocks on a pipe which only this one holds: however this process ends, the child, the server or
+ * initdb, shuts down after it.
  */
-function guard(postgres: ChildProcess, ended: Promise<unknown>): void {
-  if (postgres.pid === undefined) return;
-  const watch = spawn("sh", ["-c", 'read _; kill -INT "$0"', String(postgres.pid)], {
+function guard(child: ChildProcess, ended: Promise<unknown>): void {
+  if (child.pid === undefined) return;
+  const watch = spawn("sh", ["-c", 'read _; kill -INT "$0"', String(child.pid)], {
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
   });

@@ -3,7 +3,10 @@ import type { REPLServer } from "node:repl";
 import { setTimeout } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
+import { processLog } from "../lib/logging.ts";
+import type { ArchiveStatus } from "../services/conversations/contract.ts";
 import type { FleetStatus, Readiness } from "../services/raft/ops.service.ts";
+import { openEmbeddedArchive } from "./embedded-archive.ts";
 import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
@@ -13,6 +16,8 @@ import { drainAndStop, stopAll } from "./stop-node.ts";
 const STOP_LIMIT_MS = 4500;
 const READY_POLL_MS = 25;
 const READY_LIMIT_MS = 60_000;
+/** A start waits this long for the archive, and then goes on without it. */
+const ARCHIVE_LIMIT_MS = 3000;
 
 /** Configuration of node N of an embedded start. */
 export function embeddedNode(config: Config, number: number): Config {
@@ -28,12 +33,25 @@ export async function runEmbedded(config: Config): Promise<void> {
   }
   const began = performance.now();
   const brokers: ServiceBroker[] = [];
-  const { halt, shutdown } = endProperly(() => stopAll(brokers), STOP_LIMIT_MS);
+  const archive = openEmbeddedArchive(config, processLog(config, "postgres"));
+  let stopping = false;
+  const { halt, shutdown } = endProperly(async () => {
+    stopping = true;
+    await stopAll(brokers);
+    // The nodes write to it until they have stopped.
+    await (await archive).stop();
+  }, STOP_LIMIT_MS);
 
   process.stdout.write(
     `Fleetport, embedded mode: ${config.nodes} nodes in this process, data in ${config.dataDir}\n`,
   );
   try {
+    const { config: ofNodes } = await stage(
+      "postgres",
+      () => archive,
+      ({ line }) => line,
+    );
+    if (stopping) return;
     await stage(
       "nodes",
       async () => {
@@ -42,7 +60,7 @@ export async function runEmbedded(config: Config): Promise<void> {
           const retire = () => {
             drainAndStop(brokers[n - 1]!).catch(halt);
           };
-          brokers.push(createNode(embeddedNode(config, n), { namespace, halt, retire }));
+          brokers.push(createNode(embeddedNode(ofNodes, n), { namespace, halt, retire }));
         }
         await Promise.all(brokers.map((broker) => broker.start()));
       },
@@ -56,6 +74,13 @@ export async function runEmbedded(config: Config): Promise<void> {
       },
       () => `${config.groups} groups recovered and led, log engine ${config.engine} (one durable copy)`,
     );
+    if (ofNodes.databaseUrl !== null) {
+      await stage(
+        "archive",
+        () => Promise.all(brokers.map((broker) => archiveProblem(broker, ARCHIVE_LIMIT_MS))),
+        (problems) => archiveLine(problems.find((problem) => problem !== null) ?? null),
+      );
+    }
   } catch (error) {
     return halt(asError(error));
   }
@@ -83,6 +108,25 @@ export function untilAllLed(broker: ServiceBroker): Promise<void> {
     const missing = leaders.filter((leader) => leader === null).length;
     return missing === 0 ? null : `${missing} groups have no leader`;
   });
+}
+
+/** Waits until a node has its archive, for a moment; then says why it has not. */
+export async function archiveProblem(broker: ServiceBroker, limitMs: number): Promise<string | null> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const { problem } = await broker.call<ArchiveStatus, object>(
+      "archive.status",
+      {},
+      { nodeID: broker.nodeID },
+    );
+    if (problem === null || performance.now() > deadline) return problem;
+    await setTimeout(READY_POLL_MS);
+  }
+}
+
+function archiveLine(problem: string | null): string {
+  if (problem === null) return "in Postgres, schema up to date";
+  return `NOT AVAILABLE, conversations go on without it: ${problem}`;
 }
 
 /** Asks again and again until the answer is null; else it says what is missing. */

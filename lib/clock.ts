@@ -17,3 +17,13 @@ export function isoMicros(micros: number): string {
   const rest = String(micros - millis * 1000).padStart(3, "0");
   return `${new Date(millis).toISOString().slice(0, -1)}${rest}Z`;
 }
+
+const ISO_MICROS = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})(\d{3})Z$/;
+
+/** The time that `isoMicros` wrote; null when the text is none of its. */
+export function microsOf(text: string): number | null {
+  const [, millis, rest] = ISO_MICROS.exec(text) ?? [];
+  const micros = Date.parse(`${millis}Z`) * 1000 + Number(rest);
+  // Comparing refuses days that no month has.
+  return Number.isSafeInteger(micros) && isoMicros(micros) === text ? micros : null;
+}

@@ -118,7 +118,12 @@ export function readConfig(env: Env): Config {
   /** The value may hold a password: it is not repeated in the sentence. */
   function url(name: string, pattern: RegExp, example: string): string | null {
     const raw = text(name);
-    if (raw !== null && !pattern.test(raw)) problems.push(`${name} must be a URL such as ${example}.`);
+    // A Postgres behind a Unix socket has no host in its URL.
+    if (raw !== null && !(pattern.test(raw) && URL.canParse(raw.replace("@/", "@localhost/")))) {
+      problems.push(
+        `${name} must be a URL such as ${example}, with %-codes for characters like / ? # @ in a password.`,
+      );
+    }
     return raw;
   }
 
@@ -132,6 +137,17 @@ export function readConfig(env: Env): Config {
   if (engine === "sqlite" && nats) {
     problems.push(
       "FLEET_ENGINE=sqlite keeps the log on one machine and cannot be used with NATS_URL: unset one of them.",
+    );
+  }
+
+  const databaseUrl = url(
+    "DATABASE_URL",
+    /^postgres(ql)?:\/\/\S+$/,
+    "postgresql://user:password@host:5432/fleetport",
+  );
+  if (nats && databaseUrl === null) {
+    problems.push(
+      "NATS_URL is set, and the distributed mode then needs DATABASE_URL: set it to the address of a Postgres, e.g. postgresql://user:password@host:5432/fleetport.",
     );
   }
 
@@ -165,11 +181,7 @@ export function readConfig(env: Env): Config {
     host,
     port: integer("PORT", 4000, 0, MAX_PORT - nodes),
     natsUrl: nats,
-    databaseUrl: url(
-      "DATABASE_URL",
-      /^postgres(ql)?:\/\/\S+$/,
-      "postgresql://user:password@host:port/database",
-    ),
+    databaseUrl,
     redisUrl: url("REDIS_URL", /^rediss?:\/\/\S+$/, "redis://host:port"),
     nodeId,
     engine,

@@ -36,10 +36,12 @@ export const RETRY_AFTER_MS = 1000;
  * `code` the HTTP status, `data` the extra fields of the answer; the message is for people.
  */
 export class FleetError extends Errors.MoleculerError {
-  constructor(type: ErrorCode, message: string, data: ErrorDetails = {}) {
+  constructor(type: ErrorCode, message: string, data: ErrorDetails = {}, options: ErrorOptions = {}) {
     const retry = STATUS[type] === 429 || STATUS[type] === 503 ? { retry_after_ms: RETRY_AFTER_MS } : {};
     super(message, STATUS[type], type, { ...retry, ...data });
     this.name = "FleetError";
+    // Stays on the node: the bus carries no causes.
+    if (options.cause !== undefined) this.cause = options.cause;
   }
 }
 

@@ -17,12 +17,32 @@ const LEVELS = {
   $NODE: "warn",
 };
 
+/** A logger that takes `(message, fields)`, as those of Moleculer's services do. */
+export type Log = Readonly<Record<"error" | "warn" | "info", (message: string, fields: object) => void>>;
+
 /** The logger of one node, for Moleculer. */
 export function loggerOptions(config: Config): LoggerConfig {
-  const { logDir, logLevel, nodeId } = config;
-  const fileLevel: Level = logLevel === "trace" || logLevel === "debug" ? logLevel : "info";
-  const level = logDir === null ? logLevel : fileLevel;
+  const root = openLogger(config);
+  const level = levelOf(config);
   const quiet = Object.fromEntries(Object.entries(LEVELS).map(([module, at]) => [module, lessOf(level, at)]));
+  // Moleculer copies plain options, which would break a stream; a function it leaves as it is.
+  const createLogger = (at: Level, bindings: object) => root.child(bindings, { level: at });
+  return { type: "Pino", options: { level: { ...quiet, "**": level }, createLogger } };
+}
+
+/** The logger of what a process does beside its nodes, in a file of its own; `name` stands for the node's id. */
+export function processLog(config: Config, name: string): Log {
+  return openLogger({ ...config, nodeId: name });
+}
+
+/** The least serious lines that are kept anywhere. */
+function levelOf({ logDir, logLevel }: Config): Level {
+  return logDir === null || logLevel === "trace" || logLevel === "debug" ? logLevel : "info";
+}
+
+function openLogger(config: Config): pino.Logger {
+  const { logDir, logLevel, nodeId } = config;
+  const level = levelOf(config);
   const options: LoggerOptions = {
     level,
     base: { node: nodeId },
@@ -36,11 +56,7 @@ export function loggerOptions(config: Config): LoggerConfig {
       },
     },
   };
-  const destination = logDir === null ? undefined : filesAndTerminal(logDir, nodeId, fileLevel, logLevel);
-  const root = destination ? pino(options, destination) : pino(options);
-  // Moleculer copies plain options, which would break a stream; a function it leaves as it is.
-  const createLogger = (at: Level, bindings: object) => root.child(bindings, { level: at });
-  return { type: "Pino", options: { level: { ...quiet, "**": level }, createLogger } };
+  return logDir === null ? pino(options) : pino(options, filesAndTerminal(logDir, nodeId, level, logLevel));
 }
 
 function filesAndTerminal(

@@ -154,9 +154,23 @@ export interface SessionMessages {
 
 /*
  * `archive.*`: the node's own connections to Postgres; callers ask the service of their own node, so that nothing
- * crosses the bus. Every action throws `archive_unavailable` when Postgres cannot be used now, or when what is stored
- * is not whole.
+ * crosses the bus. Every action but `archive.status` throws `archive_unavailable` when Postgres cannot be used now, or
+ * when what is stored is not whole.
  */
+
+/** `archive.status`: as far as the last call, or the last try to reach Postgres, tells. */
+export interface ArchiveStatus {
+  readonly available: boolean;
+  /** Why it is not; null when it is. */
+  readonly problem: string | null;
+}
+
+/** `archive.available` and `archive.unavailable`, broadcast on the bus when a node reaches or loses Postgres. */
+export interface ArchiveChanged {
+  readonly node: string;
+  /** Why it is not available; absent when it is. */
+  readonly problem?: string;
+}
 
 /** `archive.write` (`ArchiveBatch`): one transaction that may be repeated. */
 export type ArchiveWritten =
@@ -202,7 +216,10 @@ export interface ArchivedUserSessions {
   readonly more: boolean;
 }
 
-/** `archive.saveSnapshot`: stores it, reads it back, keeps the newest ones. */
+/**
+ * `archive.saveSnapshot`: stores it, reads it back, keeps the newest ones. Throws an error of another kind when these
+ * bytes are no snapshot or did not come back as they were.
+ */
 export interface SaveSnapshot {
   readonly group: number;
   readonly index: number;

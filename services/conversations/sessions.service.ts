@@ -1,18 +1,20 @@
 /** @module Sessions: created, shown, listed, read and archived through their groups' leaders. */
 import { setTimeout } from "node:timers/promises";
-import type { Context, Service } from "moleculer";
+import { type Context, Errors, type Service } from "moleculer";
 import { systemClock } from "../../lib/clock.ts";
-import { FleetError } from "../../lib/errors.ts";
+import { errorCode, FleetError } from "../../lib/errors.ts";
 import { uuidv7 } from "../../lib/ids.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import type { GroupHeads, GroupHeadsResult, UserSessions, UserSessionsResult } from "../raft/contract.ts";
 import type {
+  ArchivedUserSessions,
   ArchiveSession,
   CreatedSession,
   CreateSession,
   GetHeads,
   GetSession,
+  GetUserSessions,
   Heads,
   ListSessions,
   ReadResult,
@@ -23,7 +25,7 @@ import type {
 import { GroupClient } from "./group-client.ts";
 import { rejection, unknownSession } from "./rejections.ts";
 import { decodeCursor, encodeCursor } from "./session-cursor.ts";
-import { type MergedSessions, mergeSessions } from "./session-merge.ts";
+import { listSessions } from "./session-list.ts";
 import { Fields } from "./validation.ts";
 
 const MAX_SESSIONS = 50;
@@ -80,7 +82,7 @@ export default defineService<SessionsService>({
       },
     },
 
-    /** `ListSessions` -> `SessionPage`: every node answers for the groups that it leads. */
+    /** `ListSessions` -> `SessionPage`: the archive, and every node for the groups that it leads. */
     list: {
       params: {},
       async handler(this: SessionsService, ctx: Context<ListSessions>): Promise<SessionPage> {
@@ -95,15 +97,19 @@ export default defineService<SessionsService>({
         if (cursor !== undefined && !position)
           fields.fail("cursor must be the next_cursor of the page before.");
 
-        const asked: UserSessions = {
+        const asked: GetUserSessions = {
           user_id,
           limit,
           ...(status !== undefined && { status }),
           ...(position && { position }),
         };
-        const { sessions, more } = await sessionsOf(this, ctx, asked);
-        const last = sessions.at(-1);
-        return { sessions, next_cursor: more && last ? encodeCursor(last) : null, partial: false };
+        const { appendTimeoutMs } = runtimeOf(this.broker).config;
+        const sources = {
+          archived: (wanted: GetUserSessions) => archivedSessions(this, ctx, wanted),
+          resident: (wanted: UserSessions) => residentSessions(this, ctx, wanted),
+        };
+        const { sessions, next, partial } = await listSessions(sources, asked, appendTimeoutMs);
+        return { sessions, next_cursor: next && encodeCursor(next), partial };
       },
     },
 
@@ -169,12 +175,31 @@ export default defineService<SessionsService>({
   },
 });
 
-/** The next sessions of a user over all groups; asks again while some group has no leader, until the time is over. */
-async function sessionsOf(
+/** The archive's page; null when it does not answer within half the time that a caller waits. */
+async function archivedSessions(
+  service: SessionsService,
+  ctx: Context,
+  asked: GetUserSessions,
+): Promise<ArchivedUserSessions | null> {
+  const { nodeID } = service.broker;
+  const timeout = runtimeOf(service.broker).config.appendTimeoutMs / 2;
+  try {
+    const action = "archive.userSessions";
+    return await ctx.call<ArchivedUserSessions, GetUserSessions>(action, asked, { nodeID, timeout });
+  } catch (error) {
+    const away =
+      errorCode(error) === "archive_unavailable" || error instanceof Errors.MoleculerRetryableError;
+    if (!away) throw error;
+    return null;
+  }
+}
+
+/** What the nodes say, for all groups; asks again while some group has no leader, until the time is over. */
+async function residentSessions(
   service: SessionsService,
   ctx: Context,
   asked: UserSessions,
-): Promise<MergedSessions> {
+): Promise<readonly UserSessionsResult[]> {
   const { config } = runtimeOf(service.broker);
   const deadline = performance.now() + config.appendTimeoutMs;
   for (;;) {
@@ -191,7 +216,7 @@ async function sessionsOf(
     );
     const answered = answers.filter((answer) => answer !== null);
     const covered = new Set(answered.flatMap(({ groups }) => groups));
-    if (covered.size === config.groups) return mergeSessions(answered, asked.limit);
+    if (covered.size === config.groups) return answered;
     if (performance.now() + RETRY_MS >= deadline) {
       const missing = config.groups - covered.size;
       throw new FleetError(

@@ -63,6 +63,8 @@ export interface UserSessions {
   /** Only those that come after this place in the order newest first. */
   readonly position?: SessionPosition;
   readonly limit: number;
+  /** Ids of sessions that the archive has: which of them are resident? */
+  readonly known?: readonly string[];
 }
 export interface UserSessionsResult {
   /** Groups that the answer speaks for. */
@@ -71,6 +73,8 @@ export interface UserSessionsResult {
   readonly sessions: readonly Session[];
   /** Later ones are there. */
   readonly more: boolean;
+  /** Those of `known` that are resident in these groups, whatever their user and status. */
+  readonly resident: readonly string[];
 }
 
 /** `raft.topology.yield`: the leader hands a group over to the node that ranks first. */

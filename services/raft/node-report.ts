@@ -3,6 +3,8 @@ import type { ServiceBroker } from "moleculer";
 import { MAX_CALL_BYTES } from "../../lib/bus-limits.ts";
 import { stateDigest } from "../../lib/conversation/digest.ts";
 import { isAfter, newestFirst } from "../../lib/conversation/session-order.ts";
+import { groupOf } from "../../lib/ids.ts";
+import { runtimeOf } from "../../lib/runtime.ts";
 import type { Session } from "../conversations/contract.ts";
 import { otherLeader } from "./cluster-view.ts";
 import type { GroupDetail, NodeReport, UserSessions, UserSessionsResult } from "./contract.ts";
@@ -42,7 +44,7 @@ export class NodeReporter {
   }
 
   /** Resident sessions of a user in the groups led here, newest first, as many as one answer can carry. */
-  userSessions({ user_id, status, position, limit }: UserSessions): UserSessionsResult {
+  userSessions({ user_id, status, position, limit, known = [] }: UserSessions): UserSessionsResult {
     const leading = [...this.#topology.replicas.values()].filter((replica) => replica.leader?.leading);
     const wanted = leading
       .flatMap(({ state }) => [...(state?.byUser.get(user_id) ?? [])].map((id) => state!.sessions.get(id)!))
@@ -61,7 +63,15 @@ export class NodeReporter {
       groups: leading.map((replica) => replica.group),
       sessions,
       more: sessions.length < wanted.length,
+      resident: known.filter((id) => this.#leads(id)),
     };
+  }
+
+  /** Whether the session is resident in a group that is led here. */
+  #leads(session: string): boolean {
+    const { groups } = runtimeOf(this.#broker).config;
+    const replica = this.#topology.replicas.get(groupOf(session, groups));
+    return replica?.leader?.leading === true && replica.state?.sessions.has(session) === true;
   }
 
   /** Every assigned group is at its log's end, and those to be led from here have a leader somewhere. */

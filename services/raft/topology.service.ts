@@ -56,6 +56,7 @@ export default defineService<TopologyService>({
         status: { type: "string", optional: true },
         position: { type: "object", optional: true },
         limit: "number",
+        known: { type: "array", items: "string", optional: true },
       },
       handler(ctx: Context<UserSessions>) {
         return this.reporter.userSessions(ctx.params);

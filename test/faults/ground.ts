@@ -30,7 +30,6 @@ export class Ground {
   readonly archives = false;
   readonly cluster: Cluster;
   readonly postgres: TestPostgres;
-  readonly databaseUrl: string;
   readonly random: Prng;
   /** What was done to it, with the time since the start in seconds. */
   readonly events: string[] = [];
@@ -45,14 +44,12 @@ export class Ground {
   private constructor(
     cluster: Cluster,
     postgres: TestPostgres,
-    databaseUrl: string,
     operator: NatsConnection,
     jsm: JetStreamManager,
     seed: number,
   ) {
     this.cluster = cluster;
     this.postgres = postgres;
-    this.databaseUrl = databaseUrl;
     this.#operator = operator;
     this.#jsm = jsm;
     this.random = new Prng(seed);
@@ -62,12 +59,12 @@ export class Ground {
     const postgres = await startPostgres();
     try {
       const databaseUrl = await postgres.database();
-      const env = { DATABASE_URL: databaseUrl, FLEET_FLUSH_INTERVAL_MS: "500" };
-      const cluster = await Cluster.start({ nodes: NODES, groups: GROUPS, cuttable: true, env });
+      const env = { FLEET_FLUSH_INTERVAL_MS: "500" };
+      const cluster = await Cluster.start({ nodes: NODES, groups: GROUPS, databaseUrl, cuttable: true, env });
       try {
         const operator = await connect({ servers: [...cluster.nats.servers], maxReconnectAttempts: -1 });
         const jsm = await operator.jetstreamManager({ checkAPI: false });
-        return new Ground(cluster, postgres, databaseUrl, operator, jsm, seed);
+        return new Ground(cluster, postgres, operator, jsm, seed);
       } catch (error) {
         await cluster.stop();
         throw error;

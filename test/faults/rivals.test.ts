@@ -40,6 +40,7 @@ describe("a fleet whose streams are also another fleet's", function () {
   function rivalNode(halted: string[]): ServiceBroker {
     const config = readConfig({
       NATS_URL: cluster.nats.servers.join(","),
+      DATABASE_URL: cluster.databaseUrl,
       PORT: "0",
       FLEET_NODE_ID: "rival",
       FLEET_GROUPS: String(GROUPS),

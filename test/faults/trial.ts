@@ -60,7 +60,7 @@ export class Trial {
 
   /** Ends the load and checks everything. */
   async verify(): Promise<void> {
-    const { cluster, databaseUrl } = this.#ground;
+    const { cluster } = this.#ground;
     await cluster.settled(GOES_ON_MS);
     await this.goesOn();
     await this.load.stop();
@@ -68,7 +68,7 @@ export class Trial {
     const stored = await this.load.verify(first!);
     for (const url of others) assert.deepEqual(await this.load.verify(url), stored, `${url} shows the same`);
     await this.readers.verify(stored);
-    if (this.#ground.archives) await untilArchived(databaseUrl, stored);
+    if (this.#ground.archives) await untilArchived(cluster.databaseUrl, stored);
     await cluster.replicasAgree();
     for (const { id, url } of cluster.nodes) {
       const metrics = await (await fetch(`${url}/metrics`)).text();

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ServiceBroker } from "moleculer";
 import type { GroupDetail } from "../../services/raft/contract.ts";
+import { freshDatabase } from "./database.ts";
 import { request } from "./http.ts";
 import { type NatsServers, startNats } from "./nats.ts";
 import { freePort, Program } from "./program.ts";
@@ -18,6 +19,8 @@ export interface ClusterOptions {
   readonly nodes?: number;
   /** Default 16. */
   readonly groups?: number;
+  /** The archive's database, which need not be there; default a fresh one. */
+  readonly databaseUrl?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Whether `cut` works: every node reaches every NATS server through a proxy of its own. Default false. */
   readonly cuttable?: boolean;
@@ -34,6 +37,7 @@ export interface ClusterNode {
 /** Node processes `n1`, `n2` … on NATS; nodes can be killed, paused and started again. */
 export class Cluster {
   readonly nats: NatsServers;
+  readonly databaseUrl: string;
   readonly groups: number;
   readonly #env: Readonly<Record<string, string>>;
   readonly #folder: string;
@@ -43,8 +47,9 @@ export class Cluster {
   readonly #proxies: Map<string, TcpProxy[]> | null;
   #observer: ServiceBroker | null = null;
 
-  private constructor(nats: NatsServers, folder: string, options: ClusterOptions) {
+  private constructor(nats: NatsServers, databaseUrl: string, folder: string, options: ClusterOptions) {
     this.nats = nats;
+    this.databaseUrl = databaseUrl;
     this.#folder = folder;
     this.groups = options.groups ?? 16;
     this.#env = options.env ?? {};
@@ -52,12 +57,14 @@ export class Cluster {
   }
 
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    const databaseUrl = options.databaseUrl ?? (await freshDatabase());
     const nats = await startNats({
       size: options.servers ?? 3,
       advertise: !options.cuttable,
       ...(options.stores && { stores: options.stores }),
     });
-    const cluster = new Cluster(nats, await mkdtemp(join(tmpdir(), "fleet-cluster-")), options);
+    const folder = await mkdtemp(join(tmpdir(), "fleet-cluster-"));
+    const cluster = new Cluster(nats, databaseUrl, folder, options);
     try {
       const ids = Array.from({ length: options.nodes ?? 3 }, (_, i) => `n${i + 1}`);
       await Promise.all(ids.map((id) => cluster.startNode(id)));
@@ -86,6 +93,7 @@ export class Cluster {
     this.#ports.set(id, port);
     const program = new Program("node", {
       NATS_URL: (await this.#natsFor(id)).join(","),
+      DATABASE_URL: this.databaseUrl,
       PORT: String(port),
       FLEET_NODE_ID: id,
       FLEET_GROUPS: String(this.groups),

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import type { ServiceBroker } from "moleculer";
 import { createNode } from "../../bin/start-node.ts";
 import { stopAll } from "../../bin/stop-node.ts";
-import { embeddedNode, untilAllLed, untilReady } from "../../bin/up.ts";
+import { archiveProblem, embeddedNode, untilAllLed, untilReady } from "../../bin/up.ts";
 import { readConfig } from "../../lib/config.ts";
+import { freshDatabase } from "./database.ts";
 
 export interface FleetOptions {
   /** Default 3. */
@@ -15,8 +16,10 @@ export interface FleetOptions {
   readonly groups?: number;
   /** More of the environment, by the contract's names. */
   readonly env?: Readonly<Record<string, string>>;
-  /** A data folder to reuse; it is kept then. */
+  /** A data folder to reuse, together with its database; it is kept then. */
   readonly dataDir?: string;
+  /** The archive's database, which need not be there. Default: a fresh one, whose schema is then waited for. */
+  readonly databaseUrl?: string;
 }
 
 export interface TestNode {
@@ -29,18 +32,22 @@ export interface TestNode {
 export interface TestFleet {
   readonly nodes: readonly TestNode[];
   readonly dataDir: string;
+  readonly databaseUrl: string;
   /** Sentences with which a node wanted to end the process. */
   readonly halted: readonly string[];
   stop(): Promise<void>;
 }
 
 let started = 0;
+const ARCHIVE_LIMIT_MS = 20_000;
 
 /** Starts a fleet on free ports and waits until every node is ready. */
 export async function startFleet(options: FleetOptions = {}): Promise<TestFleet> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "fleet-test-")));
+  const databaseUrl = options.databaseUrl ?? (await freshDatabase());
   const config = readConfig({
     PORT: "0",
+    DATABASE_URL: databaseUrl,
     FLEET_NODES: String(options.nodes ?? 3),
     FLEET_GROUPS: String(options.groups ?? 16),
     FLEET_DATA_DIR: dataDir,
@@ -67,11 +74,18 @@ export async function startFleet(options: FleetOptions = {}): Promise<TestFleet>
     await Promise.all(brokers.map((broker) => broker.start()));
     await Promise.all(brokers.map(untilReady));
     await Promise.all(brokers.map(untilAllLed));
+    if (options.databaseUrl === undefined) await Promise.all(brokers.map(untilArchive));
   } catch (error) {
     await stop();
     throw error;
   }
-  return { nodes: brokers.map(nodeOf), dataDir, halted, stop };
+  return { nodes: brokers.map(nodeOf), dataDir, databaseUrl, halted, stop };
+}
+
+/** Waits until a node has its archive. */
+export async function untilArchive(broker: ServiceBroker): Promise<void> {
+  const problem = await archiveProblem(broker, ARCHIVE_LIMIT_MS);
+  if (problem !== null) throw new Error(`node ${broker.nodeID} has no archive: ${problem}`);
 }
 
 function nodeOf(broker: ServiceBroker): TestNode {

@@ -23,10 +23,12 @@ export class Program {
   readonly exited: Promise<Exit>;
   #output = "";
 
-  /** Starts `fleetport <command>` with nothing of this process's FLEET_ environment but what is given. */
+  /** Starts `fleetport <command>` with nothing of this process's configuration but what is given. */
   constructor(command: string, env: Readonly<Record<string, string>>) {
     const inherited = Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !/^(FLEET_|NATS_URL$|PORT$|HOST$)/.test(name)),
+      Object.entries(process.env).filter(
+        ([name]) => !/^(FLEET_|(NATS|DATABASE|REDIS)_URL$|PORT$|HOST$)/.test(name),
+      ),
     );
     this.child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", PROGRAM, command], {
       env: { ...inherited, ...env },

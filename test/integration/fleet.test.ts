@@ -37,6 +37,8 @@ describe("an embedded fleet of three nodes", () => {
 describe("the metrics of a fleet", () => {
   const NAMES = [
     "append_duration_seconds",
+    "archive_conflicts_total",
+    "archive_errors_total",
     "commit_duration_seconds",
     "read_duration_seconds",
     "group_role",

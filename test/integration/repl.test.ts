@@ -77,6 +77,7 @@ describe("npm start on a terminal", () => {
         ...process.env,
         HOME: dataDir,
         TERM: "dumb",
+        DATABASE_URL: "",
         PORT: String(await freePort(4)),
         FLEET_GROUPS: "16",
         FLEET_DATA_DIR: dataDir,

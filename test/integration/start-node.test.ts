@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freshDatabase, UNREACHABLE } from "../helpers/database.ts";
 import { request } from "../helpers/http.ts";
 import { type NatsServers, startNats } from "../helpers/nats.ts";
 import { freePort, Program } from "../helpers/program.ts";
@@ -26,6 +27,7 @@ describe("fleetport node", () => {
   async function node(natsUrl: string, env: Record<string, string> = {}): Promise<Program> {
     const program = new Program("node", {
       NATS_URL: natsUrl,
+      DATABASE_URL: UNREACHABLE,
       PORT: String(await freePort()),
       FLEET_NODE_ID: "n1",
       FLEET_GROUPS: "8",
@@ -57,6 +59,13 @@ describe("fleetport node", () => {
     await refused(program, /^NATS_URL is required/m);
   });
 
+  it("stops when DATABASE_URL is missing, and says what it should be", async () => {
+    await refused(
+      await node("nats://127.0.0.1:4222", { DATABASE_URL: "" }),
+      /^NATS_URL is set, and the distributed mode then needs DATABASE_URL: .*postgresql:\/\/.*\.$/m,
+    );
+  });
+
   it("stops when the NATS server has no JetStream, and says how to start it", async () => {
     nats = await startNats({ size: 1, jetstream: false });
     await refused(await node(nats.servers[0]!), /JetStream.*-js/);
@@ -75,25 +84,44 @@ describe("fleetport node", () => {
     nats = await startNats({ size: 1 });
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    const first = await (await node(nats.servers[0]!, { PORT: String(port) })).ready();
+    const env = { PORT: String(port), DATABASE_URL: await freshDatabase() };
+    const first = await (await node(nats.servers[0]!, env)).ready();
     await request(url, "POST", "/api/sessions", { id: "s", user_id: "u", agent_id: "a" });
     const { body } = await request(url, "POST", "/api/sessions/s/messages", {
       user_id: "u",
       content: { n: 1 },
     });
     await first.end("SIGTERM");
-    await (await node(nats.servers[0]!, { PORT: String(port) })).ready();
+    await (await node(nats.servers[0]!, env)).ready();
     const page = await request(url, "GET", "/api/sessions/s/messages");
     assert.deepEqual(page.body.messages, [body.message]);
     const status = await (await fetch(`${url}/api/fleet/status`)).json();
     assert.match(JSON.stringify(status), /"warnings":\["[^"]*cop/);
   });
 
+  it("starts and serves while Postgres is away, says so, and never shows the password", async () => {
+    nats = await startNats({ size: 1 });
+    const port = await freePort();
+    const program = await node(nats.servers[0]!, { PORT: String(port), FLEET_LOG_LEVEL: "warn" });
+    await program.ready();
+    const ready = await request(`http://127.0.0.1:${port}`, "GET", "/health/ready");
+    assert.equal(ready.status, 200);
+    await until("it says that the archive is away", () =>
+      /ECONNREFUSED.*the archive is not available/.test(program.output),
+    );
+    assert.doesNotMatch(program.output, /secret/);
+  });
+
   it("answers 503 with Retry-After while its log cannot be reached, is not ready, and goes on after it", async () => {
     nats = await startNats({ size: 1 });
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    await (await node(nats.servers[0]!, { PORT: String(port), FLEET_LEADER_LEASE_MS: "300" })).ready();
+    const env = {
+      PORT: String(port),
+      DATABASE_URL: await freshDatabase(),
+      FLEET_LEADER_LEASE_MS: "300",
+    };
+    await (await node(nats.servers[0]!, env)).ready();
     await request(url, "POST", "/api/sessions", { id: "s", user_id: "u", agent_id: "a" });
     await nats.kill(0);
     const read = await until("reads are refused", async () => {

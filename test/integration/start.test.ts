@@ -1,14 +1,18 @@
 /** @module The embedded start as a newcomer meets it: real processes, really killed. */
 import assert from "node:assert/strict";
-import { mkdtemp, open, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readPidFile } from "../../bin/postgres-leftover.ts";
 import { openSqliteEngine } from "../../services/raft/engine/sqlite.ts";
 import { encodeEntry } from "../../services/raft/entry.ts";
+import { freshDatabase, UNREACHABLE } from "../helpers/database.ts";
 import { request } from "../helpers/http.ts";
+import { execute } from "../helpers/postgres.ts";
 import { freePort, Program } from "../helpers/program.ts";
 import { until } from "../helpers/until.ts";
+import { isAlive } from "../runner/processes.ts";
 
 describe("npm start", function () {
   this.timeout(60_000);
@@ -23,6 +27,11 @@ describe("npm start", function () {
   });
   afterEach(async () => {
     await Promise.all(programs.map((program) => program.end("SIGKILL")));
+    // Postgres outlives a killed program by the moment that its shutdown takes.
+    await until("Postgres has ended", async () => {
+      const file = await postmaster().catch(() => null);
+      return file === null || !isAlive(file.pid);
+    });
     await rm(dataDir, { recursive: true, force: true });
   });
 
@@ -37,11 +46,14 @@ describe("npm start", function () {
     programs.push(program);
     return program;
   }
+  const postmaster = () => readPidFile(join(dataDir, "postgres", "data"));
   const url = (node: number) => `http://127.0.0.1:${port + node}`;
 
   it("prints a line a stage with its time, then the URL of every node", async () => {
     const program = await start().ready();
     await until("the URLs are printed", () => program.output.includes(url(3)));
+    assert.match(program.output, /^postgres +of its own, started \(\d+\.\d\d s\)$/m);
+    assert.match(program.output, /^archive +in Postgres, schema up to date \(\d+\.\d\d s\)$/m);
     assert.match(program.output, /^nodes .*dev-node1, dev-node2, dev-node3 \(\d+\.\d\d s\)$/m);
     assert.match(program.output, /^groups .*32 groups recovered.*one durable copy.*\(\d+\.\d\d s\)$/m);
     for (const node of [1, 2, 3]) {
@@ -59,6 +71,89 @@ describe("npm start", function () {
       assert.ok(performance.now() - began < 5000);
     });
   }
+
+  describe("and its archive", () => {
+    /** The address of the embedded server, which only processes of this machine can open. */
+    const ownDatabase = () =>
+      `postgresql://fleetport@/postgres?host=${encodeURIComponent(join(dataDir, "postgres", "socket"))}`;
+    const tables = async (url: string) => {
+      const rows = await execute<{ name: string }>(
+        url,
+        "select tablename as name from pg_tables where schemaname = 'public' order by 1",
+      );
+      return rows.map(({ name }) => name);
+    };
+
+    it("is a real Postgres below the data folder, with the schema, and is there again at the next start", async () => {
+      for (let i = 0; i < 2; i++) {
+        const program = await start().ready();
+        assert.ok((await tables(ownDatabase())).includes("group_watermarks"));
+        await program.end("SIGTERM");
+        assert.equal(await postmaster(), null, "Postgres was shut down in order");
+      }
+    });
+
+    it("ends with the program, also by SIGKILL", async () => {
+      const program = await start().ready();
+      const { pid } = (await postmaster())!;
+      await program.end("SIGKILL");
+      await until("Postgres has ended", () => !isAlive(pid));
+      await start().ready();
+    });
+
+    it("ends with the program when that is told to stop in the middle of its start", async () => {
+      for (const [what, when] of [
+        ["Postgres makes its data", () => readdir(join(dataDir, "postgres", "data.new"))],
+        ["Postgres runs", postmaster],
+      ] as const) {
+        const program = start();
+        await until(what, async () => (await when().catch(() => null)) !== null);
+        const file = await postmaster().catch(() => null);
+        const began = performance.now();
+        const { code } = await program.end("SIGINT");
+        assert.equal(code, 0, program.output);
+        assert.ok(performance.now() - began < 5000);
+        assert.equal(await postmaster(), null);
+        assert.ok(file === null || !isAlive(file.pid));
+      }
+      await start().ready();
+    });
+
+    it("is that of DATABASE_URL when there is one; then no other Postgres is started", async () => {
+      const url = await freshDatabase();
+      const program = await start({ DATABASE_URL: url }).ready();
+      assert.match(program.output, /^postgres +that of DATABASE_URL/m);
+      assert.ok((await tables(url)).includes("group_watermarks"));
+      assert.ok(!(await readdir(dataDir)).includes("postgres"));
+    });
+
+    it("is missed visibly when Postgres cannot be reached, and the start serves without it", async () => {
+      const program = await start({ DATABASE_URL: UNREACHABLE }).ready();
+      assert.match(
+        program.output,
+        /^archive +NOT AVAILABLE, conversations go on without it: .*ECONNREFUSED.* \(\d\.\d\d s\)$/m,
+      );
+      assert.doesNotMatch(program.output, /secret/);
+      assert.equal((await request(url(1), "GET", "/health/ready")).status, 200);
+      const began = performance.now();
+      assert.equal((await program.end("SIGTERM")).code, 0);
+      assert.ok(performance.now() - began < 5000);
+    });
+
+    it("is missed visibly when Postgres cannot be started, and the start serves and says why", async () => {
+      await (await start().ready()).end("SIGTERM");
+      await writeFile(join(dataDir, "postgres", "data", "PG_VERSION"), "9.6\n");
+      const program = await start().ready();
+      const reason = /Postgres could not be started: .*database files are incompatible with server/;
+      assert.match(program.output, /^postgres +NOT AVAILABLE: there is no archive \(\d\.\d\d s\)$/m);
+      assert.match(program.output, reason);
+      const log = await readFile(join(dataDir, "logs", "postgres-fleetport.log"), "utf8");
+      assert.match(log, /Postgres could not be started/);
+      for (const node of [1, 2, 3]) {
+        assert.equal((await request(url(node), "GET", "/health/ready")).status, 200);
+      }
+    });
+  });
 
   it("finds at the second start what was there at the end of the first", async () => {
     const first = await start().ready();

@@ -1,7 +1,7 @@
 /** @module Time: microseconds, their text, and the machine's clock. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { isoMicros, systemClock } from "../../lib/clock.ts";
+import { isoMicros, microsOf, systemClock } from "../../lib/clock.ts";
 
 describe("a time", () => {
   it("is written as ISO-8601 UTC with six decimals", () => {
@@ -22,10 +22,29 @@ describe("a time", () => {
         assert.match(text, /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/);
         assert.equal(Date.parse(`${text.slice(0, 23)}Z`) * 1000 + Number(text.slice(23, 26)), one);
         assert.equal(text < isoMicros(other), one < other);
+        assert.equal(microsOf(text), one);
       }),
       { numRuns: 1000 },
     );
   });
+});
+
+describe("a text that is no such time", () => {
+  for (const text of [
+    "",
+    "2026-01-02",
+    "2026-01-02T03:04:05Z",
+    "2026-01-02T03:04:05.678Z",
+    "2026-01-02T03:04:05.678901",
+    "2026-01-02T03:04:05.678901+01:00",
+    "2026-13-02T03:04:05.678901Z",
+    "2026-02-30T03:04:05.678901Z",
+    "2026-01-02T24:00:00.000000Z",
+    " 2026-01-02T03:04:05.678901Z",
+    "now",
+  ]) {
+    it(JSON.stringify(text), () => assert.equal(microsOf(text), null));
+  }
 });
 
 describe("the machine's clock", () => {

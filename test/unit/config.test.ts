@@ -15,6 +15,9 @@ function problems(env: Record<string, string>): string[] {
 }
 
 const NATS = "nats://127.0.0.1:4222";
+const POSTGRES = "postgresql://fleetport:secret@127.0.0.1:5432/fleetport";
+/** What the distributed mode needs at least. */
+const DISTRIBUTED = { NATS_URL: NATS, DATABASE_URL: POSTGRES };
 
 /** Node's timers take no longer time. */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -73,11 +76,35 @@ describe("the configuration", () => {
   });
 
   it("with NATS_URL is the distributed mode on JetStream", () => {
-    const { mode, engine, natsUrl } = readConfig({ NATS_URL: NATS, FLEET_NODE_ID: "n1" });
+    const { mode, engine, natsUrl } = readConfig({ ...DISTRIBUTED, FLEET_NODE_ID: "n1" });
     assert.deepEqual([mode, engine, natsUrl], ["distributed", "jetstream", NATS]);
     for (const url of ["tls://nats.example.org:4222", `${NATS},nats://b:4222`, `${NATS}, nats://b:4222`]) {
-      assert.deepEqual(problems({ NATS_URL: url }), []);
+      assert.deepEqual(problems({ ...DISTRIBUTED, NATS_URL: url }), []);
     }
+  });
+
+  it("takes the address of a Postgres and of a Redis, and needs neither in the embedded mode", () => {
+    const { databaseUrl, redisUrl } = readConfig({ FLEET_NODE_ID: "n1" });
+    assert.deepEqual([databaseUrl, redisUrl], [null, null]);
+    for (const url of [
+      POSTGRES,
+      "postgres://db.example.org/fleet",
+      "postgres://u:p%40ss%2Fword@[::1]:5432/fleet?sslmode=require",
+      "postgresql://fleetport@/postgres?host=%2Ftmp%2Fsocket&port=5432",
+      "postgresql:///postgres?host=/tmp",
+    ]) {
+      assert.equal(readConfig({ DATABASE_URL: url, FLEET_NODE_ID: "n1" }).databaseUrl, url);
+    }
+    for (const url of ["redis://127.0.0.1:6379", "rediss://user:secret@cache.example.org:6380/1"]) {
+      assert.equal(readConfig({ REDIS_URL: url, FLEET_NODE_ID: "n1" }).redisUrl, url);
+    }
+  });
+
+  it("of the archive is the contract's", () => {
+    const { poolSize, migrateOnBoot, flushIntervalMs, flushBatch } = readConfig({ FLEET_NODE_ID: "n1" });
+    assert.deepEqual([poolSize, migrateOnBoot, flushIntervalMs, flushBatch], [25, true, 5000, 5000]);
+    const { snapshotEvery, snapshotKeep, evictIdleMs } = readConfig({ FLEET_NODE_ID: "n1" });
+    assert.deepEqual([snapshotEvery, snapshotKeep, evictIdleMs], [100_000, 3, 86_400_000]);
   });
 
   it("takes every whole number within its bounds", () => {
@@ -142,10 +169,24 @@ describe("a value that cannot be used stops the start with one sentence that nam
       /^FLEET_ENGINE must be one of sqlite, jetstream, .+"postgres"\.$/,
     ],
     ["FLEET_ENGINE=jetstream without NATS_URL", { FLEET_ENGINE: "jetstream" }, /needs NATS_URL/],
-    ["FLEET_ENGINE=sqlite with NATS_URL", { FLEET_ENGINE: "sqlite", NATS_URL: NATS }, /^FLEET_ENGINE=sqlite/],
+    ["FLEET_ENGINE=sqlite with NATS_URL", { FLEET_ENGINE: "sqlite", ...DISTRIBUTED }, /^FLEET_ENGINE=sqlite/],
     ["FLEET_LOG_LEVEL", { FLEET_LOG_LEVEL: "loud" }, /^FLEET_LOG_LEVEL must be one of fatal, .+"loud"\.$/],
-    ["NATS_URL of another scheme", { NATS_URL: "http://a:4222" }, /^NATS_URL must be .+"http:\/\/a:4222"\.$/],
-    ["NATS_URL with an empty part", { NATS_URL: `${NATS},` }, /^NATS_URL must be .+""\.$/],
+    [
+      "NATS_URL of another scheme",
+      { ...DISTRIBUTED, NATS_URL: "http://a:4222" },
+      /^NATS_URL must be .+"http:\/\/a:4222"\.$/,
+    ],
+    ["NATS_URL with an empty part", { ...DISTRIBUTED, NATS_URL: `${NATS},` }, /^NATS_URL must be .+""\.$/],
+    [
+      "NATS_URL without DATABASE_URL",
+      { NATS_URL: NATS },
+      /^NATS_URL is set, and the distributed mode then needs DATABASE_URL: set it to .+e\.g\. postgresql:/,
+    ],
+    [
+      "FLEET_MIGRATE_ON_BOOT that is neither true nor false",
+      { FLEET_MIGRATE_ON_BOOT: "1" },
+      /^FLEET_MIGRATE_ON_BOOT must be one of true, false, and is "1"\.$/,
+    ],
     [
       "HOST that others can reach",
       { HOST: "0.0.0.0" },
@@ -177,9 +218,38 @@ describe("a value that cannot be used stops the start with one sentence that nam
     });
   }
 
+  for (const url of [
+    "mysql://fleetport:secret@127.0.0.1/fleetport",
+    "fleetport:secret@127.0.0.1",
+    "postgresql://",
+    "postgresql://fleetport:sec ret@127.0.0.1/fleetport",
+    "postgresql://fleetport:secret#1@127.0.0.1:5432/fleetport",
+    "postgresql://fleetport:secret@127.0.0.1:port/fleetport",
+  ]) {
+    it(`DATABASE_URL=${url}, without repeating it, for it may hold a password`, () => {
+      const found = problems({ DATABASE_URL: url });
+      assert.equal(found.length, 1, found.join(" | "));
+      assert.match(
+        found[0]!,
+        /^DATABASE_URL must be a URL such as postgresql:\/\/user:password@host:5432\/.+\.$/,
+      );
+      assert.doesNotMatch(found[0]!, /sec/);
+    });
+  }
+
+  for (const url of ["http://:secret@127.0.0.1", "secret@127.0.0.1:6379", "redis://:secret@127.0.0.1:port"]) {
+    it(`REDIS_URL=${url}, without repeating it, for it may hold a password`, () => {
+      const found = problems({ REDIS_URL: url });
+      assert.equal(found.length, 1, found.join(" | "));
+      assert.match(found[0]!, /^REDIS_URL must be a URL such as redis:\/\/host:port/);
+      assert.doesNotMatch(found[0]!, /sec/);
+    });
+  }
+
   it("and several are all listed at once, a line for each", () => {
     const names = ["FLEET_GROUPS", "PORT", "FLEET_LOG_LEVEL", "HOST", "NATS_URL", "FLEET_NODE_ID"];
     const found = problems({
+      DATABASE_URL: POSTGRES,
       FLEET_GROUPS: "none",
       PORT: "70000",
       FLEET_LOG_LEVEL: "x",

@@ -1,7 +1,7 @@
 /** @module Lists of sessions put together from nodes whose answers may be cut short. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { newestFirst } from "../../lib/conversation/session-order.ts";
+import { type Listed, newestFirst } from "../../lib/conversation/session-order.ts";
 import type { Session } from "../../services/conversations/contract.ts";
 import { mergeSessions } from "../../services/conversations/session-merge.ts";
 
@@ -29,18 +29,19 @@ describe("merging the sessions of several nodes", () => {
           const held = nodes.map((list, node) => list.map((minute, i) => session(`${node}-${i}`, minute)));
           const all = held.flat().sort(newestFirst);
           const seen: Session[] = [];
-          for (;;) {
-            const last = seen.at(-1);
+          for (let last: Listed | null = null; ; ) {
+            const after = last;
             const answers = held.map((sessions) => {
-              const wanted = sessions.filter((s) => !last || newestFirst(s, last) > 0).sort(newestFirst);
+              const wanted = sessions.filter((s) => !after || newestFirst(s, after) > 0).sort(newestFirst);
               const answered = wanted.slice(0, Math.min(limit, cut));
-              return { sessions: answered, more: answered.length < wanted.length };
+              return { sessions: answered, end: answered.length < wanted.length ? answered.at(-1)! : null };
             });
             const page = mergeSessions(answers, limit);
             assert.ok(page.sessions.length <= limit);
-            assert.ok(page.sessions.length > 0 || !page.more, "a page that promises more is not empty");
+            assert.ok(page.sessions.length > 0 || !page.next, "a page that promises more is not empty");
             seen.push(...page.sessions);
-            if (!page.more) break;
+            if (!page.next) break;
+            last = page.next;
           }
           assert.deepEqual(seen, all);
         },
@@ -55,10 +56,10 @@ describe("merging the sessions of several nodes", () => {
       [newer, older],
     ]) {
       const merged = mergeSessions(
-        answers.map((one) => ({ sessions: [one], more: false })),
+        answers.map((one) => ({ sessions: [one], end: null })),
         10,
       );
-      assert.deepEqual(merged, { sessions: [newer], more: false });
+      assert.deepEqual(merged, { sessions: [newer], next: null });
     }
   });
 });

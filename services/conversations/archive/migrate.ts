@@ -16,14 +16,17 @@ export interface MigrateOptions {
   readonly url: string;
   /** Longest wait for a connection; default 2000. */
   readonly connectTimeoutMs?: number;
+  /** Gives up: what was not committed by then is undone. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Creates the tables that are missing and takes a FleetLM database over in place, all in one transaction. Returns the
- * names of the migrations that it ran. Throws `ArchiveUnavailable` when there is no connection, and an error that
- * names the migration's problem when Postgres refuses it; then nothing has changed.
+ * names of the migrations that it ran. Throws `ArchiveUnavailable` when there is no connection or it is lost, and an
+ * error that names the migration's problem when Postgres refuses it; then nothing has changed.
  */
-export async function migrateArchive({ url, connectTimeoutMs = 2000 }: MigrateOptions): Promise<string[]> {
+export async function migrateArchive(options: MigrateOptions): Promise<string[]> {
+  const { url, connectTimeoutMs = 2000, signal } = options;
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: connectTimeoutMs,
@@ -31,15 +34,25 @@ export async function migrateArchive({ url, connectTimeoutMs = 2000 }: MigrateOp
     application_name: "fleetport migration",
     keepAlive: true,
   });
+  let lost = false;
   // A connection that breaks fails the statement under way; that error is the one to be told.
-  client.on("error", () => undefined);
+  client.on("error", () => {
+    lost = true;
+  });
   try {
     await client.connect();
   } catch (error) {
     throw asArchiveError(error);
   }
   const quiet = () => undefined;
+  // Ending a client that waits for an answer drops its connection at once.
+  const giveUp = () => {
+    lost = true;
+    void client.end();
+  };
+  signal?.addEventListener("abort", giveUp);
   try {
+    if (signal?.aborted) giveUp();
     const done = await runner({
       dbClient: client,
       dir: MIGRATIONS,
@@ -52,8 +65,17 @@ export async function migrateArchive({ url, connectTimeoutMs = 2000 }: MigrateOp
     });
     return done.map(({ name }) => name);
   } catch (cause) {
+    if (lost || isOutage(cause)) throw asArchiveError(cause);
     throw new Error(`the archive's schema cannot be brought up to date: ${describe(cause)}`, { cause });
   } finally {
+    signal?.removeEventListener("abort", giveUp);
     await client.end();
   }
+}
+
+/** Classes of SQLSTATE that speak of the moment: connection, resources, an operator who ends the server. */
+const OUTAGE_CLASSES = new Set(["08", "53", "57"]);
+
+function isOutage(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && OUTAGE_CLASSES.has(error.code?.slice(0, 2) ?? "");
 }
