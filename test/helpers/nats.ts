@@ -18,6 +18,10 @@ export interface NatsOptions {
   readonly syncAlways?: boolean;
   /** How many of the servers, the last ones, join the cluster only when `restart` is called for them; default 0. */
   readonly late?: number;
+  /** Whether the servers tell their clients of each other; default true. Without it a client knows only what it was given. */
+  readonly advertise?: boolean;
+  /** Where each server keeps its streams; default: with the rest, in a temporary folder. */
+  readonly stores?: readonly string[];
 }
 
 export interface NatsServers {
@@ -63,12 +67,13 @@ export async function startNats(options: NatsOptions): Promise<NatsServers> {
     const lines = [`server_name: n${i}`, `listen: "127.0.0.1:${client}"`, `http: "127.0.0.1:${monitor}"`];
     if (jetstream) {
       const sync = (options.syncAlways ?? true) ? ", sync_interval: always" : "";
-      lines.push(`jetstream { store_dir: "${home}"${sync} }`);
+      lines.push(`jetstream { store_dir: "${options.stores?.[i] ?? home}"${sync} }`);
     }
     // Who is named here is waited for; a late server makes itself known when it comes.
     const known = i < atFirst ? routes.slice(0, atFirst) : routes;
+    const silent = options.advertise === false ? ", no_advertise: true" : "";
     if (options.size > 1)
-      lines.push(`cluster { name: fleet, listen: "127.0.0.1:${route}", routes: [${known}] }`);
+      lines.push(`cluster { name: fleet, listen: "127.0.0.1:${route}", routes: [${known}]${silent} }`);
     await writeFile(config, `${lines.join("\n")}\n`);
     servers.push({ config, monitor: `http://127.0.0.1:${monitor}`, child: null, guard: null });
   }

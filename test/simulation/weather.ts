@@ -1,5 +1,5 @@
 /** @module What a simulated world is exposed to, and the count of what happened in it. */
-import type { Prng } from "./prng.ts";
+import type { Prng } from "../helpers/prng.ts";
 
 /** How bad the weather is: probabilities, drawn anew for each world so that each has a character of its own. */
 export interface Climate {
