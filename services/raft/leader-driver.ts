@@ -1,5 +1,6 @@
 /** @module Runs a group's leader: carries its appends to the log and its outcomes to callers, sockets and metrics. */
 import { randomUUID } from "node:crypto";
+import type { ServiceBroker } from "moleculer";
 import { type Clock, isoMicros, systemClock } from "../../lib/clock.ts";
 import type { Outcome } from "../../lib/conversation/apply.ts";
 import type { Command, Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
@@ -10,7 +11,7 @@ import type { ArchivePort } from "./archive-port.ts";
 import { Archiver, type ArchiverEnvironment } from "./archiver.ts";
 import type { ProposeResult } from "./contract.ts";
 import type { GroupLog } from "./engine/engine.ts";
-import { Fenced, Truncated, Unavailable } from "./engine/errors.ts";
+import { Fenced, Full, Truncated, Unavailable } from "./engine/errors.ts";
 import { decodeEntry } from "./entry.ts";
 import { History } from "./history.ts";
 import type { HotMessages } from "./hot-messages.ts";
@@ -28,7 +29,8 @@ export interface LeaderEnvironment {
   readonly fanout: Fanout;
   readonly hot: HotMessages;
   readonly archive: ArchivePort;
-  readonly archiver: Pick<ArchiverEnvironment, "options" | "limit" | "logger" | "stalled">;
+  readonly archiver: Pick<ArchiverEnvironment, "options" | "limit" | "stalled">;
+  readonly logger: ServiceBroker["logger"];
   readonly metrics: RaftMetrics;
   readonly leaseMs: number;
   /** Bytes that may wait for their commit in one group. */
@@ -62,6 +64,8 @@ export class LeaderDriver {
   #nextTicket = 1;
   #retryTimer: NodeJS.Timeout | null = null;
   #flushScheduled = false;
+  /** Whether the log was full at the last append. */
+  #full = false;
 
   constructor(env: LeaderEnvironment, state: GroupState) {
     this.#env = env;
@@ -111,6 +115,7 @@ export class LeaderDriver {
     this.#archiver = new Archiver({
       ...env.archiver,
       archive: env.archive,
+      logger: env.logger,
       log: env.log,
       history: this.#history,
       reader: this.reader,
@@ -230,14 +235,25 @@ export class LeaderDriver {
       // A repeated append may be answered from the engine's memory of the first one: only a first try proves that
       // nobody else has written since.
       if (!this.#leader.unresolved) this.#lease.heard(asked);
+      this.#tellFull(null);
       this.#env.metrics.commit(performance.now() - asked, data.length);
     } catch (error) {
       if (error instanceof Fenced) this.#env.metrics.fenced();
-      result = {
-        kind: error instanceof Fenced ? "fenced" : error instanceof Unavailable ? "unavailable" : "unknown",
-      };
+      result = { kind: refusalOf(error) };
+      this.#tellFull(error);
     }
     this.#guard(() => this.#leader.appended(messageId, result));
+  }
+
+  /** One line when the log has no room left, one when it has again. */
+  #tellFull(error: unknown): void {
+    const full = error instanceof Full;
+    if (full === this.#full || (error !== null && !full)) return;
+    this.#full = full;
+    const { group } = this;
+    if (full)
+      this.#env.logger.error("the log is full, appends are refused", { group, problem: error.message });
+    else this.#env.logger.info("the log has room again", { group });
   }
 
   async #inspect(index: number): Promise<void> {
@@ -334,4 +350,10 @@ export class LeaderDriver {
       this.#env.broken(error instanceof Error ? error : new Error(String(error)));
     }
   }
+}
+
+function refusalOf(error: unknown): "fenced" | "full" | "unavailable" | "unknown" {
+  if (error instanceof Fenced) return "fenced";
+  if (error instanceof Full) return "full";
+  return error instanceof Unavailable ? "unavailable" : "unknown";
 }

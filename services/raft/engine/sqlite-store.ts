@@ -1,7 +1,7 @@
 /** @module The SQLite file as one process holds it: its lock, its writer thread, its reading connection, its followers. */
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { Corrupt, Fenced, type LogError, Unavailable, Unknown } from "./errors.ts";
+import { Corrupt, Fenced, Full, type LogError, Unavailable, Unknown } from "./errors.ts";
 import { LiveTail } from "./live-tail.ts";
 import { lockFolder } from "./sqlite-lock.ts";
 import type { FromWriter, Order, ToWriter, WriterData, WriterFailure } from "./sqlite-messages.ts";
@@ -191,7 +191,9 @@ export class SqliteStore {
         this.#afterSettling();
         break;
       case "refused":
-        for (const id of message.ids) this.#reject(id, () => new Unavailable(message.reason));
+        for (const id of message.ids) {
+          this.#reject(id, () => (message.full ? new Full(message.reason) : new Unavailable(message.reason)));
+        }
         this.#afterSettling();
         break;
       case "done":
