@@ -192,6 +192,9 @@ export class GroupClient {
         pending.reject(new FleetError("content_too_large", "The message does not fit into a log entry.")),
       );
     }
+    if (result.why === "full" && !pending.maybe) {
+      return this.#finish(pending, () => pending.reject(logFull(pending.group)));
+    }
     if (result.why === "archive_unavailable" && !pending.maybe) {
       return this.#finish(pending, () => pending.reject(archiveUnavailable(pending.draft.session)));
     }
@@ -256,6 +259,13 @@ function archiveUnavailable(session: string): FleetError {
   return new FleetError(
     "archive_unavailable",
     `Session "${session}" is not in RAM, and the archive cannot be asked now; nothing was written, try again.`,
+  );
+}
+
+function logFull(group: number): FleetError {
+  return new FleetError(
+    "leader_unavailable",
+    `The log of group ${group} is full: its disk or its stream has no room. Nothing was written; try again when there is room.`,
   );
 }
 

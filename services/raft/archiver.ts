@@ -12,6 +12,7 @@ import type { GroupLog } from "./engine/engine.ts";
 import type { History } from "./history.ts";
 import type { RaftMetrics } from "./metrics.ts";
 import { ArchiveGap, replayFrom } from "./re-archive.ts";
+import type { SessionReader } from "./session-reader.ts";
 
 export interface ArchiverOptions {
   readonly flushIntervalMs: number;
@@ -28,8 +29,8 @@ export interface ArchiverEnvironment {
   readonly state: () => GroupState;
   /** True once the command is committed. */
   readonly propose: (draft: UpkeepDraft) => Promise<boolean>;
-  /** When a session was last read here, in microseconds since 1970; 0 when it was not. */
-  readonly lastRead: (session: string) => number;
+  /** Who knows which sessions were read lately. */
+  readonly reader: Pick<SessionReader, "readSince" | "forget">;
   /** Present time in microseconds since 1970. */
   readonly clock: () => number;
   /** Passes of this node that run at the same time. */
@@ -256,7 +257,7 @@ export class Archiver {
 
   /** Not while the archive is away: this runs behind a pass that reached it. */
   async #evict(): Promise<void> {
-    const { clock, lastRead, log, logger, options, propose, state } = this.#env;
+    const { clock, log, logger, options, propose, reader, state } = this.#env;
     const now = clock();
     const everyMs = Math.min(EVICT_EVERY_MS, Math.max(options.evictIdleMs / 4, options.flushIntervalMs));
     if (now - this.#evictedAt < everyMs * 1000) return;
@@ -264,9 +265,10 @@ export class Archiver {
     const unusedSince = now - options.evictIdleMs * 1000;
     const idle: string[] = [];
     for (const session of state().sessions.values()) {
-      if (session.usedAt > unusedSince || lastRead(session.id) > unusedSince) continue;
+      if (session.usedAt > unusedSince || reader.readSince(session.id, unusedSince)) continue;
       if (isEvictable(state(), session)) idle.push(session.id);
     }
+    reader.forget(unusedSince);
     if (idle.length === 0) return;
     // Everything resident must be known to be in the archive before it leaves RAM.
     await this.#verify();

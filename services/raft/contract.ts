@@ -22,7 +22,13 @@ export type ProposeResult =
   /** Certainly not written; `hint` is the node that may lead now. */
   | {
       readonly kind: "refused";
-      readonly why: "not_leader" | "unavailable" | "backpressure" | "too_large" | "archive_unavailable";
+      readonly why:
+        | "not_leader"
+        | "unavailable"
+        | "full"
+        | "backpressure"
+        | "too_large"
+        | "archive_unavailable";
       readonly hint: string | null;
     }
   /** May have been written. */

@@ -1,25 +1,27 @@
 /** @module Runs a group's leader: carries its appends to the log and its outcomes to callers, sockets and metrics. */
 import { randomUUID } from "node:crypto";
+import type { ServiceBroker } from "moleculer";
 import { type Clock, isoMicros, systemClock } from "../../lib/clock.ts";
 import type { Outcome } from "../../lib/conversation/apply.ts";
 import type { Command, Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
-import type { GroupState, SessionState } from "../../lib/conversation/state.ts";
-import { FleetError } from "../../lib/errors.ts";
+import type { GroupState } from "../../lib/conversation/state.ts";
 import type { Fanout } from "../../lib/fanout/fanout.ts";
-import { sessionSubject, uuidv7 } from "../../lib/ids.ts";
-import type { Message, MessagePage, SessionMessages } from "../conversations/contract.ts";
+import { uuidv7 } from "../../lib/ids.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import { Archiver, type ArchiverEnvironment } from "./archiver.ts";
 import type { ProposeResult } from "./contract.ts";
 import type { GroupLog } from "./engine/engine.ts";
-import { Fenced, Truncated, Unavailable } from "./engine/errors.ts";
+import { Fenced, Full, Truncated, Unavailable } from "./engine/errors.ts";
 import { decodeEntry } from "./entry.ts";
 import { History } from "./history.ts";
 import type { HotMessages } from "./hot-messages.ts";
 import { type AppendResult, type EndReason, GroupLeader, type Refusal } from "./leader.ts";
+import { Lease } from "./lease.ts";
 import type { RaftMetrics } from "./metrics.ts";
-import { type Residence, Residency } from "./residency.ts";
-import { hotMessage, messageView, sessionView } from "./views.ts";
+import { publishMessages } from "./publication.ts";
+import { Residency } from "./residency.ts";
+import { SessionReader } from "./session-reader.ts";
+import { sessionView } from "./views.ts";
 
 export interface LeaderEnvironment {
   readonly node: string;
@@ -27,7 +29,8 @@ export interface LeaderEnvironment {
   readonly fanout: Fanout;
   readonly hot: HotMessages;
   readonly archive: ArchivePort;
-  readonly archiver: Pick<ArchiverEnvironment, "options" | "limit" | "logger" | "stalled">;
+  readonly archiver: Pick<ArchiverEnvironment, "options" | "limit" | "stalled">;
+  readonly logger: ServiceBroker["logger"];
   readonly metrics: RaftMetrics;
   readonly leaseMs: number;
   /** Bytes that may wait for their commit in one group. */
@@ -49,25 +52,24 @@ export class LeaderDriver {
   readonly #env: LeaderEnvironment;
   readonly #leader: GroupLeader;
   readonly #history: History;
+  readonly #lease: Lease;
   readonly #archiver: Archiver;
   readonly #residency: Residency;
+  /** What callers read. */
+  readonly reader: SessionReader;
   readonly #waiters = new Map<number, Waiter>();
   readonly #upkeep = new Map<number, UpkeepWaiter>();
-  /** When sessions were last read here, in microseconds since 1970: what is read stays in RAM. */
-  readonly #reads = new Map<string, number>();
   readonly #led = Promise.withResolvers<boolean>();
   readonly #over = Promise.withResolvers<EndReason>();
   #nextTicket = 1;
   #retryTimer: NodeJS.Timeout | null = null;
   #flushScheduled = false;
-  /** When the log last answered for this leader, on the monotonic clock in ms: the moment of asking, not of the answer. */
-  #contact = Number.NEGATIVE_INFINITY;
-  #checking: Promise<boolean> | null = null;
-  readonly #clock: Clock;
+  /** Whether the log was full at the last append. */
+  #full = false;
 
   constructor(env: LeaderEnvironment, state: GroupState) {
     this.#env = env;
-    this.#clock = env.clock ?? systemClock;
+    const clock = env.clock ?? systemClock;
     this.#history = new History(env.log, env.hot, env.archive);
     this.#leader = new GroupLeader(env.node, state, {
       append: (data, expectedLast, id) => void this.#append(data, expectedLast, id),
@@ -81,28 +83,46 @@ export class LeaderDriver {
         this.#led.resolve(true);
       },
       ended: (reason) => this.#ended(reason),
-      clock: this.#clock,
+      clock,
       messageId: uuidv7,
       batchId: randomUUID,
     });
-    this.#archiver = new Archiver({
-      ...env.archiver,
-      archive: env.archive,
-      log: env.log,
-      history: this.#history,
-      metrics: env.metrics,
-      clock: this.#clock,
-      state: () => this.state,
-      propose: async (draft) => (await this.#proposeUpkeep(draft)) !== null,
-      lastRead: (session) => this.#reads.get(session) ?? 0,
+    const ensureLease = () => this.ensureLease();
+    this.#lease = new Lease({
+      leaseMs: env.leaseMs,
+      lastIndex: async () => (await env.log.bounds()).last,
+      leading: () => this.leading,
+      applied: () => this.state.applied,
+      overtaken: () => {
+        if (!this.#leader.inflight) this.#guard(() => this.#leader.foreignEntry());
+      },
     });
     this.#residency = new Residency({
       state: () => this.state,
       knows: (session) => this.#leader.knows(session),
-      ensureLease: () => this.ensureLease(),
+      ensureLease,
       ensureArchive: () => this.#archiver.ensureVerified(),
       lookUp: (session) => env.archive.session(session),
       propose: (draft) => this.#proposeUpkeep(draft),
+    });
+    this.reader = new SessionReader({
+      state: () => this.state,
+      ensureLease,
+      residency: this.#residency,
+      history: this.#history,
+      clock,
+    });
+    this.#archiver = new Archiver({
+      ...env.archiver,
+      archive: env.archive,
+      logger: env.logger,
+      log: env.log,
+      history: this.#history,
+      reader: this.reader,
+      metrics: env.metrics,
+      clock,
+      state: () => this.state,
+      propose: async (draft) => (await this.#proposeUpkeep(draft)) !== null,
     });
   }
 
@@ -124,7 +144,12 @@ export class LeaderDriver {
 
   /** Milliseconds since the log last answered. */
   get contactAge(): number {
-    return performance.now() - this.#contact;
+    return this.#lease.age;
+  }
+
+  /** See `Lease.ensure`. */
+  ensureLease(): Promise<void> {
+    return this.#lease.ensure();
   }
 
   /** Claims the group. Resolves with true once it leads, with false when somebody else wrote first. */
@@ -202,87 +227,6 @@ export class LeaderDriver {
     });
   }
 
-  /**
-   * Returns once reads may be served: the log answered within the lease, or answers now that nobody else has
-   * written. Throws `leader_unavailable` otherwise.
-   */
-  async ensureLease(): Promise<void> {
-    if (this.leading && this.contactAge < this.#env.leaseMs) return;
-    this.#checking ??= this.#checkLease().finally(() => {
-      this.#checking = null;
-    });
-    if (!(await this.#checking)) {
-      throw new FleetError("leader_unavailable", "The group's leader cannot reach its log now; try again.");
-    }
-  }
-
-  async #checkLease(): Promise<boolean> {
-    const asked = performance.now();
-    try {
-      const { last } = await this.#env.log.bounds();
-      if (last > this.state.applied && !this.#leader.inflight) {
-        this.#guard(() => this.#leader.foreignEntry());
-      } else if (last <= this.state.applied) {
-        this.#contact = Math.max(this.#contact, asked);
-      }
-    } catch (error) {
-      if (!(error instanceof Unavailable)) throw error;
-    }
-    return this.leading && this.contactAge < this.#env.leaseMs;
-  }
-
-  /**
-   * A session, brought back from the archive where it left RAM; null when it does not exist. Throws
-   * `leader_unavailable` and `archive_unavailable`.
-   */
-  async session(id: string): Promise<SessionState | null> {
-    await this.ensureLease();
-    const session = this.state.sessions.get(id) ?? (await this.#bring(id));
-    if (session) this.#reads.set(id, this.#clock());
-    return session;
-  }
-
-  async #bring(id: string): Promise<SessionState | null> {
-    const residence: Residence = await this.#residency.bring(id);
-    switch (residence) {
-      case "archive_unavailable":
-        throw new FleetError(
-          residence,
-          `Session "${id}" is not in RAM, and the archive cannot be asked now; try again.`,
-        );
-      case "unavailable":
-        throw new FleetError("leader_unavailable", "The group's leader cannot write now; try again.");
-      case "absent":
-      case "resident":
-        return this.state.sessions.get(id) ?? null;
-    }
-  }
-
-  /** The last seq of each session that is resident; null of the others, which nobody has written to lately. */
-  async heads(ids: readonly string[]): Promise<(number | null)[]> {
-    await this.ensureLease();
-    const now = this.#clock();
-    return ids.map((id) => {
-      const session = this.state.sessions.get(id);
-      if (session) this.#reads.set(id, now);
-      return session?.lastSeq ?? null;
-    });
-  }
-
-  /** A page of a session's messages; null when the session does not exist. Throws as `session` and `History` do. */
-  async messages(
-    id: string,
-    page: { after: number } | { before: number },
-    limit: number,
-    maxBytes: number,
-  ): Promise<MessagePage | null> {
-    const session = await this.session(id);
-    if (!session) return null;
-    return "before" in page
-      ? this.#history.before(session, page.before || session.lastSeq + 1, limit, maxBytes)
-      : this.#history.after(session, page.after, limit, maxBytes);
-  }
-
   async #append(data: Uint8Array, expectedLast: number, messageId: string): Promise<void> {
     const asked = performance.now();
     let result: AppendResult;
@@ -290,15 +234,26 @@ export class LeaderDriver {
       result = { kind: "committed", index: await this.#env.log.append(data, expectedLast, messageId) };
       // A repeated append may be answered from the engine's memory of the first one: only a first try proves that
       // nobody else has written since.
-      if (!this.#leader.unresolved) this.#contact = asked;
+      if (!this.#leader.unresolved) this.#lease.heard(asked);
+      this.#tellFull(null);
       this.#env.metrics.commit(performance.now() - asked, data.length);
     } catch (error) {
       if (error instanceof Fenced) this.#env.metrics.fenced();
-      result = {
-        kind: error instanceof Fenced ? "fenced" : error instanceof Unavailable ? "unavailable" : "unknown",
-      };
+      result = { kind: refusalOf(error) };
+      this.#tellFull(error);
     }
     this.#guard(() => this.#leader.appended(messageId, result));
+  }
+
+  /** One line when the log has no room left, one when it has again. */
+  #tellFull(error: unknown): void {
+    const full = error instanceof Full;
+    if (full === this.#full || (error !== null && !full)) return;
+    this.#full = full;
+    const { group } = this;
+    if (full)
+      this.#env.logger.error("the log is full, appends are refused", { group, problem: error.message });
+    else this.#env.logger.info("the log has room again", { group });
   }
 
   async #inspect(index: number): Promise<void> {
@@ -374,28 +329,9 @@ export class LeaderDriver {
     }
   }
 
-  /** Caches and publishes the messages of a committed entry, one publication a session. */
   #committed(outcomes: readonly Outcome[], commands: readonly Command[]): void {
-    const bySession = new Map<string, Message[]>();
-    outcomes.forEach((outcome, i) => {
-      const command = commands[i]!;
-      if (outcome.kind !== "appended" || command.t !== "append") return;
-      const message = messageView(command, outcome.seq);
-      this.#env.hot.put(hotMessage(command, message));
-      const messages = bySession.get(message.session_id);
-      if (messages) messages.push(message);
-      else bySession.set(message.session_id, [message]);
-    });
     this.#env.metrics.applied(commands.length);
-    for (const [session, messages] of bySession) {
-      const event: SessionMessages = {
-        type: "messages",
-        session_id: session,
-        epoch: this.state.epoch,
-        messages,
-      };
-      this.#env.fanout.publish(sessionSubject(session), event);
-    }
+    publishMessages(this.#env, this.state.epoch, outcomes, commands);
   }
 
   #ended(reason: EndReason): void {
@@ -414,4 +350,10 @@ export class LeaderDriver {
       this.#env.broken(error instanceof Error ? error : new Error(String(error)));
     }
   }
+}
+
+function refusalOf(error: unknown): "fenced" | "full" | "unavailable" | "unknown" {
+  if (error instanceof Fenced) return "fenced";
+  if (error instanceof Full) return "full";
+  return error instanceof Unavailable ? "unavailable" : "unknown";
 }

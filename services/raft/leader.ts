@@ -5,14 +5,14 @@ import { type GroupState, MAX_COMMANDS } from "../../lib/conversation/state.ts";
 import { type Entry, encodeEntry, MAX_BATCH_BYTES } from "./entry.ts";
 
 /** Why a proposal got no outcome; `maybe` means that it may have been written, the others that it was not. */
-export type Refusal = "not_leader" | "unavailable" | "too_large" | "maybe";
+export type Refusal = "not_leader" | "unavailable" | "full" | "too_large" | "maybe";
 
 export type EndReason = "fenced" | "released" | "abandoned";
 
 /** How an append to the log ended; see `GroupLog.append`. */
 export type AppendResult =
   | { readonly kind: "committed"; readonly index: number }
-  | { readonly kind: "fenced" | "unavailable" | "unknown" };
+  | { readonly kind: "fenced" | "unavailable" | "full" | "unknown" };
 
 /** Everything that the machine asks of the world. None of these calls back before it returned. */
 export interface LeaderPort {
@@ -171,9 +171,10 @@ export class GroupLeader {
         inflight.waiting = "inspect";
         return this.#port.inspect(inflight.expectedLast + 1);
       case "unavailable":
+      case "full":
         // A definite "not written" says so of this attempt only: an earlier one may still be on its way.
         if (inflight.attempts > 0) return this.#resolveLater(inflight, "retry-append");
-        return this.#giveUp(inflight);
+        return this.#giveUp(inflight, result.kind);
       case "unknown":
         return this.#resolveLater(inflight, "retry-append");
     }
@@ -276,12 +277,12 @@ export class GroupLeader {
   }
 
   /** The entry was certainly not written: its proposals are refused, the next ones may fare better. */
-  #giveUp(inflight: Inflight): void {
+  #giveUp(inflight: Inflight, why: "unavailable" | "full"): void {
     if (this.#phase === "claiming") return this.#resolveLater(inflight, "retry-append", 0);
     this.#inflight = null;
     for (const { ticket, command } of inflight.proposals) {
       this.#uncount(command);
-      this.#port.refuse(ticket, "unavailable");
+      this.#port.refuse(ticket, why);
     }
     if (this.#phase === "releasing") return this.#end("abandoned");
     this.flush();

@@ -221,7 +221,6 @@ export class Replica {
       archiver: {
         options: config,
         limit: archiverLimit,
-        logger,
         stalled: (problem: string | null) => {
           const event: ArchiveStalled = { group, node: broker.nodeID, problem };
           if (problem === null) logger.info("the group is archived again", { group });
@@ -229,6 +228,7 @@ export class Replica {
           announce(problem === null ? "archive.resumed" : "archive.stalled", event);
         },
       },
+      logger,
       metrics,
       leaseMs: config.leaderLeaseMs,
       inflightBytes: config.inflightBytes,

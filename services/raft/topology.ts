@@ -15,6 +15,7 @@ import { type EngineOptions, openEngine } from "./engine/open.ts";
 import { HotMessages } from "./hot-messages.ts";
 import { type RaftGauges, RaftMetrics } from "./metrics.ts";
 import { desiredRoles, type Role, rankNodes } from "./placement.ts";
+import { Presence } from "./presence.ts";
 import { nextStep, type Step } from "./reconcile.ts";
 import { Replica } from "./replica.ts";
 
@@ -30,10 +31,6 @@ const DRAIN_POLL_MS = 20;
 const CONCURRENCY = 32;
 /** Groups of a node that are archived at the same time. */
 const ARCHIVERS = 4;
-/** Pulses in a row without a node's connection until it counts as lost: more than a reconnection takes. */
-const GONE_AFTER = 3;
-/** A pulse this late means that the process stood still, and missed the heartbeats of the others. */
-const ASLEEP_MS = 2000;
 /** How long a leader may take to settle its entry when it hands over or stops. */
 const RELEASE_MS = 3000;
 
@@ -46,6 +43,7 @@ export class Topology {
   readonly #runtime: Runtime;
   readonly #hot: HotMessages;
   readonly #metrics: RaftMetrics;
+  readonly #presence: Presence;
   readonly #limit = pLimit(CONCURRENCY);
   readonly #archiverLimit = pLimit(ARCHIVERS);
   readonly #copies = new Copies();
@@ -55,16 +53,12 @@ export class Topology {
   #stopping = false;
   #timer: NodeJS.Timeout | null = null;
   #dueAt = 0;
-  #beatAt = performance.now();
-  /** How often in a row a node was not there. */
-  readonly #absences = new Map<string, number>();
-  /** Until then this node does not trust its view of the others. */
-  #blindUntil = 0;
 
   constructor(broker: ServiceBroker, logger: ServiceBroker["logger"]) {
     this.#broker = broker;
     this.#logger = logger;
     this.#runtime = runtimeOf(broker);
+    this.#presence = new Presence(broker, JOIN_DELAY_MS);
     this.#hot = new HotMessages(this.#runtime.config.hotBytes);
     this.#metrics = new RaftMetrics(this.#runtime.metrics, () => this.#gauges());
   }
@@ -114,15 +108,11 @@ export class Topology {
   /** Looks for lost nodes, and notices when this process itself was away. */
   async pulse(): Promise<void> {
     this.#feelPulse();
-    await this.#missTheGone();
+    await this.#presence.missTheGone();
   }
 
   #feelPulse(): void {
-    const now = performance.now();
-    // A node that was suspended has heard from nobody, and would take everybody's groups when it wakes: until
-    // heartbeats have come again, its view is worth nothing.
-    if (now - this.#beatAt > ASLEEP_MS) this.#blindUntil = now + JOIN_DELAY_MS;
-    this.#beatAt = now;
+    this.#presence.beat();
     if (this.#engine?.kind === "sqlite" && !this.#stopping && !this.#engine.status().connected) {
       return this.#runtime.halt(
         new Error(
@@ -132,21 +122,6 @@ export class Topology {
     }
     // Moleculer by itself looks only once in a whole timeout.
     this.#broker.registry.discoverer.checkRemoteNodes();
-  }
-
-  /** A node whose connection to the bus is gone, several times in a row, is lost: its heartbeats need not be awaited. */
-  async #missTheGone(): Promise<void> {
-    const { fanout } = this.#runtime;
-    const others = liveNodes(this.#broker).filter((id) => id !== this.#broker.nodeID);
-    for (const id of this.#absences.keys()) if (!others.includes(id)) this.#absences.delete(id);
-    await Promise.all(
-      others.map(async (id) => {
-        const present = await fanout.isPresent(id);
-        const absences = present === false ? (this.#absences.get(id) ?? 0) + 1 : 0;
-        this.#absences.set(id, absences);
-        if (absences >= GONE_AFTER && fanout.connected) this.#broker.registry.nodes.disconnected(id, true);
-      }),
-    );
   }
 
   /** Hands a group to the node that ranks first, if this node agrees that it does. */
@@ -239,7 +214,7 @@ export class Topology {
   #round(): void {
     const { config, fanout } = this.#runtime;
     this.#feelPulse();
-    if (!fanout.connected || performance.now() < this.#blindUntil) return this.soon(JOIN_DELAY_MS);
+    if (!fanout.connected || this.#presence.blind) return this.soon(JOIN_DELAY_MS);
     const nodes = placeableNodes(this.#broker);
     this.roles = desiredRoles(this.#broker.nodeID, nodes, config.groups, config.replicas);
     this.roles.forEach((desired, group) => {

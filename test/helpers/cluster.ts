@@ -9,6 +9,7 @@ import { freshDatabase } from "./database.ts";
 import { request } from "./http.ts";
 import { type NatsServers, startNats } from "./nats.ts";
 import { freePort, Program } from "./program.ts";
+import { startProxy, type TcpProxy } from "./tcp-proxy.ts";
 import { until } from "./until.ts";
 
 export interface ClusterOptions {
@@ -21,6 +22,10 @@ export interface ClusterOptions {
   /** The archive's database, which need not be there; default a fresh one. */
   readonly databaseUrl?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether `cut` works: every node reaches every NATS server through a proxy of its own. Default false. */
+  readonly cuttable?: boolean;
+  /** See `NatsOptions`. */
+  readonly stores?: readonly string[];
 }
 
 export interface ClusterNode {
@@ -38,6 +43,8 @@ export class Cluster {
   readonly #folder: string;
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #ports = new Map<string, number>();
+  /** Of each node, one proxy a NATS server; null where nodes reach them directly. */
+  readonly #proxies: Map<string, TcpProxy[]> | null;
   #observer: ServiceBroker | null = null;
 
   private constructor(nats: NatsServers, databaseUrl: string, folder: string, options: ClusterOptions) {
@@ -46,11 +53,16 @@ export class Cluster {
     this.#folder = folder;
     this.groups = options.groups ?? 16;
     this.#env = options.env ?? {};
+    this.#proxies = options.cuttable ? new Map() : null;
   }
 
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const databaseUrl = options.databaseUrl ?? (await freshDatabase());
-    const nats = await startNats({ size: options.servers ?? 3 });
+    const nats = await startNats({
+      size: options.servers ?? 3,
+      advertise: !options.cuttable,
+      ...(options.stores && { stores: options.stores }),
+    });
     const folder = await mkdtemp(join(tmpdir(), "fleet-cluster-"));
     const cluster = new Cluster(nats, databaseUrl, folder, options);
     try {
@@ -80,7 +92,7 @@ export class Cluster {
     const port = this.#ports.get(id) ?? (await freePort());
     this.#ports.set(id, port);
     const program = new Program("node", {
-      NATS_URL: this.nats.servers.join(","),
+      NATS_URL: (await this.#natsFor(id)).join(","),
       DATABASE_URL: this.databaseUrl,
       PORT: String(port),
       FLEET_NODE_ID: id,
@@ -94,6 +106,33 @@ export class Cluster {
     this.#nodes.set(id, node);
     await program.ready();
     return node;
+  }
+
+  /** The addresses at which a node reaches NATS. */
+  async #natsFor(id: string): Promise<readonly string[]> {
+    if (!this.#proxies) return this.nats.servers;
+    let proxies = this.#proxies.get(id);
+    if (!proxies) {
+      proxies = await Promise.all(this.nats.servers.map((url) => startProxy(Number(new URL(url).port))));
+      this.#proxies.set(id, proxies);
+    }
+    return proxies.map(({ port }) => `nats://127.0.0.1:${port}`);
+  }
+
+  /** Cuts a node off from NATS, and so from the other nodes: every byte is held back, or every connection refused. */
+  cut(id: string, how: "freeze" | "sever"): void {
+    for (const proxy of this.#proxiesOf(id)) proxy[how]();
+  }
+
+  /** Undoes `cut`. */
+  heal(id: string): void {
+    for (const proxy of this.#proxiesOf(id)) proxy.heal();
+  }
+
+  #proxiesOf(id: string): readonly TcpProxy[] {
+    const proxies = this.#proxies?.get(id);
+    if (!proxies) throw new Error(`node ${id} reaches NATS directly: start the cluster with \`cuttable\``);
+    return proxies;
   }
 
   /** Waits until every group is led by exactly one live node, on which every live node agrees, and all are ready. */
@@ -123,7 +162,10 @@ export class Cluster {
       namespace: "fleet",
       nodeID: "observer",
       logger: false,
-      transporter: { type: "NATS", options: { servers: [...this.nats.servers] } },
+      transporter: {
+        type: "NATS",
+        options: { servers: [...this.nats.servers], maxReconnectAttempts: -1, reconnectTimeWait: 250 },
+      },
       skipProcessEventRegistration: true,
     });
     await broker.start();
@@ -174,6 +216,7 @@ export class Cluster {
     await this.#observer?.stop();
     for (const { program } of this.#nodes.values()) program.signal("SIGCONT");
     await Promise.all([...this.#nodes.values()].map(({ program }) => program.end("SIGKILL")));
+    await Promise.all([...(this.#proxies?.values() ?? [])].flat().map((proxy) => proxy.stop()));
     await this.nats.stop();
     await rm(this.#folder, { recursive: true, force: true });
   }

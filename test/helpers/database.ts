@@ -3,10 +3,12 @@ import { startPostgres, type TestPostgres } from "./postgres.ts";
 
 let shared: Promise<TestPostgres> | null = null;
 
-// Outside of every suite: it runs after the last test of the last file.
-after(async () => {
-  await (await shared)?.stop();
-});
+// Outside of every suite: it runs after the last test of the last file. A program that is no test has no `after`.
+if (typeof after === "function") {
+  after(async () => {
+    await (await shared)?.stop();
+  });
+}
 
 /** URL of an empty database. Tests that pause or crash the server start one of their own instead. */
 export async function freshDatabase(): Promise<string> {

@@ -29,16 +29,18 @@ export interface Answer {
   readonly body: Body;
 }
 
-/** Sends JSON and reads JSON; an empty answer's body is `{}`. */
+/** Sends JSON and reads JSON; an empty answer's body is `{}`. Whoever asks a node that may hang gives a signal. */
 export async function request(
   base: string,
   method: string,
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
+  signal: AbortSignal | null = null,
 ): Promise<Answer> {
   const response = await fetch(new URL(path, base), {
     method,
+    signal,
     headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });

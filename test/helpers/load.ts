@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import type { Message } from "../../services/conversations/contract.ts";
-import { request } from "./http.ts";
+import { type Answer, request } from "./http.ts";
 
 interface Sent {
   readonly session: string;
@@ -18,21 +18,39 @@ interface Sent {
   doubt: string | null;
 }
 
+export interface LoadOptions {
+  /** Pause of each writer between two appends, in milliseconds; default 2. */
+  readonly pauseMs?: number;
+  /** After so long a writer gives up on an answer and asks another node; default: never. */
+  readonly patienceMs?: number;
+}
+
 const PAUSE_MS = 2;
+const RETRY_MS = 20;
+const STOP_LIMIT_MS = 60_000;
 
 /** Keyed and keyless writers on every session, each over every URL in turn, until `stop`. */
 export class Load {
   readonly sent: Sent[] = [];
-  /** Answers that refused an append for now (503). */
+  /** Answers that refused an append for now (429, 503). */
   refusals = 0;
   readonly #sessions: readonly string[];
   readonly #urls: () => readonly string[];
+  readonly #pauseMs: number;
+  readonly #patienceMs: number | null;
   #running = true;
+  #giveUpAt = Number.POSITIVE_INFINITY;
   readonly #writers: Promise<void>[];
 
-  constructor(sessions: readonly string[], urls: () => readonly string[]) {
+  constructor(
+    sessions: readonly string[],
+    urls: () => readonly string[],
+    { pauseMs, patienceMs }: LoadOptions = {},
+  ) {
     this.#sessions = sessions;
     this.#urls = urls;
+    this.#pauseMs = pauseMs ?? PAUSE_MS;
+    this.#patienceMs = patienceMs ?? null;
     this.#writers = sessions.flatMap((session, i) => [
       this.#write(session, i, true),
       this.#write(session, i + 1, false),
@@ -44,23 +62,36 @@ export class Load {
     return this.sent.filter(({ message }) => message !== null).length;
   }
 
+  /** Acknowledged appends so far, by session. */
+  get acknowledgedBySession(): Map<string, number> {
+    const counts = new Map(this.#sessions.map((session) => [session, 0]));
+    for (const { session, message } of this.sent) {
+      if (message) counts.set(session, counts.get(session)! + 1);
+    }
+    return counts;
+  }
+
   /** What made appends uncertain, one entry an append. */
   get doubts(): string[] {
     return this.sent.flatMap(({ doubt }) => doubt ?? []);
   }
 
-  async stop(): Promise<void> {
+  /** Ends the load. Throws when the outcome of a keyed append is not known after `limitMs`. */
+  async stop(limitMs = STOP_LIMIT_MS): Promise<void> {
     this.#running = false;
+    this.#giveUpAt = performance.now() + limitMs;
     await Promise.all(this.#writers);
   }
 
   /**
    * Reads every session back from `url` and checks it against what was acknowledged: seqs 1..n without a hole, every
-   * acknowledged message at its seq, no nonce twice, nothing there that was refused.
+   * acknowledged message at its seq, no nonce twice, nothing there that was refused. Returns what is stored, by session.
    */
-  async verify(url: string): Promise<void> {
+  async verify(url: string): Promise<Map<string, readonly Message[]>> {
+    const found = new Map<string, readonly Message[]>();
     for (const session of this.#sessions) {
       const stored = await readAll(url, session);
+      found.set(session, stored);
       assert.deepEqual(
         stored.map(({ seq }) => seq),
         stored.map((_, i) => i + 1),
@@ -80,6 +111,7 @@ export class Load {
         assert.ok(sent?.message || sent?.maybe, `${nonce} in ${session} was never refused for certain`);
       }
     }
+    return found;
   }
 
   async #write(session: string, offset: number, keyed: boolean): Promise<void> {
@@ -95,8 +127,28 @@ export class Load {
       };
       this.sent.push(sent);
       await this.#attempt(sent, n);
-      await setTimeout(PAUSE_MS);
+      await setTimeout(this.#pauseMs);
     }
+  }
+
+  #post(url: string, sent: Sent): Promise<Answer> {
+    const body = {
+      user_id: "u",
+      content: { nonce: sent.nonce },
+      ...(sent.key !== null && { idempotency_key: sent.key }),
+    };
+    const signal = this.#patienceMs === null ? null : AbortSignal.timeout(this.#patienceMs);
+    return request(url, "POST", `/api/sessions/${sent.session}/messages`, body, {}, signal);
+  }
+
+  /** A connection that broke, or an answer that did not come, says nothing about the outcome; no connection does. */
+  #judge(error: unknown, sent: Sent, url: string): void {
+    if (error instanceof DOMException && error.name === "TimeoutError") {
+      return this.#doubt(sent, `no answer from ${url}`);
+    }
+    if (!(error instanceof TypeError)) throw error;
+    const { code } = (error.cause ?? {}) as { code?: unknown };
+    if (code !== "ECONNREFUSED") this.#doubt(sent, `${String(error.cause)} from ${url}`);
   }
 
   #doubt(sent: Sent, why: string): void {
@@ -112,30 +164,26 @@ export class Load {
       if (url === undefined) {
         // Nobody is there to ask, and after the end nobody will be: the outcome stays unknown.
         if (!this.#running) return;
-        await setTimeout(PAUSE_MS * 10);
+        await setTimeout(RETRY_MS);
         continue;
       }
       try {
-        const { status, body } = await request(url, "POST", `/api/sessions/${sent.session}/messages`, {
-          user_id: "u",
-          content: { nonce: sent.nonce },
-          ...(sent.key !== null && { idempotency_key: sent.key }),
-        });
+        const { status, body } = await this.#post(url, sent);
         if (status === 200) {
           sent.message = body.message;
           return;
         }
         if (status === 504) this.#doubt(sent, `504 from ${url}`);
-        else if (status === 503) this.refusals += 1;
+        else if (status === 503 || status === 429) this.refusals += 1;
         else throw new Error(`unexpected ${status} ${JSON.stringify(body)}`);
       } catch (error) {
-        // A connection that broke says nothing about the outcome; one that was never made does.
-        if (!(error instanceof TypeError)) throw error;
-        const { code } = (error.cause ?? {}) as { code?: unknown };
-        if (code !== "ECONNREFUSED") this.#doubt(sent, `${String(error.cause)} from ${url}`);
+        this.#judge(error, sent, url);
       }
       if (sent.maybe && sent.key === null) return;
-      await setTimeout(PAUSE_MS * 10);
+      if (performance.now() > this.#giveUpAt) {
+        throw new Error(`the outcome of ${sent.nonce} in ${sent.session} stays unknown: ${sent.doubt}`);
+      }
+      await setTimeout(RETRY_MS);
     }
   }
 }

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureNatsServer } from "../../bin/nats-server.ts";
+import { suspend } from "./suspend.ts";
 import { until } from "./until.ts";
 
 export interface NatsOptions {
@@ -17,6 +18,10 @@ export interface NatsOptions {
   readonly syncAlways?: boolean;
   /** How many of the servers, the last ones, join the cluster only when `restart` is called for them; default 0. */
   readonly late?: number;
+  /** Whether the servers tell their clients of each other; default true. Without it a client knows only what it was given. */
+  readonly advertise?: boolean;
+  /** Where each server keeps its streams; default: with the rest, in a temporary folder. */
+  readonly stores?: readonly string[];
 }
 
 export interface NatsServers {
@@ -27,7 +32,7 @@ export interface NatsServers {
   /** Starts a killed or late server, on its ports and data, and waits until it serves. */
   restart(i: number): Promise<void>;
   /** Stops a server's clock: it keeps its connections and answers nothing (SIGSTOP). */
-  pause(i: number): void;
+  pause(i: number): Promise<void>;
   resume(i: number): void;
   /** Waits until JetStream works again: there is a leader and every stream of every server is up to date. */
   healthy(): Promise<void>;
@@ -62,12 +67,13 @@ export async function startNats(options: NatsOptions): Promise<NatsServers> {
     const lines = [`server_name: n${i}`, `listen: "127.0.0.1:${client}"`, `http: "127.0.0.1:${monitor}"`];
     if (jetstream) {
       const sync = (options.syncAlways ?? true) ? ", sync_interval: always" : "";
-      lines.push(`jetstream { store_dir: "${home}"${sync} }`);
+      lines.push(`jetstream { store_dir: "${options.stores?.[i] ?? home}"${sync} }`);
     }
     // Who is named here is waited for; a late server makes itself known when it comes.
     const known = i < atFirst ? routes.slice(0, atFirst) : routes;
+    const silent = options.advertise === false ? ", no_advertise: true" : "";
     if (options.size > 1)
-      lines.push(`cluster { name: fleet, listen: "127.0.0.1:${route}", routes: [${known}] }`);
+      lines.push(`cluster { name: fleet, listen: "127.0.0.1:${route}", routes: [${known}]${silent} }`);
     await writeFile(config, `${lines.join("\n")}\n`);
     servers.push({ config, monitor: `http://127.0.0.1:${monitor}`, child: null, guard: null });
   }
@@ -109,7 +115,10 @@ export async function startNats(options: NatsOptions): Promise<NatsServers> {
       };
       await until("the NATS server is back", isBack, START_MS);
     },
-    pause: (i) => void servers[i]!.child?.kill("SIGSTOP"),
+    pause: async (i) => {
+      const pid = servers[i]!.child?.pid;
+      if (pid !== undefined) await suspend(pid);
+    },
     resume: (i) => void servers[i]!.child?.kill("SIGCONT"),
     healthy,
     stop,

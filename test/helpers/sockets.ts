@@ -141,11 +141,28 @@ export function socketUrl(url: string, query: Record<string, string>): string {
   return `${url.replace("http", "ws")}/socket/websocket?${new URLSearchParams(query)}`;
 }
 
+/** What one join of a channel brought. */
+export interface JoinRecord {
+  /** The `last_seq` that the client gave. */
+  readonly after: number;
+  /** Whether the join was answered with ok. */
+  joined: boolean;
+  /** Messages of the reply, then the pushed ones, in the order of arrival. */
+  readonly messages: Message[];
+  /** Messages that were pushed before the join was answered. */
+  early: number;
+}
+
+/** A connection that is not answered for so long is given up. */
+const HANDSHAKE_MS = 3000;
+
 /** The official client in one session, with what its application would keep: the messages in the order of arrival. */
 export class OfficialClient {
   readonly channel: Channel;
   /** Seqs as they came, replayed in join replies or pushed. */
   readonly seqs: number[] = [];
+  /** Every join that was tried. */
+  readonly records: JoinRecord[] = [];
   /** Joins that succeeded. */
   joins = 0;
   readonly #socket: Socket;
@@ -154,7 +171,9 @@ export class OfficialClient {
     // The client builds its address only once; its transport is asked at every connection.
     class Transport extends WebSocket {
       constructor(address: string) {
-        super(`${urlOf().replace("http", "ws")}/socket/websocket${new URL(address).search}`);
+        super(`${urlOf().replace("http", "ws")}/socket/websocket${new URL(address).search}`, {
+          handshakeTimeout: HANDSHAKE_MS,
+        });
       }
     }
     this.#socket = new Socket("ws://fleet.test/socket", {
@@ -163,8 +182,24 @@ export class OfficialClient {
       reconnectAfterMs: () => 20,
       rejoinAfterMs: () => 20,
     });
-    this.channel = this.#socket.channel(topic, () => ({ last_seq: this.seqs.at(-1) ?? 0 }));
-    this.channel.on("message", ({ seq }: Payload) => void this.seqs.push(seq));
+    this.channel = this.#socket.channel(topic, () => this.#joinParams());
+    this.channel.on("message", (message: Payload) => {
+      const record = this.records.at(-1)!;
+      if (!record.joined) record.early++;
+      this.#take(message);
+    });
+  }
+
+  /** Asked by the client whenever it joins. */
+  #joinParams(): { last_seq: number } {
+    const after = this.seqs.at(-1) ?? 0;
+    this.records.push({ after, joined: false, messages: [], early: 0 });
+    return { last_seq: after };
+  }
+
+  #take(message: Message): void {
+    this.seqs.push(message.seq);
+    this.records.at(-1)!.messages.push(message);
   }
 
   /** Joins a topic; `urlOf` names the gateway at every connection. Rejects with the reason of a refusal. */
@@ -179,7 +214,8 @@ export class OfficialClient {
       client.channel
         .join()
         .receive("ok", ({ messages }: Payload) => {
-          for (const { seq } of messages) client.seqs.push(seq);
+          client.records.at(-1)!.joined = true;
+          for (const message of messages) client.#take(message);
           client.joins++;
           resolve();
         })

@@ -52,7 +52,7 @@ describe("a leader's archiver", () => {
   async function readAll(leader: LeaderDriver, session: string, limit: number): Promise<number[]> {
     const seen: number[] = [];
     for (;;) {
-      const page = await leader.messages(session, { after: seen.length }, limit, 8e6);
+      const page = await leader.reader.messages(session, { after: seen.length }, limit, 8e6);
       assert.deepEqual(
         page!.messages.map(({ content }) => content.n),
         page!.messages.map(({ seq }) => seq),
@@ -95,7 +95,7 @@ describe("a leader's archiver", () => {
     await leader.propose([create("s")]);
     const [first] = await leader.propose([append("s", 1, "agent", "k")]);
     assert.equal(first?.kind, "appended");
-    const live = await leader.messages("s", { after: 0 }, 10, 1e6);
+    const live = await leader.reader.messages("s", { after: 0 }, 10, 1e6);
     await leader.archiver.flush();
     const { messages } = await one.archive.store.messages("s", 0, 10, 1e6);
     assert.deepEqual(messages, live?.messages);
@@ -165,7 +165,7 @@ describe("a leader's archiver", () => {
     for (const limit of [1, 7, 64, 65, 99, 100, 101, 1000]) {
       assert.deepEqual(await readAll(leader, "s", limit), seqs(200), `pages of ${limit}`);
     }
-    const tail = await leader.messages("s", { before: 0 }, 130, 8e6);
+    const tail = await leader.reader.messages("s", { before: 0 }, 130, 8e6);
     assert.deepEqual(
       tail?.messages.map(({ seq }) => seq),
       seqs(200).slice(70),
@@ -272,7 +272,7 @@ describe("a leader's archiver", () => {
 
     it("and brings one back for a reader", async () => {
       const { leader } = await evicted();
-      assert.equal((await leader.session("s"))?.lastSeq, 9);
+      assert.equal((await leader.reader.session("s"))?.lastSeq, 9);
       assert.deepEqual(await readAll(leader, "s", 4), seqs(9));
     });
 
@@ -292,7 +292,7 @@ describe("a leader's archiver", () => {
       const { leader } = await one.leader("n1", QUICK);
       await leader.propose([create("s"), create("t"), append("s", 1)]);
       await until("the session that nobody reads has left RAM", async () => {
-        assert.deepEqual(await leader.heads(["s"]), [1]);
+        assert.deepEqual(await leader.reader.heads(["s"]), [1]);
         return !leader.state.sessions.has("t");
       });
       assert.ok(leader.state.sessions.has("s"));
@@ -305,7 +305,7 @@ describe("a leader's archiver", () => {
       const [absent, present] = await leader.propose([append("s", 10), append("t", 2)]);
       assert.deepEqual(absent, { kind: "refused", why: "archive_unavailable", hint: null });
       assert.equal(present?.kind, "appended");
-      await assert.rejects(leader.session("s"), (error) => errorCode(error) === "archive_unavailable");
+      await assert.rejects(leader.reader.session("s"), (error) => errorCode(error) === "archive_unavailable");
       const [fresh] = await leader.propose([{ ...create("new"), fresh: true } as Draft]);
       assert.equal(fresh?.kind, "created", "an id that was just made needs no lookup");
       await leader.archiver.flush();
@@ -320,7 +320,7 @@ describe("a leader's archiver", () => {
       one.archive.calls.clear();
       const [result] = await leader.propose([append("nobody", 1)]);
       assert.deepEqual(result, { kind: "rejected", code: "session_not_found", last_seq: 0 });
-      assert.equal(await leader.session("nobody"), null);
+      assert.equal(await leader.reader.session("nobody"), null);
       assert.equal(one.archive.calls.get("session"), 2);
     });
 

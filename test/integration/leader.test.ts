@@ -67,7 +67,7 @@ describe("over one log", () => {
     await next.leader.lead();
     await next.leader.propose([append(2)]);
     await until("the lease of the old leader is over", () => old.leader.contactAge > LEASE_MS);
-    await assert.rejects(old.leader.messages("s", { after: 0 }, 10, 1e6), (error) => {
+    await assert.rejects(old.leader.reader.messages("s", { after: 0 }, 10, 1e6), (error) => {
       return errorCode(error) === "leader_unavailable";
     });
     assert.deepEqual(old.ends, ["fenced"]);
@@ -92,7 +92,7 @@ describe("over one log", () => {
     await leader.propose([create, append(1)]);
     const { last } = await (await one.engine.open(0)).bounds();
     await until("its lease is over", () => leader.contactAge > LEASE_MS);
-    const page = await leader.messages("s", { after: 0 }, 10, 1e6);
+    const page = await leader.reader.messages("s", { after: 0 }, 10, 1e6);
     assert.equal(page?.messages.length, 1);
     assert.equal((await (await one.engine.open(0)).bounds()).last, last);
     leader.abandon();
@@ -124,7 +124,7 @@ describe("over one log", () => {
     for (const limit of [1, 7, 64, 65, 1000]) {
       const seen: number[] = [];
       for (let after = 0; ; after = seen.length) {
-        const page = await cold.leader.messages("s", { after }, limit, 8e6);
+        const page = await cold.leader.reader.messages("s", { after }, limit, 8e6);
         seen.push(...page!.messages.map(({ seq }) => seq));
         if (!page!.has_more) break;
       }
@@ -133,7 +133,7 @@ describe("over one log", () => {
         Array.from({ length: 240 }, (_, i) => i + 1),
       );
     }
-    const tail = await cold.leader.messages("s", { before: 0 }, 3, 8e6);
+    const tail = await cold.leader.reader.messages("s", { before: 0 }, 3, 8e6);
     assert.deepEqual(
       tail?.messages.map(({ seq, content }) => [seq, content.n]),
       [
@@ -143,7 +143,7 @@ describe("over one log", () => {
       ],
     );
     assert.equal(tail?.has_more, true);
-    const short = await cold.leader.messages("s", { after: 0 }, 1000, 2000);
+    const short = await cold.leader.reader.messages("s", { after: 0 }, 1000, 2000);
     assert.ok(short!.messages.length > 0 && short!.messages.length < 240 && short!.has_more);
     cold.leader.abandon();
   });

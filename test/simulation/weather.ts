@@ -1,5 +1,5 @@
 /** @module What a simulated world is exposed to, and the count of what happened in it. */
-import type { Prng } from "./prng.ts";
+import type { Prng } from "../helpers/prng.ts";
 
 /** How bad the weather is: probabilities, drawn anew for each world so that each has a character of its own. */
 export interface Climate {
@@ -53,6 +53,7 @@ export interface Stats {
   unavailable: number;
   maybe: number;
   too_large: number;
+  full: number;
   fenced: number;
   released: number;
   abandoned: number;
@@ -82,6 +83,7 @@ export function noStats(): Stats {
     unavailable: 0,
     maybe: 0,
     too_large: 0,
+    full: 0,
     fenced: 0,
     released: 0,
     abandoned: 0,

@@ -2,13 +2,13 @@
 
 import type { AppendResult } from "../../services/raft/leader.ts";
 import { rankNodes } from "../../services/raft/placement.ts";
+import { Prng } from "../helpers/prng.ts";
 import { Client, PROOF } from "./client.ts";
 import { type Defects, NO_DEFECTS } from "./defects.ts";
 import { Ledger } from "./ledger.ts";
 import { LogModel } from "./log-model.ts";
 import { must } from "./naive-group.ts";
 import { SimNode } from "./node.ts";
-import { Prng } from "./prng.ts";
 import { type Climate, drawClimate, noStats } from "./weather.ts";
 
 /** Something that will happen: at a node (in one of its lives), or elsewhere. */

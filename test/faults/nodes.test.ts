@@ -1,0 +1,99 @@
+/** @module Faults of nodes, NATS servers and Postgres, one after the other, under load and with readers on sockets. */
+import assert from "node:assert/strict";
+import { groupOf } from "../../lib/ids.ts";
+import { request } from "../helpers/http.ts";
+import { type Fault, faults } from "./faults.ts";
+import { faultSeed, Ground, replayHint } from "./ground.ts";
+import { type Trial, underLoad } from "./trial.ts";
+
+/** `npm test` has no time for an outage of half a minute. */
+const OUTAGE_MS = Number(process.env.FLEET_FAULT_OUTAGE_MS ?? 8000);
+const SLEEP_MS = 10_000;
+const CUT_MS = 8000;
+
+const seed = faultSeed();
+const hint = replayHint(seed, "test:faults");
+
+describe(`three nodes over three NATS servers, under load (${hint})`, function () {
+  this.timeout(240_000);
+  let ground: Ground;
+
+  before(async () => {
+    ground = await Ground.start(seed);
+  });
+
+  after(() => ground?.stop());
+
+  /** Strikes, lets appends go on in every session while the fault lasts, heals, and checks everything. */
+  async function survives(fault: Fault, lastsMs: number): Promise<void> {
+    await underLoad(ground, hint, async (trial: Trial) => {
+      const heal = await fault.strike(ground);
+      await Promise.all([trial.goesOn(), ground.last(lastsMs)]);
+      await heal();
+    });
+  }
+
+  it("loses, doubles and reorders nothing when a leading node is killed", () =>
+    survives(faults.killLeader, 0));
+
+  it("loses, doubles and reorders nothing when a leading node sleeps for 10 s and wakes", () =>
+    survives(faults.sleepLeader, SLEEP_MS));
+
+  it("loses, doubles and reorders nothing when a NATS server that leads a stream is killed", () =>
+    survives(faults.killStreamLeader, 0));
+
+  it("loses, doubles and reorders nothing when a leading node is cut off from NATS and the others", () =>
+    survives(faults.severNode, CUT_MS));
+
+  it("loses, doubles and reorders nothing when a leading node's packets arrive many seconds late", () =>
+    survives(faults.freezeNode, CUT_MS));
+
+  it("takes appends while Postgres hangs, and archives everything afterwards", () =>
+    survives(faults.stopPostgres, OUTAGE_MS));
+
+  it("takes appends while Postgres is killed and started again, and archives everything afterwards", () =>
+    survives(faults.crashPostgres, 0));
+
+  /** With some logs full, `check` gets a session of one of them; then there is room again. */
+  async function withFullLogs(check: (session: string) => Promise<void>): Promise<void> {
+    await underLoad(ground, hint, async (trial) => {
+      const full = new Set(await ground.fillLogs());
+      ground.note(`the logs of groups ${[...full].join(", ")} are full`);
+      const isFull = (session: string) => full.has(groupOf(session, ground.cluster.groups));
+      await trial.goesOn(5, (session) => !isFull(session));
+      const session = trial.sessions.find(isFull);
+      assert.ok(session, "a session is in a full group");
+      await check(session);
+      ground.note("the logs have room again");
+      await ground.makeRoom();
+    });
+  }
+
+  const append = (url: string, session: string) =>
+    request(url, "POST", `/api/sessions/${session}/messages`, { user_id: "u", content: { nonce: "-" } });
+
+  it("refuses appends to a full log, whose sessions can be read, while other groups go on", () =>
+    withFullLogs(async (session) => {
+      for (const url of ground.urls()) {
+        const { status, body } = await append(url, session);
+        assert.ok(status === 503 || status === 504, `${status} ${JSON.stringify(body)}`);
+        assert.equal((await request(url, "GET", `/api/sessions/${session}/messages`)).status, 200);
+      }
+    }));
+
+  it("says that a full log is full", () =>
+    withFullLogs(async (session) => {
+      for (const url of ground.urls()) {
+        const { status, body } = await append(url, session);
+        assert.deepEqual([status, body.code], [503, "leader_unavailable"], JSON.stringify(body));
+        assert.match(body.error, /\bfull\b|maximum bytes|no space/i);
+      }
+    }));
+
+  it("has everything after all nodes, all NATS servers and Postgres were killed at once", async () => {
+    await underLoad(ground, hint, async () => {
+      const heal = await faults.killEverything.strike(ground);
+      await heal();
+    });
+  });
+});
