@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Agent, request } from "node:http";
 import pLimit from "p-limit";
 import { WebSocket } from "ws";
+import { groupOf } from "../lib/ids.ts";
 import type { Send } from "./measure.ts";
 
 /** Appends to its sessions in turn. */
@@ -128,6 +129,18 @@ export async function createSessions(urls: readonly string[], ids: readonly stri
     post(agent, `${urls[i % urls.length]}/api/sessions`, { id, user_id: "u", agent_id: "a" }, [200, 201]);
   await Promise.all(ids.map((id, i) => limit(() => create(id, i))));
   agent.destroy();
+}
+
+/** One session for each group, in the order of the groups. */
+export function sessionPerGroup(groups: number): string[] {
+  const sessions: string[] = [];
+  for (let i = 0, found = 0; found < groups; i++) {
+    const group = groupOf(`group-${i}`, groups);
+    if (sessions[group] !== undefined) continue;
+    sessions[group] = `group-${i}`;
+    found += 1;
+  }
+  return sessions;
 }
 
 function post(agent: Agent, url: string, value: object, good: readonly number[]): Promise<void> {

@@ -11,12 +11,15 @@ interface Target {
 export class Report {
   /** Fewer rounds, shorter ones, less data: to see that it works, not to compare. */
   readonly quick: boolean;
+  /** What all fleets are given of the environment beside the defaults. */
+  readonly fleetEnv: Readonly<Record<string, string>>;
   readonly #tables: string[] = [];
   readonly #targets: Target[] = [];
   readonly #notes: string[] = [];
 
-  constructor(quick: boolean) {
+  constructor(quick: boolean, fleetEnv: Readonly<Record<string, string>>) {
     this.quick = quick;
+    this.fleetEnv = fleetEnv;
   }
 
   progress(text: string): void {
@@ -74,6 +77,11 @@ export function rate(perSecond: number): string {
 /** Milliseconds for a table. */
 export function millis(ms: number): string {
   return ms >= 100 ? `${Math.round(ms)}` : ms.toFixed(1);
+}
+
+/** Seconds for a table. */
+export function seconds(s: number): string {
+  return `${s.toFixed(2)} s`;
 }
 
 /** A ratio for a table. */

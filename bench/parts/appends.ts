@@ -25,7 +25,7 @@ export async function appends(report: Report): Promise<void> {
   let peers: Peer[] = [];
   try {
     report.progress("starting the fleets");
-    const distributed = await startDistributed();
+    const distributed = await startDistributed({ env: report.fleetEnv });
     fleets.push(distributed, await startEmbedded());
     report.progress("starting the peers");
     peers = await startPeers(distributed.servers, (sentence) => report.note(sentence));

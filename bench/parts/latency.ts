@@ -12,7 +12,7 @@ export async function latency(report: Report): Promise<void> {
   const ms = report.quick ? 3000 : 15_000;
   const rounds = report.quick ? 1 : 3;
   const rows: string[][] = [];
-  for (const startFleet of [startDistributed, startEmbedded]) {
+  for (const startFleet of [() => startDistributed({ env: report.fleetEnv }), () => startEmbedded()]) {
     const fleet = await startFleet();
     try {
       const ids = Array.from({ length: SESSIONS }, (_, i) => `bench-${i}`);

@@ -1,5 +1,5 @@
 /** @module Starts the peers that this machine has. */
-import { jetStreamPeer } from "./jetstream.ts";
+import { jetStreamPeer, jetStreamsPeer } from "./jetstream.ts";
 import { type Peer, PeerMissing } from "./peer.ts";
 import { postgresPeer } from "./postgres.ts";
 import { rabbitPeer } from "./rabbitmq.ts";
@@ -16,7 +16,15 @@ export async function startPeers(
 ): Promise<Peer[]> {
   const peers: Peer[] = [];
   try {
-    for (const start of [() => jetStreamPeer(servers), rabbitPeer, redisPeer, postgresPeer, sqlitePeer]) {
+    const all = [
+      () => jetStreamPeer(servers),
+      () => jetStreamsPeer(servers),
+      rabbitPeer,
+      redisPeer,
+      postgresPeer,
+      sqlitePeer,
+    ];
+    for (const start of all) {
       try {
         peers.push(await start());
       } catch (error) {

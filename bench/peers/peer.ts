@@ -2,7 +2,7 @@
 import type { Send } from "../measure.ts";
 
 /** Figures of different peers stand side by side in this order. */
-export type PeerName = "JetStream" | "RabbitMQ" | "Redis" | "Postgres" | "SQLite";
+export type PeerName = "JetStream" | "JetStream, 64 streams" | "RabbitMQ" | "Redis" | "Postgres" | "SQLite";
 
 export interface Peer {
   readonly name: PeerName;
