@@ -4,6 +4,7 @@ import { Agent, request } from "node:http";
 import pLimit from "p-limit";
 import { WebSocket } from "ws";
 import { groupOf } from "../lib/ids.ts";
+import { until } from "../test/helpers/until.ts";
 import type { Send } from "./measure.ts";
 
 /** Appends to its sessions in turn. */
@@ -121,12 +122,15 @@ export function httpClient(urls: readonly string[], sessions: readonly string[])
   };
 }
 
-/** Creates the sessions, with `u` as their user, as fast as the nodes take them. */
+/** Creates the sessions, with `u` as their user, as fast as the nodes take them; asks again where one was too busy. */
 export async function createSessions(urls: readonly string[], ids: readonly string[]): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: JOINS_AT_A_TIME });
   const limit = pLimit(JOINS_AT_A_TIME);
-  const create = (id: string, i: number) =>
-    post(agent, `${urls[i % urls.length]}/api/sessions`, { id, user_id: "u", agent_id: "a" }, [200, 201]);
+  const create = async (id: string, i: number) => {
+    const url = `${urls[i % urls.length]}/api/sessions`;
+    const isThere = () => post(agent, url, { id, user_id: "u", agent_id: "a" }, [200, 201]).then(() => true);
+    await until(`session ${id} is there`, isThere);
+  };
   await Promise.all(ids.map((id, i) => limit(() => create(id, i))));
   agent.destroy();
 }

@@ -6,6 +6,8 @@ export interface Measured {
   /** Latencies in milliseconds. */
   readonly p50: number;
   readonly p99: number;
+  /** Messages without an acknowledgement: refused, or not answered in time. They count in no other figure. */
+  readonly failed: number;
 }
 
 /** Sends one message and resolves when it is acknowledged. */
@@ -24,42 +26,64 @@ export function median(values: readonly number[]): number {
   );
 }
 
-/** Of several runs of one thing: the median of each figure. */
+/** Of several runs of one thing: the median of each figure, and all that failed. */
 export function medianOf(runs: readonly Measured[]): Measured {
   return {
     perSecond: median(runs.map(({ perSecond }) => perSecond)),
     p50: median(runs.map(({ p50 }) => p50)),
     p99: median(runs.map(({ p99 }) => p99)),
+    failed: runs.reduce((sum, { failed }) => sum + failed, 0),
   };
 }
 
-function measured(latencies: readonly number[], seconds: number): Measured {
-  const sorted = Float64Array.from(latencies).sort();
-  return { perSecond: sorted.length / seconds, p50: percentile(sorted, 50), p99: percentile(sorted, 99) };
+/** Collects what became of each message. */
+class Outcomes {
+  readonly #latencies: number[] = [];
+  #failed = 0;
+  #firstError: unknown;
+
+  /** Resolves, and never rejects, once the message is decided; its latency counts from `since`. */
+  async watch(message: Promise<void>, since: number): Promise<void> {
+    try {
+      await message;
+      this.#latencies.push(performance.now() - since);
+    } catch (error) {
+      this.#failed += 1;
+      this.#firstError ??= error;
+    }
+  }
+
+  /** Throws the first error when more failed than not: then nothing was measured. */
+  result(began: number): Measured {
+    const seconds = (performance.now() - began) / 1000;
+    const sorted = Float64Array.from(this.#latencies).sort();
+    if (this.#failed > sorted.length) throw this.#firstError;
+    const [p50, p99] = [percentile(sorted, 50), percentile(sorted, 99)];
+    return { perSecond: sorted.length / seconds, p50, p99, failed: this.#failed };
+  }
 }
 
 /** Keeps `depth` messages in flight for so many milliseconds. */
 export async function closedLoop(send: Send, depth: number, ms: number): Promise<Measured> {
-  const latencies: number[] = [];
+  const outcomes = new Outcomes();
   const began = performance.now();
   const worker = async () => {
     for (;;) {
       const sent = performance.now();
       if (sent - began > ms) return;
-      await send();
-      latencies.push(performance.now() - sent);
+      await outcomes.watch(send(), sent);
     }
   };
   await Promise.all(Array.from({ length: depth }, worker));
-  return measured(latencies, (performance.now() - began) / 1000);
+  return outcomes.result(began);
 }
 
-/** Keeps `depth` messages in flight until `total` are acknowledged. */
+/** Keeps `depth` messages in flight until `total` are acknowledged, and returns how many that were a second. */
 export async function sendAll(send: Send, depth: number, total: number): Promise<number> {
   const began = performance.now();
   let left = total;
   const worker = async () => {
-    while (left-- > 0) await send();
+    while (left-- > 0) await send().catch(() => void left++); // another one instead
   };
   await Promise.all(Array.from({ length: depth }, worker));
   return total / ((performance.now() - began) / 1000);
@@ -71,17 +95,16 @@ export async function sendAll(send: Send, depth: number, total: number): Promise
  */
 export async function openLoop(send: Send, perSecond: number, ms: number): Promise<Measured> {
   const total = Math.round((perSecond * ms) / 1000);
-  const latencies: number[] = [];
+  const outcomes = new Outcomes();
   const underWay: Promise<void>[] = [];
   const began = performance.now();
   for (let sent = 0; sent < total; ) {
     const due = Math.min(total, Math.floor(((performance.now() - began) / 1000) * perSecond) + 1);
     for (; sent < due; sent++) {
-      const at = began + (sent / perSecond) * 1000;
-      underWay.push(send().then(() => void latencies.push(performance.now() - at)));
+      underWay.push(outcomes.watch(send(), began + (sent / perSecond) * 1000));
     }
     await setTimeout(1);
   }
   await Promise.all(underWay);
-  return measured(latencies, (performance.now() - began) / 1000);
+  return outcomes.result(began);
 }

@@ -92,6 +92,10 @@ async function ofFleet({ mode, urls }: BenchFleet, many: number): Promise<Contes
 const HEADLINE = "sockets, 64 sessions";
 const HTTP = "HTTP, 64 sessions";
 
+function failures({ failed }: Measured): string {
+  return failed > 0 ? ` (${failed} failed)` : "";
+}
+
 function print(report: Report, contestants: readonly Contestant[]): void {
   const results = contestants.map((contestant) => ({ ...contestant, result: medianOf(contestant.runs) }));
   const peerRate = (name: PeerName, depth: number): number => {
@@ -107,7 +111,7 @@ function print(report: Report, contestants: readonly Contestant[]): void {
       what,
       String(depth),
       ...PEERS.map((name) => (peer ? "" : times(result.perSecond / peerRate(name, depth)))),
-      rate(result.perSecond),
+      rate(result.perSecond) + failures(result),
       millis(result.p50),
       millis(result.p99),
     ]),

@@ -26,9 +26,9 @@ export async function latency(report: Report): Promise<void> {
         const runs = [];
         for (let round = 0; round < rounds; round++) runs.push(await openLoop(client.send, PER_SECOND, ms));
         client.close();
-        const { perSecond, p50, p99 } = medianOf(runs);
+        const { perSecond, p50, p99, failed } = medianOf(runs);
         report.progress(`${fleet.mode}, ${how}: p50 ${millis(p50)} ms, p99 ${millis(p99)} ms`);
-        rows.push([`${fleet.mode}, ${how}`, rate(perSecond), millis(p50), millis(p99)]);
+        rows.push([`${fleet.mode}, ${how}`, rate(perSecond), millis(p50), millis(p99), String(failed)]);
         if (fleet.mode === "distributed") {
           report.below(`distributed: p99 at ${PER_SECOND} appends/s, ${how}`, p99, P99_MS, " ms");
         }
@@ -39,7 +39,7 @@ export async function latency(report: Report): Promise<void> {
   }
   report.table(
     `Latency at ${PER_SECOND} appends a second, ${SESSIONS} sessions`,
-    ["", "rate", "p50 ms", "p99 ms"],
+    ["", "rate", "p50 ms", "p99 ms", "failed"],
     rows,
   );
 }

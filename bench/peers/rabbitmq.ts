@@ -25,7 +25,8 @@ export async function rabbitPeer(): Promise<Peer> {
   const servers: Server[] = [];
   const stop = async () => {
     await Promise.all(servers.map((server) => server.stop()));
-    await rm(folder, { recursive: true, force: true });
+    // The last of a broker's processes may still write for a moment.
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   };
   try {
     const ports = await freePort(1 + 2 * BROKERS);
