@@ -32,11 +32,6 @@ interface Pending {
   done: boolean;
 }
 
-interface Outbox {
-  items: Pending[];
-  scheduled: boolean;
-}
-
 /** What a command takes in a call beside its content, about. */
 const ENVELOPE_BYTES = 1024;
 /** Time between tries while a group has no leader, in milliseconds. */
@@ -53,7 +48,8 @@ function notExecuted(error: unknown): boolean {
 export class GroupClient {
   readonly #broker: ServiceBroker;
   readonly #options: GroupClientOptions;
-  readonly #outboxes = new Map<number, Outbox>();
+  /** What this turn of the event loop has proposed, by group. */
+  #outbox = new Map<number, Pending[]>();
   readonly #pending = new Set<Pending>();
   #sweeper: NodeJS.Timeout | null = null;
 
@@ -129,24 +125,20 @@ export class GroupClient {
   }
 
   #enqueue(pending: Pending): void {
-    let outbox = this.#outboxes.get(pending.group);
-    if (!outbox) {
-      outbox = { items: [], scheduled: false };
-      this.#outboxes.set(pending.group, outbox);
-    }
-    outbox.items.push(pending);
-    if (outbox.scheduled) return;
-    outbox.scheduled = true;
-    const { group } = pending;
-    // What this turn of the event loop proposes to one group shares a call.
-    setImmediate(() => this.#send(group, outbox));
+    if (this.#outbox.size === 0) setImmediate(() => this.#send());
+    const items = this.#outbox.get(pending.group);
+    if (items) items.push(pending);
+    else this.#outbox.set(pending.group, [pending]);
   }
 
-  #send(group: number, outbox: Outbox): void {
-    outbox.scheduled = false;
-    const items = outbox.items.filter((pending) => !pending.done);
-    outbox.items = [];
-    for (const call of splitForBus(items)) this.#call(group, call);
+  /** What one turn proposes to one group shares a call, and all its calls leave in one piece. */
+  #send(): void {
+    const outbox = this.#outbox;
+    this.#outbox = new Map();
+    for (const [group, proposed] of outbox) {
+      const items = proposed.filter((pending) => !pending.done);
+      for (const call of splitForBus(items)) this.#call(group, call);
+    }
   }
 
   #call(group: number, items: readonly Pending[]): void {

@@ -53,7 +53,7 @@ export class Lead {
       history: this.#history,
       state: () => this.state,
       propose: async (draft) => (await this.#proposeUpkeep(draft)) !== null,
-      lastRead: () => 0,
+      reader: { readSince: () => false, forget: () => undefined },
       clock: () => world.now + node.skew,
       // Each pass begins here, by a timer of the archiver's own.
       limit: new Proxy(pLimit(1), {
