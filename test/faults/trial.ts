@@ -7,7 +7,8 @@ import { SocketReaders } from "../helpers/socket-readers.ts";
 import { until } from "../helpers/until.ts";
 import type { Ground } from "./ground.ts";
 
-const SESSIONS = 12;
+/** Two sessions and more share each group's entries. */
+const SESSIONS_A_GROUP = 2;
 const READERS_EACH = 2;
 /** Enough appends that every entry holds several, few enough that two cores are not the limit. */
 const PAUSE_MS = 40;
@@ -34,9 +35,7 @@ export class Trial {
   /** Resolves once every session takes appends and has readers. */
   static async begin(ground: Ground): Promise<Trial> {
     trials += 1;
-    const sessions = Array.from({ length: SESSIONS }, (_, i) => `trial-${trials}-${i}`);
-    const groups = sessions.map((session) => groupOf(session, ground.cluster.groups));
-    assert.ok(new Set(groups).size < sessions.length, "some sessions share a group");
+    const sessions = sessionsOf(`trial-${trials}`, ground.cluster.groups);
     await createSessions(ground.urls()[0]!, sessions);
     const readers = await SocketReaders.join(sessions, ground.urls, READERS_EACH);
     const load = new Load(sessions, ground.urls, { pauseMs: PAUSE_MS, patienceMs: PATIENCE_MS });
@@ -85,6 +84,17 @@ export class Trial {
     await this.load.stop(0).catch(() => undefined); // what is to be said of it, `verify` has said
     await this.readers.stop();
   }
+}
+
+/** Names of sessions, the same number in each group. */
+function sessionsOf(prefix: string, groups: number): string[] {
+  const found = Array.from({ length: groups }, (): string[] => []);
+  for (let n = 0; found.some((sessions) => sessions.length < SESSIONS_A_GROUP); n++) {
+    const session = `${prefix}-${n}`;
+    const sessions = found[groupOf(session, groups)]!;
+    if (sessions.length < SESSIONS_A_GROUP) sessions.push(session);
+  }
+  return found.flat();
 }
 
 /** Runs a trial around `body`; what fails is told with what was done before, and how to try it again. */
