@@ -105,6 +105,7 @@ export async function underLoad(
 ): Promise<void> {
   const from = ground.events.length;
   let trial: Trial | null = null;
+  let failed = false;
   try {
     trial = await Trial.begin(ground);
     // Where in the work of all writers the fault comes is the seed's choice too.
@@ -113,10 +114,14 @@ export async function underLoad(
     await trial.verify();
     for (const event of ground.events.slice(from)) console.log(`      ${event}`);
   } catch (cause) {
+    failed = true;
     const what = cause instanceof Error ? cause.message : String(cause);
     throw new Error([what, ...ground.events.slice(from), hint].join("\n"), { cause });
   } finally {
     await trial?.end();
-    await ground.recover();
+    // What failed first is what is told.
+    await ground.recover().catch((error: unknown) => {
+      if (!failed) throw error;
+    });
   }
 }
