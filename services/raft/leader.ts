@@ -81,7 +81,9 @@ export class GroupLeader {
   #queue: Proposal[] = [];
   #queuedBytes = 0;
   /** Creates under way by session, so that what follows them in one pipeline finds it. */
-  readonly #creating = new Map<string, number>();
+  readonly #creating = new Tally();
+  /** Evictions under way by session: what follows them in one pipeline does not find it. */
+  readonly #leaving = new Tally();
 
   constructor(node: string, state: GroupState, port: LeaderPort) {
     this.#node = node;
@@ -109,6 +111,7 @@ export class GroupLeader {
 
   /** Whether the session exists, or will once what is queued is committed. */
   knows(session: string): boolean {
+    if (this.#leaving.has(session)) return false;
     return this.state.sessions.has(session) || this.#creating.has(session);
   }
 
@@ -125,15 +128,15 @@ export class GroupLeader {
   propose(ticket: number, draft: Draft | UpkeepDraft): void {
     if (this.#phase !== "leading") return this.#port.refuse(ticket, "not_leader");
     if (this.unresolved) return this.#port.refuse(ticket, "unavailable");
+    if (this.#followsEviction(draft)) return this.#port.refuse(ticket, "unavailable");
     const at = this.#stamp();
     const command: Command =
       draft.t === "append" ? { ...draft, v: 1, id: this.#port.messageId(at), at } : { ...draft, v: 1, at };
     const json = JSON.stringify(command);
     const bytes = Buffer.byteLength(json) + 1;
     if (bytes > MAX_BATCH_BYTES) return this.#port.refuse(ticket, "too_large");
-    if (command.t === "create") {
-      this.#creating.set(command.session, (this.#creating.get(command.session) ?? 0) + 1);
-    }
+    if (command.t === "create") this.#creating.add(command.session);
+    if (command.t === "evict") for (const session of command.sessions) this.#leaving.add(session);
     this.#queue.push({ ticket, command, json, bytes });
     this.#queuedBytes += bytes;
   }
@@ -295,11 +298,17 @@ export class GroupLeader {
     this.#port.retryAfter(Math.min(FIRST_RETRY_MS * 2 ** Math.min(inflight.attempts, 10), LAST_RETRY_MS));
   }
 
+  /**
+   * Whether the session may be gone by the time that this is decided: a create would begin it anew, though the archive
+   * has it. Only a `hydrate` finds it in either case.
+   */
+  #followsEviction(draft: Draft | UpkeepDraft): boolean {
+    return "session" in draft && draft.t !== "hydrate" && this.#leaving.has(draft.session);
+  }
+
   #uncount(command: Command): void {
-    if (command.t !== "create") return;
-    const left = (this.#creating.get(command.session) ?? 0) - 1;
-    if (left > 0) this.#creating.set(command.session, left);
-    else this.#creating.delete(command.session);
+    if (command.t === "create") this.#creating.remove(command.session);
+    if (command.t === "evict") for (const session of command.sessions) this.#leaving.remove(session);
   }
 
   #refuseQueue(why: Refusal): void {
@@ -320,8 +329,32 @@ export class GroupLeader {
     const inflight = this.#inflight;
     this.#inflight = null;
     this.#creating.clear();
+    this.#leaving.clear();
     for (const { ticket } of inflight?.proposals ?? []) this.#port.refuse(ticket, why);
     this.#refuseQueue("not_leader");
     this.#port.ended(reason);
+  }
+}
+
+/** Counts what is under way by name. */
+class Tally {
+  readonly #counts = new Map<string, number>();
+
+  has(name: string): boolean {
+    return this.#counts.has(name);
+  }
+
+  add(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
+
+  remove(name: string): void {
+    const left = (this.#counts.get(name) ?? 0) - 1;
+    if (left > 0) this.#counts.set(name, left);
+    else this.#counts.delete(name);
+  }
+
+  clear(): void {
+    this.#counts.clear();
   }
 }

@@ -4,6 +4,7 @@ import type { Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
 import { unreadSteps } from "../../lib/conversation/residency.ts";
 import type { GroupState } from "../../lib/conversation/state.ts";
 import { errorCode } from "../../lib/errors.ts";
+import { isSessionId } from "../../lib/ids.ts";
 import type { ArchivedSession } from "../conversations/contract.ts";
 
 /** What became of the wish to have a session in RAM. */
@@ -56,6 +57,7 @@ export class Residency {
 
   async #bring(session: string): Promise<Residence> {
     const { state, knows } = this.#env;
+    if (!isSessionId(session)) return "absent";
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { evicted } = state();
       const archived = await this.#lookUp(session);
@@ -68,7 +70,8 @@ export class Residency {
       }
       const outcome = await this.#env.propose(hydration(archived, evicted));
       if (outcome?.kind !== "hydrated") return "unavailable";
-      if (outcome.resident) return "resident";
+      // It may be on its way out again.
+      if (outcome.resident && knows(session)) return "resident";
     }
     return "unavailable";
   }
