@@ -3,6 +3,7 @@ import { applyEntry, type Outcome } from "../../lib/conversation/apply.ts";
 import type { Command, Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
 import { type GroupState, MAX_COMMANDS } from "../../lib/conversation/state.ts";
 import { type Entry, encodeEntry, MAX_BATCH_BYTES } from "./entry.ts";
+import { Tally } from "./tally.ts";
 
 /** Why a proposal got no outcome; `maybe` means that it may have been written, the others that it was not. */
 export type Refusal = "not_leader" | "unavailable" | "full" | "too_large" | "maybe";
@@ -25,6 +26,8 @@ export interface LeaderPort {
   inspect(index: number): void;
   /** Call `retry()` after so many milliseconds. */
   retryAfter(ms: number): void;
+  /** Proposals wait and nothing is in flight: call `flush()` soon. */
+  waiting(): void;
   /** A proposal is committed and applied. */
   settle(ticket: number, outcome: Outcome, command: Command): void;
   /** A proposal ends without an outcome. */
@@ -139,9 +142,10 @@ export class GroupLeader {
     if (command.t === "evict") for (const session of command.sessions) this.#leaving.add(session);
     this.#queue.push({ ticket, command, json, bytes });
     this.#queuedBytes += bytes;
+    if (!this.#inflight) this.#port.waiting();
   }
 
-  /** Sends what was proposed as one entry, unless one is in flight. Called once after the proposals of one turn. */
+  /** Sends what was proposed as one entry, unless one is in flight. */
   flush(): void {
     if (this.#inflight) return;
     if (this.#phase === "releasing") return this.#sendRelease();
@@ -276,7 +280,7 @@ export class GroupLeader {
     } else if (this.#phase === "releasing" && inflight.commands[0]?.t === "release") {
       return this.#end("released");
     }
-    this.flush();
+    this.#goOn();
   }
 
   /** The entry was certainly not written: its proposals are refused, the next ones may fare better. */
@@ -288,7 +292,13 @@ export class GroupLeader {
       this.#port.refuse(ticket, why);
     }
     if (this.#phase === "releasing") return this.#end("abandoned");
-    this.flush();
+    this.#goOn();
+  }
+
+  /** The log is free for the next entry; an orderly end waits for nobody. */
+  #goOn(): void {
+    if (this.#phase === "releasing") this.flush();
+    else if (this.#queue.length > 0) this.#port.waiting();
   }
 
   #resolveLater(inflight: Inflight, waiting: "retry-append" | "retry-inspect", counts: 0 | 1 = 1): void {
@@ -333,28 +343,5 @@ export class GroupLeader {
     for (const { ticket } of inflight?.proposals ?? []) this.#port.refuse(ticket, why);
     this.#refuseQueue("not_leader");
     this.#port.ended(reason);
-  }
-}
-
-/** Counts what is under way by name. */
-class Tally {
-  readonly #counts = new Map<string, number>();
-
-  has(name: string): boolean {
-    return this.#counts.has(name);
-  }
-
-  add(name: string): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
-  }
-
-  remove(name: string): void {
-    const left = (this.#counts.get(name) ?? 0) - 1;
-    if (left > 0) this.#counts.set(name, left);
-    else this.#counts.delete(name);
-  }
-
-  clear(): void {
-    this.#counts.clear();
   }
 }

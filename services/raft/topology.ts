@@ -12,7 +12,9 @@ import { Copies, fetchCopy } from "./copies.ts";
 import type { LogEngine } from "./engine/engine.ts";
 import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
 import { type EngineOptions, openEngine } from "./engine/open.ts";
+import { Slots } from "./engine/slots.ts";
 import { HotMessages } from "./hot-messages.ts";
+import type { AppendSlots } from "./leader-driver.ts";
 import { type RaftGauges, RaftMetrics } from "./metrics.ts";
 import { desiredRoles, type Role, rankNodes } from "./placement.ts";
 import { Presence } from "./presence.ts";
@@ -29,6 +31,12 @@ const GATHER_MS = 2000;
 const DRAIN_POLL_MS = 20;
 /** Replicas that change at the same time. */
 const CONCURRENCY = 32;
+/**
+ * Entries that a node has under way on NATS at a time. Each costs the servers much more than its bytes, so under load
+ * fewer and larger ones are faster; one that is late does not hold up the others.
+ */
+const NATS_SLOTS = Number(process.env.SLOTS ?? 4);
+const NATS_SLOT_MS = 50;
 /** Groups of a node that are archived at the same time. */
 const ARCHIVERS = 4;
 /** How long a leader may take to settle its entry when it hands over or stops. */
@@ -47,6 +55,8 @@ export class Topology {
   readonly #limit = pLimit(CONCURRENCY);
   readonly #archiverLimit = pLimit(ARCHIVERS);
   readonly #copies = new Copies();
+  /** The SQLite engine makes one transaction of the entries of all groups: there, more at a time are faster. */
+  readonly #slots: AppendSlots;
   /** Groups with a step under way or waiting for its turn. */
   readonly #changing = new Set<number>();
   #engine: LogEngine | null = null;
@@ -59,6 +69,8 @@ export class Topology {
     this.#logger = logger;
     this.#runtime = runtimeOf(broker);
     this.#presence = new Presence(broker, JOIN_DELAY_MS);
+    const { natsUrl } = this.#runtime.config;
+    this.#slots = natsUrl === null ? { run: (task) => task() } : new Slots(NATS_SLOTS, NATS_SLOT_MS);
     this.#hot = new HotMessages(this.#runtime.config.hotBytes);
     this.#metrics = new RaftMetrics(this.#runtime.metrics, () => this.#gauges());
   }
@@ -287,6 +299,7 @@ export class Topology {
       metrics: this.#metrics,
       archive: archivePort(this.#broker, this.#runtime.config.appendTimeoutMs / 2),
       archiverLimit: this.#archiverLimit,
+      slots: this.#slots,
       fetchCopy: (of) => this.#fetchCopy(of),
       otherLeader: (of) => otherLeader(this.#broker, of),
       announce: (event, payload) => this.#announce(event, payload),

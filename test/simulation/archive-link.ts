@@ -32,11 +32,13 @@ export function archiveLink(world: World, node: SimNode): ArchivePort {
       return { kind: "written", conflicts: 0 };
     },
     watermark: () => ask("watermark", () => archive.watermark),
-    session: (id) =>
+    session: (_, id) =>
       ask(`look up ${id}`, () => {
         stats.lookups += 1;
         const session = archive.session(id);
-        return session && defects.losesArchivedKeys ? { ...session, keys: [] } : session;
+        const { watermark } = archive;
+        if (session && defects.losesArchivedKeys) return { session: { ...session, keys: [] }, watermark };
+        return { session, watermark };
       }),
     messages: ({ session, after, limit }) =>
       ask(`read ${session}`, () => ({ messages: archive.page(session, after, limit), bytes: 0, cut: false })),

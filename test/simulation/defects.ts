@@ -34,8 +34,6 @@ export interface Defects {
   readonly deniesWithoutLookup?: boolean;
   /** A leader creates a session without asking the archive. */
   readonly createsWithoutLookup?: boolean;
-  /** A leader takes commands for a session whose eviction is already under way. */
-  readonly overlooksEvictions?: boolean;
   /** A leader calls archived what it has only begun to write. */
   readonly archivedBeforeWritten?: boolean;
   /** The log is truncated to the snapshot, archived or not. */

@@ -135,11 +135,6 @@ const PROOFS: readonly Proof[] = [
     notices: /is created anew although the archive has it/,
   },
   {
-    title: "a leader that takes commands for a session whose eviction waits before them",
-    defects: { overlooksEvictions: true },
-    notices: /is created anew although the archive has it|does not exist, which was acknowledged/,
-  },
-  {
     title: "an archived index that is raised before the write is done",
     defects: { archivedBeforeWritten: true },
     notices: /the log says \d+, and (message|session) .* is not archived/,

@@ -45,7 +45,7 @@ export class Lead {
     const log = world.logLink.of(node);
     const archive = archiveLink(world, node);
     this.machine = new GroupLeader(node.id, state, this.#port());
-    this.#history = new History(log, this.#hot, archive);
+    this.#history = new History(log, this.#hot, archive, () => this.archiver.distrust());
     this.archiver = new Archiver({
       options: world.climate.archiver,
       archive,
@@ -65,13 +65,14 @@ export class Lead {
       metrics: quietMetrics,
       logger: quietLogger,
       stalled: (problem) => this.#stalled(problem),
+      foreign: (problem) => this.#stalled(problem),
     });
     this.#residency = new Residency({
       state: () => this.state,
       knows: (session) => this.machine.knows(session),
       ensureLease: () => this.#ensureLease(),
-      ensureArchive: () => this.archiver.ensureVerified(),
-      lookUp: (session) => archive.session(session),
+      lookUp: (session) => archive.session(state.group, session),
+      distrust: () => this.archiver.distrust(),
       propose: (draft) => this.#proposeUpkeep(draft),
     });
   }
@@ -120,7 +121,6 @@ export class Lead {
   #decidable({ draft }: Request): boolean {
     const { defects } = this.#world;
     if (defects.createsWithoutLookup && draft.t === "create") return true;
-    if (defects.overlooksEvictions && this.state.sessions.has(draft.session)) return true;
     return this.#residency.decidable(draft);
   }
 
@@ -173,7 +173,6 @@ export class Lead {
   #enter(request: Request): void {
     this.#waiting.set(request.ticket, request);
     this.machine.propose(request.ticket, request.draft);
-    this.#flushSoon();
   }
 
   #proposeUpkeep(draft: UpkeepDraft): Promise<Outcome | null> {
@@ -181,7 +180,6 @@ export class Lead {
       const ticket = this.#world.nextTicket();
       this.#upkeep.set(ticket, resolve);
       this.#guard(() => this.machine.propose(ticket, draft));
-      this.#flushSoon();
     });
   }
 
@@ -214,10 +212,7 @@ export class Lead {
 
   /** The archive of one group and its log are made for each other here. */
   #stalled(problem: string | null): void {
-    if (problem === null) return;
-    // A leader that was replaced, or has not heard of its last commit yet, may find more in the archive than it knows.
-    if (this.#world.log.last > this.state.applied) this.#world.stats.falseStalls += 1;
-    else this.#world.broken(new Error(`the archive stands still: ${problem}`));
+    if (problem !== null) this.#world.broken(new Error(`the archive stands still: ${problem}`));
   }
 
   #port(): LeaderPort {
@@ -225,6 +220,7 @@ export class Lead {
     const node = this.#node;
     const { defects, ledger, stats } = world;
     return {
+      waiting: () => this.#flushSoon(),
       append: (data, expectedLast, messageId) => {
         this.#batch = messageId;
         world.logLink.append(node, data, expectedLast, messageId, (result) =>

@@ -65,6 +65,7 @@ function ticketOf(command: Command): number | null {
 const REFUSED: ReadonlySet<string> = new Set<Why>([
   "not_leader",
   "unavailable",
+  "full",
   "too_large",
   "archive_unavailable",
 ]);

@@ -42,9 +42,8 @@ export class LogLink {
       if (!world.engineUp) {
         if (node.life !== life) return;
         stats.definitelyUnavailable += 1;
-        return world.traffic.later(node, `unavailable to ${messageId}`, () =>
-          answer({ kind: "unavailable" }),
-        );
+        const kind = world.random.chance(0.2) ? "full" : "unavailable";
+        return world.traffic.later(node, `${kind} to ${messageId}`, () => answer({ kind }));
       }
       const written = log.write(data, expectedLast, messageId);
       if (written.kind === "committed" && !written.duplicate) {

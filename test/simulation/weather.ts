@@ -115,7 +115,6 @@ export interface Stats {
   recoveredFromSnapshot: number;
   recoveredFromLog: number;
   recoveryGaps: number;
-  falseStalls: number;
 }
 
 export function noStats(): Stats {
@@ -170,6 +169,5 @@ export function noStats(): Stats {
     recoveredFromSnapshot: 0,
     recoveredFromLog: 0,
     recoveryGaps: 0,
-    falseStalls: 0,
   };
 }

@@ -27,6 +27,7 @@ class Stage {
   now = 1_000_000;
   #ids = 0;
   #tickets = 0;
+  #waits = false;
 
   constructor(state: GroupState = emptyState(0)) {
     const port: LeaderPort = {
@@ -35,6 +36,9 @@ class Stage {
       },
       inspect: (index) => void this.inspected.push(index),
       retryAfter: (ms) => void this.retries.push(ms),
+      waiting: () => {
+        this.#waits = true;
+      },
       settle: (ticket, outcome, command) => {
         this.#tell(ticket, "seq" in outcome ? `${outcome.kind} ${outcome.seq}` : outcome.kind);
         if (command.t === "append") this.settled.push({ ticket, command });
@@ -69,6 +73,14 @@ class Stage {
   answer(kind: AppendResult["kind"]): void {
     const { id, expectedLast } = this.last;
     this.leader.appended(id, kind === "committed" ? { kind, index: expectedLast + 1 } : { kind });
+    this.turn();
+  }
+
+  /** What waits is sent at the end of a turn. */
+  turn(): void {
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.leader.flush();
   }
 
   /** Proposes drafts of one turn. Returns their tickets. */
@@ -78,7 +90,7 @@ class Stage {
       this.leader.propose(this.#tickets, draft);
       return this.#tickets;
     });
-    this.leader.flush();
+    this.turn();
     return tickets;
   }
 
@@ -529,6 +541,20 @@ describe("what a leader proposes by itself", () => {
     stage.answer("committed");
     assert.deepEqual(stage.words(fourth), ["hydrated"]);
     assert.ok(stage.leader.knows("s"));
+  });
+
+  it("hides a session that is on its way out: what is proposed behind that is refused, not begun anew", () => {
+    const stage = leading();
+    stage.propose(archived(2), append());
+    stage.answer("committed");
+    stage.propose(archived(3));
+    stage.answer("committed");
+    stage.propose(evict("s"));
+    assert.ok(!stage.leader.knows("s"));
+    const behind = stage.propose(append(), CREATE);
+    assert.deepEqual(stage.words(behind), ["unavailable", "unavailable"]);
+    stage.answer("committed");
+    assert.equal(stage.leader.state.sessions.size, 0);
   });
 
   it("brings nothing back with an answer from before an eviction", () => {
