@@ -1,6 +1,7 @@
 /** @module Broker options from the configuration, for every node; also what each node's services share. */
 import type { BrokerOptions, Middleware, ServiceBroker } from "moleculer";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { createCacher } from "./lib/cacher.ts";
 import type { Config } from "./lib/config.ts";
 import { openEmitterFanout } from "./lib/fanout/emitter.ts";
 import type { Fanout } from "./lib/fanout/fanout.ts";
@@ -26,6 +27,8 @@ export function brokerOptions(config: Config, environment: BrokerEnvironment): B
     namespace: environment.namespace,
     nodeID: config.nodeId,
     transporter: config.natsUrl ? natsTransporter(config.natsUrl) : "Fake",
+    // No action asks for caching yet.
+    cacher: createCacher(config.redisUrl),
     logger: loggerOptions(config),
     metadata: {
       fleet: true,

@@ -2,7 +2,8 @@
 import type { Config } from "../lib/config.ts";
 import type { Log } from "../lib/logging.ts";
 import { describe } from "../services/conversations/archive/errors.ts";
-import { MAX_CONNECTIONS, startEmbeddedPostgres } from "./postgres.ts";
+import { startEmbeddedPostgres } from "./postgres.ts";
+import { MAX_CONNECTIONS } from "./postgres-server.ts";
 
 export interface EmbeddedArchive {
   /** The nodes' configuration with what they need to reach it. */

@@ -1,19 +1,25 @@
-/** @module The program: `fleetport up` runs three nodes in one process, `fleetport node` runs one of a cluster. */
-import { type Config, readConfig } from "../lib/config.ts";
+/** @module The program: `fleetport up` runs three nodes in one process, `node` one of a cluster, `cluster` a whole one. */
+import { readConfig } from "../lib/config.ts";
+import { runClusterCommand } from "./cluster.ts";
 import { runCluster } from "./node.ts";
 import { runEmbedded } from "./up.ts";
 
 const USAGE = `Usage: fleetport <command>
-  up      the embedded mode: all nodes in this process, nothing else needed (npm start)
-  node    one node of a distributed fleet; NATS_URL says where the bus is`;
+  up        the embedded mode: all nodes in this process, nothing else needed (npm start)
+  node      one node of a distributed fleet; NATS_URL says where the bus is
+  cluster   the distributed mode on this machine, in the background; --status shows it, --stop ends it`;
 
-const commands: Readonly<Record<string, (config: Config) => Promise<void>>> = {
-  up: runEmbedded,
-  node: runCluster,
+type Command = (args: readonly string[]) => Promise<void>;
+
+const commands: Readonly<Record<string, Command>> = {
+  up: () => runEmbedded(readConfig(process.env)),
+  node: () => runCluster(readConfig(process.env)),
+  // Nothing of it may stay: not even a connection to a server that hangs.
+  cluster: async (args) => process.exit(await runClusterCommand(args, process.env)),
 };
 
 async function main(): Promise<void> {
-  const name = process.argv[2] ?? "up";
+  const [name = "up", ...args] = process.argv.slice(2);
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) {
     process.stderr.write(`There is no command "${name}".\n${USAGE}\n`);
@@ -21,7 +27,7 @@ async function main(): Promise<void> {
     return;
   }
   try {
-    await command(readConfig(process.env));
+    await command(args);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);

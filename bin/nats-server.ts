@@ -1,10 +1,11 @@
 /** @module Finds a nats-server that is new enough, or installs one: `node bin/nats-server.ts` prints its path. */
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { isOlder, OLDEST_SERVER } from "../services/raft/engine/nats-version.ts";
+import { aptInstall, install, works } from "./install.ts";
 
 const VERSION = "2.12.15";
 const PACKAGE = `github.com/nats-io/nats-server/v2@v${VERSION}`;
@@ -57,22 +58,13 @@ export async function ensureNatsServer(): Promise<string> {
 }
 
 /** The version that the program prints; null when there is no such program. */
-async function versionOf(path: string): Promise<string | null> {
+export async function versionOf(path: string): Promise<string | null> {
   try {
     const { stdout } = await run(path, ["--version"]);
     return /v?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1] ?? null;
   } catch {
     // Not there or not runnable: the next place is looked at.
     return null;
-  }
-}
-
-async function works(program: string, args: string[]): Promise<boolean> {
-  try {
-    await run(program, args);
-    return true;
-  } catch {
-    return false;
   }
 }
 
@@ -84,27 +76,7 @@ async function installWithGo(): Promise<string | null> {
 
 async function installWithApt(): Promise<string | null> {
   console.error("installing nats-server with apt-get; this takes about a minute");
-  return install("apt-get", ["install", "-y", "nats-server"], { DEBIAN_FRONTEND: "noninteractive" });
-}
-
-/** Null when the command succeeded, else the last line that it printed. */
-function install(
-  program: string,
-  args: string[],
-  environment: Record<string, string>,
-): Promise<string | null> {
-  return new Promise((resolve) => {
-    const child = spawn(program, args, {
-      env: { ...process.env, ...environment },
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    let last = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      last = text.trim().split("\n").at(-1) || last;
-    });
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", (code) => resolve(code === 0 ? null : last || `exit code ${code}`));
-  });
+  return aptInstall("nats-server");
 }
 
 if (import.meta.main) {

@@ -5,7 +5,7 @@ import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
 import { drainAndStop } from "./stop-node.ts";
-import { untilReady } from "./up.ts";
+import { untilReady } from "./waiting.ts";
 
 /** Nodes of one fleet find each other by this; two fleets on one NATS use different accounts. */
 const NAMESPACE = "fleet";
@@ -27,11 +27,16 @@ export async function runCluster(config: Config): Promise<void> {
     await stage("node", () => broker.start());
     await stage(
       "groups",
-      () => untilReady(broker),
+      // Without a limit: what it waits for (a log's servers, a snapshot's database) may come back at any time.
+      () => untilReady(broker, { limitMs: Number.POSITIVE_INFINITY, tell: sayWaiting }),
       () => `recovered, log engine ${config.engine}`,
     );
   } catch (error) {
     return halt(asError(error));
   }
   process.stdout.write(`ready at ${String(broker.metadata.url)}\n`);
+}
+
+function sayWaiting(missing: string): void {
+  process.stdout.write(`waiting      ${missing}\n`);
 }

@@ -1,21 +1,17 @@
 /** @module `fleetport up`: the embedded mode, all nodes in one process. */
 import type { REPLServer } from "node:repl";
-import { setTimeout } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
 import { processLog } from "../lib/logging.ts";
-import type { ArchiveStatus } from "../services/conversations/contract.ts";
-import type { FleetStatus, Readiness } from "../services/raft/ops.service.ts";
 import { openEmbeddedArchive } from "./embedded-archive.ts";
 import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
 import { drainAndStop, stopAll } from "./stop-node.ts";
+import { archiveProblem, untilAllLed, untilReady } from "./waiting.ts";
 
 /** Everything is over this long after Ctrl-C. */
 const STOP_LIMIT_MS = 4500;
-const READY_POLL_MS = 25;
-const READY_LIMIT_MS = 60_000;
 /** A start waits this long for the archive, and then goes on without it. */
 const ARCHIVE_LIMIT_MS = 3000;
 
@@ -69,7 +65,7 @@ export async function runEmbedded(config: Config): Promise<void> {
     await stage(
       "groups",
       async () => {
-        await Promise.all(brokers.map(untilReady));
+        await Promise.all(brokers.map((broker) => untilReady(broker)));
         await Promise.all(brokers.map(untilAllLed));
       },
       () => `${config.groups} groups recovered and led, log engine ${config.engine} (one durable copy)`,
@@ -89,57 +85,9 @@ export async function runEmbedded(config: Config): Promise<void> {
   openRepl(brokers[0]!, shutdown);
 }
 
-/** Waits until a node says that it is ready. Throws after a minute, with what it is waiting for. */
-export function untilReady(broker: ServiceBroker): Promise<void> {
-  return poll(broker, async () => {
-    const ready = await broker.call<Readiness, object>("fleet.ops.ready", {}, { nodeID: broker.nodeID });
-    return ready.status === "ok" ? null : (ready.reason ?? ready.status);
-  });
-}
-
-/** Waits until a node sees a leader of every group: its registry learns of them a moment after they lead. */
-export function untilAllLed(broker: ServiceBroker): Promise<void> {
-  return poll(broker, async () => {
-    const { leaders } = await broker.call<FleetStatus, object>(
-      "fleet.ops.status",
-      {},
-      { nodeID: broker.nodeID },
-    );
-    const missing = leaders.filter((leader) => leader === null).length;
-    return missing === 0 ? null : `${missing} groups have no leader`;
-  });
-}
-
-/** Waits until a node has its archive, for a moment; then says why it has not. */
-export async function archiveProblem(broker: ServiceBroker, limitMs: number): Promise<string | null> {
-  const deadline = performance.now() + limitMs;
-  for (;;) {
-    const { problem } = await broker.call<ArchiveStatus, object>(
-      "archive.status",
-      {},
-      { nodeID: broker.nodeID },
-    );
-    if (problem === null || performance.now() > deadline) return problem;
-    await setTimeout(READY_POLL_MS);
-  }
-}
-
 function archiveLine(problem: string | null): string {
   if (problem === null) return "in Postgres, schema up to date";
   return `NOT AVAILABLE, conversations go on without it: ${problem}`;
-}
-
-/** Asks again and again until the answer is null; else it says what is missing. */
-async function poll(broker: ServiceBroker, missing: () => Promise<string | null>): Promise<void> {
-  const deadline = performance.now() + READY_LIMIT_MS;
-  for (;;) {
-    const what = await missing();
-    if (what === null) return;
-    if (performance.now() > deadline) {
-      throw new Error(`node ${broker.nodeID} is not ready after ${READY_LIMIT_MS / 1000} s: ${what}`);
-    }
-    await setTimeout(READY_POLL_MS);
-  }
 }
 
 /** Opens the REPL of a node where a person sits; Ctrl-C and Ctrl-D there end the program like everywhere. */

@@ -13,6 +13,8 @@ export interface Config {
   readonly databaseUrl: string | null;
   /** Redis for what all gateways share; null: each keeps its own in RAM. */
   readonly redisUrl: string | null;
+  /** Requests a minute that one client address may send, over all gateways; 0: any number. */
+  readonly rateLimit: number;
   readonly nodeId: string;
   readonly engine: "sqlite" | "jetstream";
   readonly dataDir: string;
@@ -65,6 +67,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 const MAX_PORT = 65_535;
 /** A node tells the others of all its groups in one message of the bus, which takes 1 MiB. */
 const MAX_GROUPS = 1024;
+const MAX_RATE = 1_000_000_000;
 /** Node's timers take no longer time. */
 const MAX_TIMER_MS = 2_147_483_647;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
@@ -183,6 +186,7 @@ export function readConfig(env: Env): Config {
     natsUrl: nats,
     databaseUrl,
     redisUrl: url("REDIS_URL", /^rediss?:\/\/\S+$/, "redis://host:port"),
+    rateLimit: integer("FLEET_RATE_LIMIT", 0, 0, MAX_RATE),
     nodeId,
     engine,
     dataDir: resolve(text("FLEET_DATA_DIR") ?? "./data"),

@@ -9,6 +9,7 @@ export const STATUS = {
   invalid_read: 422,
   content_too_large: 413,
   backpressure: 429,
+  rate_limited: 429,
   leader_unavailable: 503,
   archive_unavailable: 503,
   session_not_found: 404,

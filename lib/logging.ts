@@ -56,7 +56,28 @@ function openLogger(config: Config): pino.Logger {
       },
     },
   };
-  return logDir === null ? pino(options) : pino(options, filesAndTerminal(logDir, nodeId, level, logLevel));
+  return logDir === null
+    ? pino(options, destination(STDOUT))
+    : pino(options, filesAndTerminal(logDir, nodeId, level, logLevel));
+}
+
+const STDOUT = 1;
+/** Characters that wait for a disk or pipe that takes none; what comes then is dropped. */
+const MAX_WAITING = 1_048_576;
+/** A file that cannot be written is told of this often at most. */
+const TELL_EVERY_MS = 60_000;
+
+/** A full disk costs log lines, and nothing else. */
+function destination(dest: string | number): DestinationStream {
+  const stream = pino.destination({ dest, mkdir: true, sync: false, maxLength: MAX_WAITING });
+  let toldAt = Number.NEGATIVE_INFINITY;
+  stream.on("error", (error: Error) => {
+    if (performance.now() - toldAt < TELL_EVERY_MS) return;
+    toldAt = performance.now();
+    const name = dest === STDOUT ? "standard output" : String(dest);
+    process.stderr.write(`Log lines are lost, for ${name} cannot be written: ${error.message}\n`);
+  });
+  return stream;
 }
 
 function filesAndTerminal(
@@ -67,7 +88,7 @@ function filesAndTerminal(
 ): DestinationStream {
   const file = join(logDir, `${nodeId.replace(/^dev-/, "")}-fleetport.log`);
   return pino.multistream([
-    { level: fileLevel, stream: pino.destination({ dest: file, mkdir: true, sync: false }) },
+    { level: fileLevel, stream: destination(file) },
     { level: terminalLevel, stream: terminal() },
   ]);
 }

@@ -5,13 +5,14 @@
  */
 import { join } from "node:path";
 import { ensureNatsServer } from "../bin/nats-server.ts";
+import { ensureRedisServer } from "../bin/redis-server.ts";
 import { runNode } from "./runner/group.ts";
 import { type PassedTest, runSuite, type Suite } from "./runner/suite.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
 interface ProjectSuite extends Suite {
-  readonly needsNats: boolean;
+  readonly needsServers: boolean;
 }
 
 /**
@@ -19,10 +20,10 @@ interface ProjectSuite extends Suite {
  * than 12 minutes; the limits are for what hangs, and leave room for a busy machine.
  */
 const SUITES: readonly ProjectSuite[] = [
-  { name: "unit", testTimeoutMs: 10_000, limitMs: 300_000, needsNats: false },
-  { name: "simulation", testTimeoutMs: 60_000, limitMs: 300_000, needsNats: false },
-  { name: "integration", testTimeoutMs: 60_000, limitMs: 900_000, needsNats: true },
-  { name: "faults", testTimeoutMs: 240_000, limitMs: 900_000, needsNats: true },
+  { name: "unit", testTimeoutMs: 10_000, limitMs: 300_000, needsServers: false },
+  { name: "simulation", testTimeoutMs: 60_000, limitMs: 300_000, needsServers: false },
+  { name: "integration", testTimeoutMs: 60_000, limitMs: 900_000, needsServers: true },
+  { name: "faults", testTimeoutMs: 240_000, limitMs: 900_000, needsServers: true },
 ];
 
 const CHECKS = [
@@ -34,7 +35,7 @@ const CHECKS = [
 ];
 
 const CHECK_LIMIT_MS = 120_000;
-const NATS_LIMIT_MS = 300_000;
+const SERVER_LIMIT_MS = 300_000;
 const GRACE_MS = 5000;
 const SLOWEST = 5;
 
@@ -63,8 +64,9 @@ async function runAll(argv: readonly string[]): Promise<void> {
   const mochaArgs = firstOption < 0 ? [] : argv.slice(firstOption);
   const suites = chooseSuites(names);
 
-  if (suites.some((suite) => suite.needsNats)) {
-    await stage("nats-server", () => orAbort(ensureNatsServer(), "nats-server", NATS_LIMIT_MS));
+  if (suites.some((suite) => suite.needsServers)) {
+    await stage("nats-server", () => orAbort(ensureNatsServer(), "nats-server", SERVER_LIMIT_MS));
+    await stage("redis-server", () => orAbort(ensureRedisServer(), "redis-server", SERVER_LIMIT_MS));
   }
   for (const check of names.length > 0 ? [] : CHECKS) {
     await stage(check.name, () => runCheck(check.name, check.args));

@@ -1,7 +1,16 @@
 /** @module The conversation state machine: a pure function of state and entry, equal on every replica. */
 import type { AppendCommand, Command, CreateCommand, ReadCommand } from "./commands.ts";
 import { sessionHash, updateDigest } from "./digest.ts";
-import { type GroupState, IDLE, locationOf, MAX_KEYS, type SessionState } from "./state.ts";
+import { evict, hydrate, raiseArchived } from "./residency.ts";
+import {
+  admit,
+  type GroupState,
+  IDLE,
+  indexOfLocation,
+  locationOf,
+  MAX_KEYS,
+  type SessionState,
+} from "./state.ts";
 
 export type RejectionCode =
   | "session_not_found"
@@ -23,6 +32,10 @@ export type Outcome =
   | { readonly kind: "deduped"; readonly session: SessionState; readonly seq: number }
   | { readonly kind: "archived"; readonly session: SessionState }
   | { readonly kind: "read"; readonly session: SessionState }
+  /** The session is resident now; false: the archive must be asked again. */
+  | { readonly kind: "hydrated"; readonly resident: boolean }
+  /** `archived` or `evict` is applied. */
+  | { readonly kind: "kept" }
   | { readonly kind: "rejected"; readonly code: RejectionCode; readonly lastSeq: number };
 
 /** The log breaks its own rules (an entry of a leader that had lost its epoch, an index out of order). */
@@ -86,17 +99,26 @@ function applyCommand(state: GroupState, command: Command, location: number): Ou
     case "create":
       return create(state, command);
     case "append":
-      return change(state, command.session, (session) => append(session, command, location));
+      return change(state, command, (session) => append(session, command, location));
     case "archive":
-      return change(state, command.session, (session) => {
+      return change(state, command, (session) => {
         if (session.status === "active") {
           session.status = "archived";
           session.updatedAt = command.at;
+          session.logIndex = state.applied;
         }
         return { kind: "archived", session };
       });
     case "read":
-      return change(state, command.session, (session) => read(session, command));
+      return change(state, command, (session) => read(session, command, state.applied));
+    case "hydrate":
+      return { kind: "hydrated", resident: hydrate(state, command) };
+    case "archived":
+      raiseArchived(state, command);
+      return { kind: "kept" };
+    case "evict":
+      evict(state, command);
+      return { kind: "kept" };
   }
 }
 
@@ -104,12 +126,21 @@ function rejected(code: RejectionCode, session?: SessionState): Outcome {
   return { kind: "rejected", code, lastSeq: session?.lastSeq ?? 0 };
 }
 
-/** Runs a change of one session and keeps the running digest true. */
-function change(state: GroupState, id: string, body: (session: SessionState) => Outcome): Outcome {
+/** Runs a change of one session, and keeps true what follows from it: the running digest, what is to be archived. */
+function change(
+  state: GroupState,
+  { session: id, at }: { readonly session: string; readonly at: number },
+  body: (session: SessionState) => Outcome,
+): Outcome {
   const session = state.sessions.get(id);
   if (!session) return rejected("session_not_found");
   const before = sessionHash(session);
   const outcome = body(session);
+  if (outcome.kind !== "rejected") session.usedAt = at;
+  if (session.logIndex === state.applied) {
+    state.changed = state.applied;
+    state.unarchived.add(session);
+  }
   updateDigest(state, before, sessionHash(session));
   return outcome;
 }
@@ -118,6 +149,7 @@ function create(state: GroupState, command: CreateCommand): Outcome {
   const existing = state.sessions.get(command.session);
   if (existing) {
     const same = existing.user === command.user && existing.agent === command.agent;
+    if (same) existing.usedAt = command.at;
     return same
       ? { kind: "created", session: existing, created: false }
       : rejected("session_exists", existing);
@@ -129,18 +161,20 @@ function create(state: GroupState, command: CreateCommand): Outcome {
     metadata: command.metadata,
     insertedAt: command.at,
     updatedAt: command.at,
+    usedAt: command.at,
+    logIndex: state.applied,
     status: "active",
     lastSeq: 0,
+    lastSender: null,
+    lastActivityAt: null,
     cursor: 0,
     unread: [],
     dispatch: IDLE,
     keys: new Map(),
     locations: [],
   };
-  state.sessions.set(session.id, session);
-  const ofUser = state.byUser.get(session.user);
-  if (ofUser) ofUser.add(session.id);
-  else state.byUser.set(session.user, new Set([session.id]));
+  state.changed = state.applied;
+  admit(state, session);
   updateDigest(state, null, sessionHash(session));
   return { kind: "created", session, created: true };
 }
@@ -160,7 +194,10 @@ function append(session: SessionState, command: AppendCommand, location: number)
 
   const seq = session.lastSeq + 1;
   session.lastSeq = seq;
+  session.lastSender = command.sender;
+  session.lastActivityAt = command.at;
   session.updatedAt = command.at;
+  session.logIndex = indexOfLocation(location);
   session.locations.push(location);
   if (command.role === "agent") session.unread.push(seq);
   if (command.key !== undefined) {
@@ -170,12 +207,13 @@ function append(session: SessionState, command: AppendCommand, location: number)
   return { kind: "appended", session, seq, location };
 }
 
-function read(session: SessionState, command: ReadCommand): Outcome {
+function read(session: SessionState, command: ReadCommand, index: number): Outcome {
   if (command.user !== session.user) return rejected("not_participant", session);
   const cursor = Math.max(session.cursor, Math.min(command.seq, session.lastSeq));
   if (cursor > session.cursor) {
     session.cursor = cursor;
     session.unread = session.unread.filter((seq) => seq > cursor);
+    session.logIndex = index;
   }
   return { kind: "read", session };
 }

@@ -1,5 +1,6 @@
 /** @module The commands of a group's log: what may stand in an entry, with the version of each. */
 import type { JsonObject } from "../json.ts";
+import type { DispatchState } from "./state.ts";
 
 /** Starts a leader epoch. */
 export interface ClaimCommand {
@@ -24,6 +25,8 @@ export interface CreateCommand {
   readonly user: string;
   readonly agent: string;
   readonly metadata: JsonObject;
+  /** The id was made for this command: the archive cannot hold a session with it. */
+  readonly fresh?: true;
   readonly at: number;
 }
 
@@ -59,6 +62,51 @@ export interface ReadCommand {
   readonly at: number;
 }
 
+/** A session's header as the archive holds it, on its way back into the state. */
+export interface HydrateCommand {
+  readonly t: "hydrate";
+  readonly v: 1;
+  readonly session: string;
+  readonly user: string;
+  readonly agent: string;
+  readonly metadata: JsonObject;
+  readonly status: "active" | "archived";
+  readonly insertedAt: number;
+  readonly updatedAt: number;
+  readonly lastSeq: number;
+  readonly lastSender: string | null;
+  readonly lastActivityAt: number | null;
+  readonly cursor: number;
+  /** Unread seqs above the cursor as pairs of step and repetitions: from the cursor, take the step so many times. */
+  readonly unread: readonly number[];
+  readonly dispatch: DispatchState;
+  /** Idempotency keys with their seqs, oldest first. */
+  readonly keys: readonly (readonly [string, number])[];
+  /** `GroupState.evicted` when the archive was asked: after a later eviction the answer may be outdated. */
+  readonly evicted: number;
+  readonly at: number;
+}
+
+/** Everything up to `index` is in the archive. */
+export interface ArchivedCommand {
+  readonly t: "archived";
+  readonly v: 1;
+  readonly index: number;
+  /** The newest snapshot in the archive, when there is a newer one than the state knows of. */
+  readonly snapshot?: { readonly index: number; readonly commands: number };
+  readonly at: number;
+}
+
+/** Drops the headers of these sessions from the state, as far as they are archived and no dispatch is open. */
+export interface EvictCommand {
+  readonly t: "evict";
+  readonly v: 1;
+  readonly sessions: readonly string[];
+  /** Only sessions that were not used since, in microseconds since 1970. */
+  readonly unusedSince: number;
+  readonly at: number;
+}
+
 /** Times are microseconds since 1970, stamped by the leader; they never decrease along a log. */
 export type Command =
   | ClaimCommand
@@ -66,7 +114,10 @@ export type Command =
   | CreateCommand
   | AppendCommand
   | ArchiveCommand
-  | ReadCommand;
+  | ReadCommand
+  | HydrateCommand
+  | ArchivedCommand
+  | EvictCommand;
 
 /** What callers propose: a command before the leader has stamped id and time. */
 export type Draft =
@@ -74,6 +125,12 @@ export type Draft =
   | Omit<AppendCommand, "at" | "v" | "id">
   | Omit<ArchiveCommand, "at" | "v">
   | Omit<ReadCommand, "at" | "v">;
+
+/** What a leader proposes by itself. */
+export type UpkeepDraft =
+  | Omit<HydrateCommand, "at" | "v">
+  | Omit<ArchivedCommand, "at" | "v">
+  | Omit<EvictCommand, "at" | "v">;
 
 /** The versions that this program applies. A command of another version stops the replica that meets it. */
 export const COMMAND_VERSIONS: Readonly<Record<Command["t"], readonly number[]>> = {
@@ -83,6 +140,9 @@ export const COMMAND_VERSIONS: Readonly<Record<Command["t"], readonly number[]>>
   append: [1],
   archive: [1],
   read: [1],
+  hydrate: [1],
+  archived: [1],
+  evict: [1],
 };
 
 /** The log holds what this version of the program does not know; applying on would let replicas diverge. */

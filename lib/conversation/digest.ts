@@ -4,7 +4,8 @@ import type { GroupState, SessionState } from "./state.ts";
 
 /**
  * One session's share of the running digest, as two 32-bit numbers. It covers all that commands change;
- * what never changes enters through the id. Cheap enough to be taken before and after every command.
+ * what never changes enters through the id.
+ * Entries in existing logs carry digests of this very function: changing it makes them unreadable. Cheap enough to be taken before and after every command.
  */
 export function sessionHash(session: SessionState): [number, number] {
   let a = 0x811c9dc5;
@@ -45,13 +46,17 @@ export function updateDigest(
 export function stateDigest(state: GroupState): string {
   const hash = createHash("sha256");
   hash.update(
-    JSON.stringify([state.group, state.applied, state.epoch, state.leader, state.clock, state.commands]),
+    JSON.stringify([
+      [state.group, state.applied, state.epoch, state.leader, state.clock, state.commands],
+      [state.archived, state.changed, state.evicted, state.snapshot],
+    ]),
   );
   for (const id of [...state.sessions.keys()].sort()) {
     const s = state.sessions.get(id)!;
     hash.update(
       JSON.stringify([
         [s.id, s.user, s.agent, s.metadata, s.insertedAt, s.updatedAt, s.status, s.lastSeq, s.cursor],
+        [s.usedAt, s.logIndex, s.lastSender, s.lastActivityAt],
         [s.unread, s.dispatch, [...s.keys], s.locations],
       ]),
     );

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { sessionHash, updateDigest } from "./digest.ts";
-import { emptyState, type GroupState, type SessionState, STATE_VERSION } from "./state.ts";
+import { admit, emptyState, type GroupState, type SessionState, STATE_VERSION } from "./state.ts";
 
 /**
  * Layout: magic (4 bytes), version of the state (u16), SHA-256 of the body (32 bytes), length of the body (u64), body.
@@ -40,12 +40,12 @@ export class UnusableSnapshot extends Error {
 }
 
 /** What of the state stands before its sessions. What follows from the sessions is not stored, but for the digest. */
-type Header = Omit<GroupState, "sessions" | "byUser"> & { readonly count: number };
+type Header = Omit<GroupState, "sessions" | "byUser" | "unarchived"> & { readonly count: number };
 type StoredSession = Omit<SessionState, "keys"> & { readonly keys: readonly (readonly [string, number])[] };
 
 /** The state as bytes. Runs at once, to the end: what it writes is the state of one index. */
 export function encodeSnapshot(state: GroupState): Uint8Array {
-  const { sessions, byUser: _, ...rest } = state;
+  const { sessions, byUser: _users, unarchived: _unarchived, ...rest } = state;
   const header: Header = { ...rest, count: sessions.size };
   const blocks: Uint8Array[] = [];
   let text = `${JSON.stringify(header)}\n`;
@@ -150,9 +150,6 @@ function* lines(body: Buffer): Generator<string> {
 /** The order of sessions in the snapshot is that in which they entered the state. */
 function addSession(state: GroupState, stored: StoredSession): void {
   const session: SessionState = { ...stored, keys: new Map(stored.keys) };
-  state.sessions.set(session.id, session);
-  const ofUser = state.byUser.get(session.user);
-  if (ofUser) ofUser.add(session.id);
-  else state.byUser.set(session.user, new Set([session.id]));
+  admit(state, session);
   updateDigest(state, null, sessionHash(session));
 }

@@ -8,7 +8,7 @@ export const MAX_COMMANDS = 512;
 export const MAX_KEYS = 1024;
 
 /** Version of this shape; snapshots carry it. */
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
 
 export interface DispatchState {
   readonly state: "idle" | "pending" | "inflight";
@@ -27,8 +27,15 @@ export interface SessionState {
   readonly metadata: JsonObject;
   readonly insertedAt: number;
   updatedAt: number;
+  /** When a command last used the session, readers included: what eviction goes by. */
+  usedAt: number;
+  /** Index of the last entry that changed this header. */
+  logIndex: number;
   status: "active" | "archived";
   lastSeq: number;
+  /** Sender and time of message `lastSeq`; null before the first message. */
+  lastSender: string | null;
+  lastActivityAt: number | null;
   /** The user has read up to this seq. */
   cursor: number;
   /** Seqs above the cursor that the user did not send, ascending: its length is the unread count. */
@@ -52,9 +59,19 @@ export interface GroupState {
   clock: number;
   /** Commands applied since the log began. */
   commands: number;
+  /** Everything up to this index is in the archive. */
+  archived: number;
+  /** Index of the last entry that changed a session: beyond `archived` there is something to archive. */
+  changed: number;
+  /** Index of the last entry that evicted a session: what the archive said before it may be outdated. */
+  evicted: number;
+  /** The newest snapshot in the archive: its index, and the commands up to it. Zeros before the first one. */
+  snapshot: { readonly index: number; readonly commands: number };
   readonly sessions: Map<string, SessionState>;
   /** Session ids of each user, in order of creation. */
   readonly byUser: Map<string, Set<string>>;
+  /** Sessions that changed after `archived`. Follows from the sessions. */
+  readonly unarchived: Set<SessionState>;
   /** Running digest of all sessions, two lanes of 32 bits; see `digest.ts`. */
   digest: [number, number];
 }
@@ -67,10 +84,33 @@ export function emptyState(group: number): GroupState {
     leader: null,
     clock: 0,
     commands: 0,
+    archived: 0,
+    changed: 0,
+    evicted: 0,
+    snapshot: { index: 0, commands: 0 },
     sessions: new Map(),
     byUser: new Map(),
+    unarchived: new Set(),
     digest: [0, 0],
   };
+}
+
+/** Takes a session into the state; the digest is the caller's. */
+export function admit(state: GroupState, session: SessionState): void {
+  state.sessions.set(session.id, session);
+  const ofUser = state.byUser.get(session.user);
+  if (ofUser) ofUser.add(session.id);
+  else state.byUser.set(session.user, new Set([session.id]));
+  if (session.logIndex > state.archived) state.unarchived.add(session);
+}
+
+/** Removes a session from the state; the digest is the caller's. */
+export function dismiss(state: GroupState, session: SessionState): void {
+  state.sessions.delete(session.id);
+  state.unarchived.delete(session);
+  const ofUser = state.byUser.get(session.user);
+  ofUser?.delete(session.id);
+  if (ofUser?.size === 0) state.byUser.delete(session.user);
 }
 
 /** A message's place in the log as one number: entry index and position of its command in the entry. */

@@ -1,4 +1,5 @@
 /** @module The archive of a node: its own connections to Postgres, and what is written and read through them. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Context, Service } from "moleculer";
 import type { Counter } from "prom-client";
 import { FleetError } from "../../lib/errors.ts";
@@ -16,7 +17,6 @@ import type {
   ArchiveWritten,
   GetArchivedMessages,
   GetArchivedSession,
-  GetArchivedTail,
   GetUserSessions,
   GetWatermark,
   ListSnapshots,
@@ -26,6 +26,8 @@ import type {
   SnapshotIndexes,
 } from "./contract.ts";
 
+/** A start waits this long for the first answer of Postgres. */
+const FIRST_TRY_MS = 1500;
 const NO_DATABASE = "this node was started without a database";
 
 type ArchiveService = Service & {
@@ -34,8 +36,6 @@ type ArchiveService = Service & {
   errors: Counter;
   conflicts: Counter;
 };
-
-const page = { session: "string", limit: "number", max_bytes: "number" };
 
 export default defineService<ArchiveService>({
   name: "archive",
@@ -89,19 +89,10 @@ export default defineService<ArchiveService>({
 
     /** `GetArchivedMessages` -> `ArchivedMessages`. */
     messages: {
-      params: { ...page, after: "number" },
+      params: { session: "string", after: "number", limit: "number", max_bytes: "number" },
       handler(this: ArchiveService, ctx: Context<GetArchivedMessages>): Promise<ArchivedMessages> {
         const { session, after, limit, max_bytes } = ctx.params;
         return read(this, (store) => store.messages(session, after, limit, max_bytes));
-      },
-    },
-
-    /** `GetArchivedTail` -> `ArchivedMessages`. */
-    tail: {
-      params: { ...page, up_to: "number" },
-      handler(this: ArchiveService, ctx: Context<GetArchivedTail>): Promise<ArchivedMessages> {
-        const { session, up_to, limit, max_bytes } = ctx.params;
-        return read(this, (store) => store.tail(session, up_to, limit, max_bytes));
       },
     },
 
@@ -181,7 +172,8 @@ export default defineService<ArchiveService>({
   },
 
   async started(this: ArchiveService) {
-    if (this.link) this.link.start();
+    // Groups that begin ask the archive whether they are new: a moment's patience gets most of them an answer.
+    if (this.link) await Promise.race([this.link.start(), delay(FIRST_TRY_MS, undefined, { ref: false })]);
     else tell(this, NO_DATABASE);
   },
 

@@ -194,14 +194,6 @@ export interface GetArchivedMessages {
   readonly max_bytes: number;
 }
 
-/** `archive.tail` answers `ArchivedMessages`: the last `limit` messages that end with seq `up_to`, which is archived. */
-export interface GetArchivedTail {
-  readonly session: string;
-  readonly up_to: number;
-  readonly limit: number;
-  readonly max_bytes: number;
-}
-
 /** `archive.userSessions`: archived headers of a user, newest first. */
 export interface GetUserSessions {
   readonly user_id: string;

@@ -192,6 +192,12 @@ export class GroupClient {
         pending.reject(new FleetError("content_too_large", "The message does not fit into a log entry.")),
       );
     }
+    if (result.why === "full" && !pending.maybe) {
+      return this.#finish(pending, () => pending.reject(logFull(pending.group)));
+    }
+    if (result.why === "archive_unavailable" && !pending.maybe) {
+      return this.#finish(pending, () => pending.reject(archiveUnavailable(pending.draft.session)));
+    }
     pending.hint = result.hint;
     this.#later(pending);
   }
@@ -246,6 +252,20 @@ export function backpressure(): FleetError {
   return new FleetError(
     "backpressure",
     "This node has as many unacknowledged bytes as it may hold; try again.",
+  );
+}
+
+function archiveUnavailable(session: string): FleetError {
+  return new FleetError(
+    "archive_unavailable",
+    `Session "${session}" is not in RAM, and the archive cannot be asked now; nothing was written, try again.`,
+  );
+}
+
+function logFull(group: number): FleetError {
+  return new FleetError(
+    "leader_unavailable",
+    `The log of group ${group} is full: its disk or its stream has no room. Nothing was written; try again when there is room.`,
   );
 }
 

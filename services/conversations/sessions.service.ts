@@ -61,7 +61,7 @@ export default defineService<SessionsService>({
         const session = chosen ?? uuidv7(systemClock());
         // Creating twice is creating once, so it may be sent again until the leader's answer is known.
         const result = await this.groups.propose(
-          { t: "create", session, user, agent, metadata },
+          { t: "create", session, user, agent, metadata, ...(chosen === null && { fresh: true as const }) },
           true,
           bytes,
         );

@@ -8,9 +8,12 @@ import ApiGateway, {
   type GatewayResponse,
   type IncomingRequest,
 } from "moleculer-web";
+import { redisOf } from "../../lib/cacher.ts";
+import { counter } from "../../lib/metrics.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { PAGE_HEADERS, preflight, send } from "./answer.ts";
 import { errorAnswer, INTERNAL_ERROR, RequestRefused } from "./http-errors.ts";
+import { RateLimit } from "./rate-limit.ts";
 import { apiRequest } from "./request.ts";
 import { ROUTES } from "./routes.ts";
 import { socketsMixin } from "./sockets.mixin.ts";
@@ -33,12 +36,14 @@ const api = {
   aliases: Object.fromEntries(ROUTES.map(({ method, path, action }) => [`${method} ${path}`, action])),
 
   async onBeforeCall(
+    this: { readonly rateLimit: RateLimit | null },
     _ctx: Context,
     _route: unknown,
     request: IncomingRequest,
     response: GatewayResponse,
   ): Promise<void> {
     const route = routeOf(request);
+    if (route?.limited) await this.rateLimit?.take(request);
     if (route) request.$params = route.params(await apiRequest(route, request, response));
   },
 };
@@ -121,6 +126,23 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
         return { text: await metrics.metrics(), type: metrics.contentType };
       },
     },
+  },
+
+  created() {
+    const { config, metrics } = runtimeOf(this.broker);
+    const refused = counter(metrics, {
+      name: "rate_limited_total",
+      help: "Requests refused by the rate limit",
+    });
+    this.rateLimit =
+      config.rateLimit === 0
+        ? null
+        : new RateLimit({
+            requestsPerMinute: config.rateLimit,
+            redis: redisOf(this.broker),
+            namespace: this.broker.namespace,
+            refused,
+          });
   },
 
   methods: {

@@ -21,6 +21,8 @@ export interface Route {
   readonly path: string;
   readonly action: string;
   readonly writes: boolean;
+  /** Whether a call counts for the rate limit: not what machines ask to see whether all is well. */
+  readonly limited: boolean;
   /** What a refused shape is called here. */
   readonly invalid: ErrorCode;
   /** The action's params. The action checks types and ranges; what a caller sent is never dropped on the way. */
@@ -28,7 +30,7 @@ export interface Route {
   readonly answer: (result: unknown) => Answer;
 }
 
-interface RouteOf<Result> extends Omit<Route, "answer"> {
+interface RouteOf<Result> extends Omit<Route, "answer" | "limited"> {
   readonly answer: (result: Result) => Answer;
 }
 
@@ -46,7 +48,8 @@ interface Exposition {
 
 /** The result's type is the action's own promise (`contract.ts`). */
 function route<Result>(description: RouteOf<Result>): Route {
-  return { ...description, answer: (result) => description.answer(result as Result) };
+  const limited = description.path.startsWith("/api/");
+  return { ...description, limited, answer: (result) => description.answer(result as Result) };
 }
 
 /** A route that takes nothing. */

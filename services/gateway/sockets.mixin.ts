@@ -2,6 +2,7 @@
 import type { Server } from "node:http";
 import type { Service, ServiceSchema, ServiceSettingSchema } from "moleculer";
 import { runtimeOf } from "../../lib/runtime.ts";
+import type { RateLimit } from "./rate-limit.ts";
 import { conversationsOn } from "./sockets/bus.ts";
 import { FlushQueue } from "./sockets/connection.ts";
 import { Feeds } from "./sockets/feeds.ts";
@@ -47,7 +48,7 @@ export const socketsMixin: Partial<ServiceSchema> = {
     if (!server.listening) {
       throw new Error(`service "${this.name}": list socketsMixin before moleculer-web in mixins`);
     }
-    this.sockets = openSockets(this, server, { ...SETTINGS, ...this.settings });
+    this.sockets = openSockets(this, server, { ...SETTINGS, ...this.settings }, this.rateLimit ?? null);
   },
 
   async stopped() {
@@ -55,7 +56,12 @@ export const socketsMixin: Partial<ServiceSchema> = {
   },
 };
 
-function openSockets(service: Service, server: Server, { sockets }: SocketsSettings): Sockets {
+function openSockets(
+  service: Service,
+  server: Server,
+  { sockets }: SocketsSettings,
+  rateLimit: RateLimit | null,
+): Sockets {
   const { broker, logger } = service;
   const { config, fanout, metrics } = runtimeOf(broker);
   const conversations = conversationsOn(broker, config);
@@ -75,5 +81,13 @@ function openSockets(service: Service, server: Server, { sockets }: SocketsSetti
     bufferBytes: config.wsBufferBytes,
     maxChannels: sockets.maxChannels,
   };
-  return { feeds, server: new SocketServer({ server, services, silenceMs: sockets.silenceMs }) };
+  return {
+    feeds,
+    server: new SocketServer({
+      server,
+      services,
+      silenceMs: sockets.silenceMs,
+      admit: (request) => rateLimit?.take(request),
+    }),
+  };
 }

@@ -22,7 +22,13 @@ export type ProposeResult =
   /** Certainly not written; `hint` is the node that may lead now. */
   | {
       readonly kind: "refused";
-      readonly why: "not_leader" | "unavailable" | "backpressure" | "too_large";
+      readonly why:
+        | "not_leader"
+        | "unavailable"
+        | "full"
+        | "backpressure"
+        | "too_large"
+        | "archive_unavailable";
       readonly hint: string | null;
     }
   /** May have been written. */
@@ -94,9 +100,13 @@ export interface ReplicaReport {
   readonly role: ReplicaRole;
   readonly epoch: number;
   readonly applied: number;
+  /** Log index up to which the archive holds the group. */
+  readonly archived: number;
   readonly sessions: number;
-  /** Why it is halted; null otherwise. */
+  /** Why it is halted, or cannot recover now; null otherwise. */
   readonly problem: string | null;
+  /** Why the leader's archiver stands still; null while it does not, and for followers. */
+  readonly archive_problem: string | null;
 }
 
 /** `raft.topology.report`: what this node holds. */
@@ -116,7 +126,23 @@ export interface GroupDetail extends ReplicaReport {
   readonly health: EngineHealth | null;
 }
 
+/** `raft.topology.copy`: a part of this node's copy of a group, as the bytes of a snapshot. */
+export interface GetCopy {
+  readonly group: number;
+  /** Of an earlier part of the same copy. */
+  readonly token?: string;
+  readonly offset: number;
+}
+/** Null: there is no copy that is recovered, or no longer the one of this token. */
+export type CopyPart = { readonly token: string; readonly total: number; readonly base64: string } | null;
+
 /** Lifecycle events, broadcast on the bus. */
+/** `archive.stalled` and, with null, `archive.resumed`. */
+export interface ArchiveStalled {
+  readonly group: number;
+  readonly node: string;
+  readonly problem: string | null;
+}
 export interface LeaderChanged {
   readonly group: number;
   readonly node: string;

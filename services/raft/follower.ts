@@ -6,15 +6,18 @@ import { emptyState, type GroupState } from "../../lib/conversation/state.ts";
 import type { GroupLog } from "./engine/engine.ts";
 import { Corrupt, LogError } from "./engine/errors.ts";
 import { decodeEntry, UnreadableEntry } from "./entry.ts";
+import { RecoveryGap } from "./recovery.ts";
 
 export interface FollowerHooks {
-  /** The state differed from what the leader had at this index; it is being rebuilt from the log. */
+  /** A state from which the log can be applied; see `recoverState`. */
+  recover(): Promise<GroupState>;
+  /** The state differed from what the leader had at this index; it is being rebuilt. */
   diverged(index: number): void;
   /** The replica cannot go on; the sentence says why and what to do. */
   halted(problem: string): void;
   /** The stored log is damaged: the process must not go on. */
   corrupt(error: Corrupt): void;
-  /** The log cannot be read now; it is tried again. */
+  /** The log cannot be read now, or the state not be recovered; it is tried again. */
   unavailable(error: Error): void;
 }
 
@@ -30,11 +33,15 @@ const RETRY_MS = 500;
 
 /**
  * Applies a group's log for as long as it runs. A state that differs from the leader's is thrown away and rebuilt
- * from the log once; if it differs again at the same index then the log was written by a leader that had diverged,
- * and the log wins.
+ * once; if it differs again at the same index then the log was written by a leader that had diverged, and the log
+ * wins. A copy that fell behind the log's beginning is rebuilt as well.
  */
 export class Follower {
   #state: GroupState;
+  /** Whether the state is one that the log can be applied to. */
+  #recovered: boolean;
+  /** Why it could not be recovered the last time; null once it is. */
+  #obstacle: string | null = null;
   readonly #log: GroupLog;
   readonly #hooks: FollowerHooks;
   readonly #stop = new AbortController();
@@ -43,9 +50,11 @@ export class Follower {
   #rebuiltAt = 0;
   #waiters: { index: number; resolve: (reached: boolean) => void }[] = [];
 
-  constructor(log: GroupLog, state: GroupState, hooks: FollowerHooks) {
+  /** Without a state it begins by recovering one. */
+  constructor(log: GroupLog, state: GroupState | null, hooks: FollowerHooks) {
     this.#log = log;
-    this.#state = state;
+    this.#state = state ?? emptyState(log.group);
+    this.#recovered = state !== null;
     this.#hooks = hooks;
   }
 
@@ -58,15 +67,20 @@ export class Follower {
     return this.#problem;
   }
 
+  /** Why it cannot be recovered now; null when it is recovered, or not tried yet. */
+  get obstacle(): string | null {
+    return this.#obstacle;
+  }
+
   start(): void {
     this.#running ??= this.#run();
   }
 
-  /** Resolves with true once everything is applied that the log held at the call; false when it stopped or halted before. */
+  /** Resolves with true once everything is applied that the log held at the call; false when that is not to be expected now. */
   async caughtUp(): Promise<boolean> {
     const { last } = await this.#log.bounds();
-    if (this.#state.applied >= last) return true;
-    if (this.#problem !== null || this.#stop.signal.aborted) return false;
+    if (this.#recovered && this.#state.applied >= last) return true;
+    if (this.#problem !== null || this.#obstacle !== null || this.#stop.signal.aborted) return false;
     return new Promise((resolve) => this.#waiters.push({ index: last, resolve }));
   }
 
@@ -81,6 +95,7 @@ export class Follower {
     const { signal } = this.#stop;
     while (!signal.aborted && this.#problem === null) {
       try {
+        if (!this.#recovered) await this.#recover();
         for await (const { index, data } of this.#log.follow(this.#state.applied + 1, signal)) {
           if (!this.#apply(index, data)) break;
           this.#wake();
@@ -89,10 +104,21 @@ export class Follower {
         if (!this.#judge(error)) await setTimeout(RETRY_MS, undefined, { signal }).catch(() => undefined);
       }
     }
+    this.#disappoint();
+  }
+
+  async #recover(): Promise<void> {
+    this.#state = await this.#hooks.recover();
+    this.#recovered = true;
+    this.#obstacle = null;
+    this.#wake();
+  }
+
+  #disappoint(): void {
     for (const { resolve } of this.#waiters.splice(0)) resolve(false);
   }
 
-  /** False when the state was thrown away and the log must be read again from its beginning. */
+  /** False when the state was thrown away and must be recovered. */
   #apply(index: number, data: Uint8Array): boolean {
     if (applyBytes(this.#state, index, data)) return true;
     if (this.#rebuiltAt === index) {
@@ -102,7 +128,7 @@ export class Follower {
     }
     this.#hooks.diverged(index);
     this.#rebuiltAt = index;
-    this.#state = emptyState(this.#state.group);
+    this.#recovered = false;
     return false;
   }
 
@@ -113,12 +139,19 @@ export class Follower {
       this.#hooks.corrupt(error);
       return true;
     }
-    if (error instanceof LogError && error.code !== "truncated") {
+    if (error instanceof RecoveryGap) {
+      if (this.#obstacle === null) this.#hooks.unavailable(error);
+      this.#obstacle = error.message;
+      // Whoever waits may do something else meanwhile.
+      this.#disappoint();
+      return false;
+    }
+    if (error instanceof LogError) {
+      if (error.code === "truncated") this.#recovered = false;
       this.#hooks.unavailable(error);
       return false;
     }
     if (
-      error instanceof LogError ||
       error instanceof UnknownCommand ||
       error instanceof UnreadableEntry ||
       error instanceof InconsistentLog

@@ -1,28 +1,36 @@
 /** @module Runs a group's leader: carries its appends to the log and its outcomes to callers, sockets and metrics. */
 import { randomUUID } from "node:crypto";
+import type { ServiceBroker } from "moleculer";
 import { type Clock, isoMicros, systemClock } from "../../lib/clock.ts";
 import type { Outcome } from "../../lib/conversation/apply.ts";
-import type { Command, Draft } from "../../lib/conversation/commands.ts";
+import type { Command, Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
 import type { GroupState } from "../../lib/conversation/state.ts";
-import { FleetError } from "../../lib/errors.ts";
 import type { Fanout } from "../../lib/fanout/fanout.ts";
-import { sessionSubject, uuidv7 } from "../../lib/ids.ts";
-import type { Message, MessagePage, SessionMessages } from "../conversations/contract.ts";
+import { uuidv7 } from "../../lib/ids.ts";
+import type { ArchivePort } from "./archive-port.ts";
+import { Archiver, type ArchiverEnvironment } from "./archiver.ts";
 import type { ProposeResult } from "./contract.ts";
 import type { GroupLog } from "./engine/engine.ts";
-import { Fenced, Unavailable } from "./engine/errors.ts";
+import { Fenced, Full, Truncated, Unavailable } from "./engine/errors.ts";
 import { decodeEntry } from "./entry.ts";
 import { History } from "./history.ts";
 import type { HotMessages } from "./hot-messages.ts";
 import { type AppendResult, type EndReason, GroupLeader, type Refusal } from "./leader.ts";
+import { Lease } from "./lease.ts";
 import type { RaftMetrics } from "./metrics.ts";
-import { messageView, sessionView } from "./views.ts";
+import { publishMessages } from "./publication.ts";
+import { Residency } from "./residency.ts";
+import { SessionReader } from "./session-reader.ts";
+import { sessionView } from "./views.ts";
 
 export interface LeaderEnvironment {
   readonly node: string;
   readonly log: GroupLog;
   readonly fanout: Fanout;
   readonly hot: HotMessages;
+  readonly archive: ArchivePort;
+  readonly archiver: Pick<ArchiverEnvironment, "options" | "limit" | "stalled">;
+  readonly logger: ServiceBroker["logger"];
   readonly metrics: RaftMetrics;
   readonly leaseMs: number;
   /** Bytes that may wait for their commit in one group. */
@@ -37,27 +45,32 @@ export interface LeaderEnvironment {
 }
 
 type Waiter = (result: ProposeResult | Promise<ProposeResult>) => void;
+type UpkeepWaiter = (outcome: Outcome | null) => void;
 
 /** One leader epoch of one group on this node. */
 export class LeaderDriver {
   readonly #env: LeaderEnvironment;
   readonly #leader: GroupLeader;
   readonly #history: History;
+  readonly #lease: Lease;
+  readonly #archiver: Archiver;
+  readonly #residency: Residency;
+  /** What callers read. */
+  readonly reader: SessionReader;
   readonly #waiters = new Map<number, Waiter>();
+  readonly #upkeep = new Map<number, UpkeepWaiter>();
   readonly #led = Promise.withResolvers<boolean>();
   readonly #over = Promise.withResolvers<EndReason>();
   #nextTicket = 1;
   #retryTimer: NodeJS.Timeout | null = null;
   #flushScheduled = false;
-  /** When the log last answered for this leader, on the monotonic clock in ms: the moment of asking, not of the answer. */
-  #contact = Number.NEGATIVE_INFINITY;
-  #checking: Promise<boolean> | null = null;
-  readonly #clock: Clock;
+  /** Whether the log was full at the last append. */
+  #full = false;
 
   constructor(env: LeaderEnvironment, state: GroupState) {
     this.#env = env;
-    this.#clock = env.clock ?? systemClock;
-    this.#history = new History(env.log, env.hot);
+    const clock = env.clock ?? systemClock;
+    this.#history = new History(env.log, env.hot, env.archive);
     this.#leader = new GroupLeader(env.node, state, {
       append: (data, expectedLast, id) => void this.#append(data, expectedLast, id),
       inspect: (index) => void this.#inspect(index),
@@ -65,11 +78,51 @@ export class LeaderDriver {
       settle: (ticket, outcome, command) => this.#settle(ticket, outcome, command),
       refuse: (ticket, why) => this.#refuse(ticket, why),
       committed: (_index, outcomes, commands) => this.#committed(outcomes, commands),
-      led: () => this.#led.resolve(true),
+      led: () => {
+        this.#archiver.start();
+        this.#led.resolve(true);
+      },
       ended: (reason) => this.#ended(reason),
-      clock: this.#clock,
+      clock,
       messageId: uuidv7,
       batchId: randomUUID,
+    });
+    const ensureLease = () => this.ensureLease();
+    this.#lease = new Lease({
+      leaseMs: env.leaseMs,
+      lastIndex: async () => (await env.log.bounds()).last,
+      leading: () => this.leading,
+      applied: () => this.state.applied,
+      overtaken: () => {
+        if (!this.#leader.inflight) this.#guard(() => this.#leader.foreignEntry());
+      },
+    });
+    this.#residency = new Residency({
+      state: () => this.state,
+      knows: (session) => this.#leader.knows(session),
+      ensureLease,
+      ensureArchive: () => this.#archiver.ensureVerified(),
+      lookUp: (session) => env.archive.session(session),
+      propose: (draft) => this.#proposeUpkeep(draft),
+    });
+    this.reader = new SessionReader({
+      state: () => this.state,
+      ensureLease,
+      residency: this.#residency,
+      history: this.#history,
+      clock,
+    });
+    this.#archiver = new Archiver({
+      ...env.archiver,
+      archive: env.archive,
+      logger: env.logger,
+      log: env.log,
+      history: this.#history,
+      reader: this.reader,
+      metrics: env.metrics,
+      clock,
+      state: () => this.state,
+      propose: async (draft) => (await this.#proposeUpkeep(draft)) !== null,
     });
   }
 
@@ -81,13 +134,22 @@ export class LeaderDriver {
     return this.#leader.state;
   }
 
+  get archiver(): Archiver {
+    return this.#archiver;
+  }
+
   get leading(): boolean {
     return this.#leader.phase === "leading";
   }
 
   /** Milliseconds since the log last answered. */
   get contactAge(): number {
-    return performance.now() - this.#contact;
+    return this.#lease.age;
+  }
+
+  /** See `Lease.ensure`. */
+  ensureLease(): Promise<void> {
+    return this.#lease.ensure();
   }
 
   /** Claims the group. Resolves with true once it leads, with false when somebody else wrote first. */
@@ -116,8 +178,34 @@ export class LeaderDriver {
     if (this.#leader.pendingBytes > this.#env.inflightBytes) {
       return { kind: "refused", why: "backpressure", hint: null };
     }
-    if (this.leading && draft.t !== "create" && !this.#leader.knows(draft.session)) return this.#deny(draft);
+    if (this.leading && !this.#residency.decidable(draft)) return this.#bringFor(draft);
     return this.#enter(draft);
+  }
+
+  /** What is not resident may be in the archive: only that can say that a session does not exist. */
+  async #bringFor(draft: Draft): Promise<ProposeResult> {
+    switch (await this.#residency.bring(draft.session)) {
+      case "resident":
+        return this.#enter(draft);
+      case "absent":
+        // Somebody who asked together with this one may have created it by now.
+        if (draft.t === "create" || this.#leader.knows(draft.session)) return this.#enter(draft);
+        return { kind: "rejected", code: "session_not_found", last_seq: 0 };
+      case "archive_unavailable":
+        return { kind: "refused", why: "archive_unavailable", hint: null };
+      case "unavailable":
+        return { kind: "refused", why: "unavailable", hint: this.#env.hint() };
+    }
+  }
+
+  /** The outcome of a command of the leader's own; null when it was not committed, as far as is known. */
+  #proposeUpkeep(draft: UpkeepDraft): Promise<Outcome | null> {
+    return new Promise((resolve) => {
+      const ticket = this.#nextTicket++;
+      this.#upkeep.set(ticket, resolve);
+      this.#guard(() => this.#leader.propose(ticket, draft));
+      this.#flushSoon();
+    });
   }
 
   #enter(draft: Draft): Promise<ProposeResult> {
@@ -127,17 +215,6 @@ export class LeaderDriver {
       this.#guard(() => this.#leader.propose(ticket, draft));
       this.#flushSoon();
     });
-  }
-
-  /** A newer leader may have created what is not known here: only the log can say that a session does not exist. */
-  async #deny(draft: Draft): Promise<ProposeResult> {
-    try {
-      await this.ensureLease();
-    } catch {
-      return { kind: "refused", why: "unavailable", hint: this.#env.hint() };
-    }
-    if (this.#leader.knows(draft.session)) return this.#enter(draft);
-    return { kind: "rejected", code: "session_not_found", last_seq: 0 };
   }
 
   /** What other callers propose in this turn of the event loop shares the entry. */
@@ -150,50 +227,6 @@ export class LeaderDriver {
     });
   }
 
-  /**
-   * Returns once reads may be served: the log answered within the lease, or answers now that nobody else has
-   * written. Throws `leader_unavailable` otherwise.
-   */
-  async ensureLease(): Promise<void> {
-    if (this.leading && this.contactAge < this.#env.leaseMs) return;
-    this.#checking ??= this.#checkLease().finally(() => {
-      this.#checking = null;
-    });
-    if (!(await this.#checking)) {
-      throw new FleetError("leader_unavailable", "The group's leader cannot reach its log now; try again.");
-    }
-  }
-
-  async #checkLease(): Promise<boolean> {
-    const asked = performance.now();
-    try {
-      const { last } = await this.#env.log.bounds();
-      if (last > this.state.applied && !this.#leader.inflight) {
-        this.#guard(() => this.#leader.foreignEntry());
-      } else if (last <= this.state.applied) {
-        this.#contact = Math.max(this.#contact, asked);
-      }
-    } catch (error) {
-      if (!(error instanceof Unavailable)) throw error;
-    }
-    return this.leading && this.contactAge < this.#env.leaseMs;
-  }
-
-  /** A page of a session's messages; null when the session is not resident. */
-  async messages(
-    id: string,
-    page: { after: number } | { before: number },
-    limit: number,
-    maxBytes: number,
-  ): Promise<MessagePage | null> {
-    await this.ensureLease();
-    const session = this.state.sessions.get(id);
-    if (!session) return null;
-    return "before" in page
-      ? this.#history.before(session, page.before || session.lastSeq + 1, limit, maxBytes)
-      : this.#history.after(session, page.after, limit, maxBytes);
-  }
-
   async #append(data: Uint8Array, expectedLast: number, messageId: string): Promise<void> {
     const asked = performance.now();
     let result: AppendResult;
@@ -201,15 +234,26 @@ export class LeaderDriver {
       result = { kind: "committed", index: await this.#env.log.append(data, expectedLast, messageId) };
       // A repeated append may be answered from the engine's memory of the first one: only a first try proves that
       // nobody else has written since.
-      if (!this.#leader.unresolved) this.#contact = asked;
+      if (!this.#leader.unresolved) this.#lease.heard(asked);
+      this.#tellFull(null);
       this.#env.metrics.commit(performance.now() - asked, data.length);
     } catch (error) {
       if (error instanceof Fenced) this.#env.metrics.fenced();
-      result = {
-        kind: error instanceof Fenced ? "fenced" : error instanceof Unavailable ? "unavailable" : "unknown",
-      };
+      result = { kind: refusalOf(error) };
+      this.#tellFull(error);
     }
     this.#guard(() => this.#leader.appended(messageId, result));
+  }
+
+  /** One line when the log has no room left, one when it has again. */
+  #tellFull(error: unknown): void {
+    const full = error instanceof Full;
+    if (full === this.#full || (error !== null && !full)) return;
+    this.#full = full;
+    const { group } = this;
+    if (full)
+      this.#env.logger.error("the log is full, appends are refused", { group, problem: error.message });
+    else this.#env.logger.info("the log has room again", { group });
   }
 
   async #inspect(index: number): Promise<void> {
@@ -218,7 +262,8 @@ export class LeaderDriver {
       for await (const entry of this.#env.log.read(index, index)) {
         batch = decodeEntry(this.group, index, entry.data).batch;
       }
-    } catch {
+    } catch (error) {
+      if (error instanceof Truncated) return this.#guard(() => this.#leader.vanished(index));
       // Not readable now: the leader asks again, and stays unresolved until it knows.
     }
     this.#guard(() => this.#leader.inspected(index, batch));
@@ -229,10 +274,17 @@ export class LeaderDriver {
   }
 
   #settle(ticket: number, outcome: Outcome, command: Command): void {
-    this.#answer(ticket, this.#result(outcome, command));
+    if (this.#upkeep.has(ticket)) this.#settleUpkeep(ticket, outcome);
+    else this.#answer(ticket, this.#result(outcome, command));
+  }
+
+  #settleUpkeep(ticket: number, outcome: Outcome | null): void {
+    this.#upkeep.get(ticket)?.(outcome);
+    this.#upkeep.delete(ticket);
   }
 
   #refuse(ticket: number, why: Refusal): void {
+    if (this.#upkeep.has(ticket)) return this.#settleUpkeep(ticket, null);
     this.#answer(
       ticket,
       why === "maybe" ? { kind: "maybe" } : { kind: "refused", why, hint: this.#env.hint() },
@@ -271,37 +323,20 @@ export class LeaderDriver {
       case "rejected":
         return { kind: "rejected", code: outcome.code, last_seq: outcome.lastSeq };
       case "epoch":
-        throw new Error("a claim or release has no proposer");
+      case "hydrated":
+      case "kept":
+        throw new Error(`no caller proposes what ended as ${outcome.kind}`);
     }
   }
 
-  /** Caches and publishes the messages of a committed entry, one publication a session. */
   #committed(outcomes: readonly Outcome[], commands: readonly Command[]): void {
-    const bySession = new Map<string, Message[]>();
-    outcomes.forEach((outcome, i) => {
-      const command = commands[i]!;
-      if (outcome.kind !== "appended" || command.t !== "append") return;
-      const message = messageView(command, outcome.seq);
-      const bytes = Buffer.byteLength(JSON.stringify(message));
-      this.#env.hot.put(this.group, outcome.location, { message, bytes });
-      const messages = bySession.get(message.session_id);
-      if (messages) messages.push(message);
-      else bySession.set(message.session_id, [message]);
-    });
     this.#env.metrics.applied(commands.length);
-    for (const [session, messages] of bySession) {
-      const event: SessionMessages = {
-        type: "messages",
-        session_id: session,
-        epoch: this.state.epoch,
-        messages,
-      };
-      this.#env.fanout.publish(sessionSubject(session), event);
-    }
+    publishMessages(this.#env, this.state.epoch, outcomes, commands);
   }
 
   #ended(reason: EndReason): void {
     if (this.#retryTimer) clearTimeout(this.#retryTimer);
+    this.#archiver.stop();
     this.#led.resolve(false);
     this.#over.resolve(reason);
     this.#env.ended(reason);
@@ -315,4 +350,10 @@ export class LeaderDriver {
       this.#env.broken(error instanceof Error ? error : new Error(String(error)));
     }
   }
+}
+
+function refusalOf(error: unknown): "fenced" | "full" | "unavailable" | "unknown" {
+  if (error instanceof Fenced) return "fenced";
+  if (error instanceof Full) return "full";
+  return error instanceof Unavailable ? "unavailable" : "unknown";
 }

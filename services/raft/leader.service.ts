@@ -34,8 +34,7 @@ export function leaderService(leader: LeaderDriver): ServiceSchema {
       session: {
         params: { id: "string" },
         async handler(ctx: Context<GetResident>) {
-          await leader.ensureLease();
-          const session = leader.state.sessions.get(ctx.params.id);
+          const session = await leader.reader.session(ctx.params.id);
           return session ? sessionView(session) : null;
         },
       },
@@ -51,16 +50,15 @@ export function leaderService(leader: LeaderDriver): ServiceSchema {
         async handler(ctx: Context<ReadMessages>): Promise<ReadMessagesResult> {
           const { session, after, before, limit, max_bytes } = ctx.params;
           const page = before === undefined ? { after: after ?? 0 } : { before };
-          return leader.messages(session, page, limit, max_bytes);
+          return leader.reader.messages(session, page, limit, max_bytes);
         },
       },
 
       heads: {
         params: { ids: { type: "array", items: "string" } },
         async handler(ctx: Context<GroupHeads>): Promise<GroupHeadsResult> {
-          await leader.ensureLease();
-          const { sessions, epoch } = leader.state;
-          return { epoch, last_seqs: ctx.params.ids.map((id) => sessions.get(id)?.lastSeq ?? null) };
+          const last_seqs = await leader.reader.heads(ctx.params.ids);
+          return { epoch: leader.state.epoch, last_seqs };
         },
       },
     },

@@ -1,24 +1,27 @@
 /** @module A group's leader: claim, group commit, fencing and uncertainty, as a machine without I/O of its own. */
 import { applyEntry, type Outcome } from "../../lib/conversation/apply.ts";
-import type { Command, Draft } from "../../lib/conversation/commands.ts";
+import type { Command, Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
 import { type GroupState, MAX_COMMANDS } from "../../lib/conversation/state.ts";
 import { type Entry, encodeEntry, MAX_BATCH_BYTES } from "./entry.ts";
 
 /** Why a proposal got no outcome; `maybe` means that it may have been written, the others that it was not. */
-export type Refusal = "not_leader" | "unavailable" | "too_large" | "maybe";
+export type Refusal = "not_leader" | "unavailable" | "full" | "too_large" | "maybe";
 
 export type EndReason = "fenced" | "released" | "abandoned";
 
 /** How an append to the log ended; see `GroupLog.append`. */
 export type AppendResult =
   | { readonly kind: "committed"; readonly index: number }
-  | { readonly kind: "fenced" | "unavailable" | "unknown" };
+  | { readonly kind: "fenced" | "unavailable" | "full" | "unknown" };
 
 /** Everything that the machine asks of the world. None of these calls back before it returned. */
 export interface LeaderPort {
   /** Append these bytes; answer with `appended(messageId, result)`. */
   append(data: Uint8Array, expectedLast: number, messageId: string): void;
-  /** Read the entry at an index; answer with `inspected(index, batch)`: its batch id, or null when that failed. */
+  /**
+   * Read the entry at an index; answer with `inspected(index, batch)`: its batch id, or null when that failed; or with
+   * `vanished(index)` when the log begins behind it.
+   */
   inspect(index: number): void;
   /** Call `retry()` after so many milliseconds. */
   retryAfter(ms: number): void;
@@ -119,7 +122,7 @@ export class GroupLeader {
   }
 
   /** Takes a draft for the next entry; its outcome comes by `settle` or `refuse` with this ticket. */
-  propose(ticket: number, draft: Draft): void {
+  propose(ticket: number, draft: Draft | UpkeepDraft): void {
     if (this.#phase !== "leading") return this.#port.refuse(ticket, "not_leader");
     if (this.unresolved) return this.#port.refuse(ticket, "unavailable");
     const at = this.#stamp();
@@ -168,9 +171,10 @@ export class GroupLeader {
         inflight.waiting = "inspect";
         return this.#port.inspect(inflight.expectedLast + 1);
       case "unavailable":
+      case "full":
         // A definite "not written" says so of this attempt only: an earlier one may still be on its way.
         if (inflight.attempts > 0) return this.#resolveLater(inflight, "retry-append");
-        return this.#giveUp(inflight);
+        return this.#giveUp(inflight, result.kind);
       case "unknown":
         return this.#resolveLater(inflight, "retry-append");
     }
@@ -183,6 +187,12 @@ export class GroupLeader {
     if (batch === null) return this.#resolveLater(inflight, "retry-inspect");
     if (batch === inflight.batch) return this.#commit(inflight);
     this.#end("fenced");
+  }
+
+  /** The other answer to `port.inspect`: others have written far beyond, and whether it was ours cannot be told any more. */
+  vanished(index: number): void {
+    const inflight = this.#inflight;
+    if (inflight?.expectedLast === index - 1 && inflight.waiting === "inspect") this.#end("fenced", "maybe");
   }
 
   /** The time asked for by `port.retryAfter` is over. */
@@ -267,12 +277,12 @@ export class GroupLeader {
   }
 
   /** The entry was certainly not written: its proposals are refused, the next ones may fare better. */
-  #giveUp(inflight: Inflight): void {
+  #giveUp(inflight: Inflight, why: "unavailable" | "full"): void {
     if (this.#phase === "claiming") return this.#resolveLater(inflight, "retry-append", 0);
     this.#inflight = null;
     for (const { ticket, command } of inflight.proposals) {
       this.#uncount(command);
-      this.#port.refuse(ticket, "unavailable");
+      this.#port.refuse(ticket, why);
     }
     if (this.#phase === "releasing") return this.#end("abandoned");
     this.flush();
@@ -302,13 +312,14 @@ export class GroupLeader {
     }
   }
 
-  #end(reason: EndReason): void {
+  /**
+   * A foreign entry at our index proves that what was in flight was not written; of an abandoned one nothing is known.
+   */
+  #end(reason: EndReason, why: Refusal = reason === "fenced" ? "not_leader" : "maybe"): void {
     this.#phase = "ended";
     const inflight = this.#inflight;
     this.#inflight = null;
     this.#creating.clear();
-    // A foreign entry at our index proves that ours was not written; an abandoned one may have been.
-    const why = reason === "fenced" ? "not_leader" : "maybe";
     for (const { ticket } of inflight?.proposals ?? []) this.#port.refuse(ticket, why);
     this.#refuseQueue("not_leader");
     this.#port.ended(reason);

@@ -4,7 +4,16 @@ import { counter, durations, gauge } from "../../lib/metrics.ts";
 
 /** State of a node's replicas when it is scraped. */
 export interface RaftGauges {
-  readonly replicas: readonly { readonly group: number; readonly leads: boolean; readonly applied: number }[];
+  readonly replicas: readonly {
+    readonly group: number;
+    readonly leads: boolean;
+    readonly applied: number;
+    readonly archived: number;
+  }[];
+  /** Messages of the groups led here that are not in the archive yet. */
+  readonly pendingMessages: number;
+  /** Longest time that something has waited for the archive, in seconds. */
+  readonly archiveLagSeconds: number;
   readonly residentSessions: number;
   readonly hotBytes: number;
 }
@@ -16,6 +25,7 @@ export class RaftMetrics {
   readonly #changes;
   readonly #divergence;
   readonly #commands;
+  readonly #snapshots;
 
   constructor(registry: Registry, read: () => RaftGauges) {
     this.#commit = durations(registry, {
@@ -42,6 +52,11 @@ export class RaftMetrics {
       name: "commands_total",
       help: "Commands committed by leaders on this node",
     });
+    this.#snapshots = counter(registry, {
+      name: "snapshots_total",
+      help: "Snapshots of groups: saved and read back, failed, or refused when one was needed",
+      labels: ["status"],
+    });
     gauge(
       registry,
       {
@@ -61,6 +76,28 @@ export class RaftMetrics {
         g.reset();
         for (const { group, applied } of read().replicas) g.set({ group }, applied);
       },
+    );
+    gauge(
+      registry,
+      {
+        name: "group_archived_index",
+        help: "Log index up to which the archive holds the group",
+        labels: ["group"],
+      },
+      (g) => {
+        g.reset();
+        for (const { group, archived } of read().replicas) g.set({ group }, archived);
+      },
+    );
+    gauge(
+      registry,
+      { name: "archive_lag_seconds", help: "How long the oldest change led here has waited for the archive" },
+      (g) => g.set(read().archiveLagSeconds),
+    );
+    gauge(
+      registry,
+      { name: "archive_pending_messages", help: "Messages of groups led here that are not archived yet" },
+      (g) => g.set(read().pendingMessages),
     );
     gauge(registry, { name: "resident_sessions", help: "Sessions in RAM in the groups led here" }, (g) =>
       g.set(read().residentSessions),
@@ -85,6 +122,10 @@ export class RaftMetrics {
 
   ledAgain(): void {
     this.#changes.inc();
+  }
+
+  snapshot(status: "saved" | "failed" | "refused"): void {
+    this.#snapshots.inc({ status });
   }
 
   diverged(): void {

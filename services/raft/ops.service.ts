@@ -25,6 +25,10 @@ export interface FleetStatus {
   readonly leaders: readonly (string | null)[];
   /** Highest log index that a leader has applied, of each group; null where there is none. */
   readonly applied: readonly (number | null)[];
+  /** Log index up to which the archive holds each group; null where there is no leader. */
+  readonly archived: readonly (number | null)[];
+  /** What a person should look at, a sentence each: groups that cannot go on, or are not archived. At most 20. */
+  readonly problems: readonly string[];
   readonly resident_sessions: number;
   readonly generated_at: string;
 }
@@ -40,6 +44,8 @@ export interface FleetNode {
 
 /** How long a node may take to say what it holds before it counts as not answering. */
 const REPORT_TIMEOUT_MS = 1000;
+
+const MAX_PROBLEMS = 20;
 
 type OpsService = Service & { wasReady: boolean };
 
@@ -98,12 +104,18 @@ export default defineService<OpsService>({
         if (!own) throw new FleetError("leader_unavailable", "This node is still starting.");
         const leaders: (string | null)[] = Array.from({ length: config.groups }, () => null);
         const applied: (number | null)[] = Array.from({ length: config.groups }, () => null);
+        const archived: (number | null)[] = Array.from({ length: config.groups }, () => null);
+        const problems: string[] = [];
         let sessions = 0;
         for (const { node, report } of reports) {
           for (const replica of report?.replicas ?? []) {
+            for (const problem of [replica.problem, replica.archive_problem]) {
+              if (problem !== null) problems.push(`${node}: ${problem}`);
+            }
             if (replica.role !== "leader") continue;
             leaders[replica.group] = node;
             applied[replica.group] = replica.applied;
+            archived[replica.group] = replica.archived;
             sessions += replica.sessions;
           }
         }
@@ -122,6 +134,8 @@ export default defineService<OpsService>({
           })),
           leaders,
           applied,
+          archived,
+          problems: problems.slice(0, MAX_PROBLEMS),
           resident_sessions: sessions,
           generated_at: new Date().toISOString(),
         };

@@ -8,7 +8,7 @@ import type { FleetStatus } from "./ops.service.ts";
 
 const USAGE = `Usage:
   fleet status          nodes, engine, and how many groups each node leads
-  fleet groups          every group with its leader and applied index
+  fleet groups          every group with its leader, applied and archived index
   fleet group <n>       one group on every node: role, epoch, index, state digest, engine health
   fleet session <id>    a session, its group and who leads it`;
 
@@ -36,24 +36,25 @@ function status(broker: ServiceBroker): Promise<FleetStatus> {
   return broker.call<FleetStatus, object>("fleet.ops.status", {}, { nodeID: broker.nodeID });
 }
 
-function showStatus({ mode, engine, groups, nodes, leaders, resident_sessions }: FleetStatus): string {
+function showStatus(status: FleetStatus): string {
+  const { mode, engine, groups, nodes, leaders, problems, resident_sessions } = status;
   const led = leaders.filter((leader) => leader !== null).length;
   return [
     `${mode} mode, ${engine.kind} engine ${engine.connected ? "connected" : "NOT connected"} (${engine.detail})`,
-    ...engine.warnings.map((warning) => `warning: ${warning}`),
+    ...[...engine.warnings, ...problems].map((warning) => `warning: ${warning}`),
     `${led} of ${groups} groups have a leader, ${resident_sessions} sessions resident`,
     ...nodes.map(
-      ({ id, available, leads, follows, url }) =>
-        `${id.padEnd(20)} ${available ? "up  " : "DOWN"}  leads ${String(leads).padStart(3)}, follows ${String(follows).padStart(3)}  ${url ?? ""}`,
+      ({ id, available, draining, leads, follows, url }) =>
+        `${id.padEnd(20)} ${available ? (draining ? "draining" : "up") : "DOWN"}  leads ${String(leads).padStart(3)}, follows ${String(follows).padStart(3)}  ${url ?? ""}`,
     ),
   ].join("\n");
 }
 
-function showGroups({ leaders, applied }: FleetStatus): string {
+function showGroups({ leaders, applied, archived }: FleetStatus): string {
   return leaders
     .map(
       (leader, group) =>
-        `${groupName(group)}  ${(leader ?? "no leader").padEnd(20)} index ${applied[group] ?? "?"}`,
+        `${groupName(group)}  ${(leader ?? "no leader").padEnd(20)} index ${applied[group] ?? "?"}, archived ${archived[group] ?? "?"}`,
     )
     .join("\n");
 }
@@ -80,7 +81,7 @@ async function showGroup(broker: ServiceBroker, id: string | undefined): Promise
   return [
     ...details.map(({ node, detail }) =>
       detail
-        ? `${node.padEnd(20)} ${detail.role.padEnd(10)} epoch ${detail.epoch}  index ${detail.applied}  sessions ${detail.sessions}  digest ${detail.digest.slice(0, 16)}${detail.problem ? `  ${detail.problem}` : ""}`
+        ? `${node.padEnd(20)} ${detail.role.padEnd(10)} epoch ${detail.epoch}  index ${detail.applied}, archived ${detail.archived}  sessions ${detail.sessions}  digest ${detail.digest.slice(0, 16)}${[detail.problem, detail.archive_problem].map((problem) => (problem ? `  ${problem}` : "")).join("")}`
         : `${node.padEnd(20)} no copy`,
     ),
     health

@@ -1,8 +1,11 @@
 /** @module One group on one node: follows its log, leads it, and changes between the two. */
 import type { Service, ServiceBroker } from "moleculer";
-import { emptyState, type GroupState } from "../../lib/conversation/state.ts";
+import type { LimitFunction } from "p-limit";
+import type { GroupState } from "../../lib/conversation/state.ts";
+import { errorCode } from "../../lib/errors.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
-import type { LeaderChanged, LeaderEnded, ReplicaHalted, ReplicaReport } from "./contract.ts";
+import type { ArchivePort } from "./archive-port.ts";
+import type { ArchiveStalled, LeaderChanged, LeaderEnded, ReplicaHalted, ReplicaReport } from "./contract.ts";
 import type { GroupLog } from "./engine/engine.ts";
 import { followerService } from "./follower.service.ts";
 import { Follower } from "./follower.ts";
@@ -10,6 +13,7 @@ import type { HotMessages } from "./hot-messages.ts";
 import { leaderService } from "./leader.service.ts";
 import { LeaderDriver } from "./leader-driver.ts";
 import type { RaftMetrics } from "./metrics.ts";
+import { recoverState } from "./recovery.ts";
 
 type Holding =
   | { readonly kind: "follower"; readonly follower: Follower; readonly service: Service; caughtUp: boolean }
@@ -21,10 +25,18 @@ export interface ReplicaEnvironment {
   readonly logger: ServiceBroker["logger"];
   readonly hot: HotMessages;
   readonly metrics: RaftMetrics;
+  readonly archive: ArchivePort;
+  /** Passes of archivers that run at the same time on this node. */
+  readonly archiverLimit: LimitFunction;
+  /** A copy of the group from another node; null when none has one. */
+  readonly fetchCopy: (group: number) => Promise<GroupState | null>;
   /** Node that leads by the registry, this one aside. */
   readonly otherLeader: (group: number) => string | null;
   /** Broadcasts a lifecycle event on the bus. */
-  readonly announce: (event: string, payload: LeaderChanged | LeaderEnded | ReplicaHalted) => void;
+  readonly announce: (
+    event: string,
+    payload: LeaderChanged | LeaderEnded | ReplicaHalted | ArchiveStalled,
+  ) => void;
   /** Something changed that topology should look at again. */
   readonly changed: () => void;
 }
@@ -37,6 +49,8 @@ export class Replica {
   #holding: Holding = { kind: "none" };
   #changes: Promise<unknown> = Promise.resolve();
   #claiming: LeaderDriver | null = null;
+  /** Why this group must not begin; null when it may. */
+  #refusal: string | null = null;
 
   constructor(log: GroupLog, env: ReplicaEnvironment) {
     this.group = log.group;
@@ -68,26 +82,29 @@ export class Replica {
 
   /** Why the copy cannot go on; null while it can. */
   get problem(): string | null {
-    return this.#holding.kind === "follower" ? this.#holding.follower.problem : null;
+    return this.#refusal ?? (this.#holding.kind === "follower" ? this.#holding.follower.problem : null);
   }
 
   report(): ReplicaReport {
     const { state, problem } = this;
+    const obstacle = this.#holding.kind === "follower" ? this.#holding.follower.obstacle : null;
     const recovering = this.caughtUp ? "follower" : "recovering";
     return {
       group: this.group,
       role: problem !== null ? "halted" : this.#holding.kind === "leader" ? "leader" : recovering,
       epoch: state?.epoch ?? 0,
       applied: state?.applied ?? 0,
+      archived: state?.archived ?? 0,
       sessions: state?.sessions.size ?? 0,
-      problem,
+      problem: problem ?? obstacle,
+      archive_problem: this.leader?.archiver.problem ?? null,
     };
   }
 
   /** Starts a follower where there is no copy yet, and waits until it has applied what the log held; false when it could not. */
   follow(): Promise<boolean> {
     return this.#change(async () => {
-      if (this.#holding.kind === "none") this.#startFollower(emptyState(this.group));
+      if (this.#holding.kind === "none") this.#startFollower(null);
       if (this.#holding.kind === "follower") this.#holding.caughtUp = await this.#holding.follower.caughtUp();
       return this.caughtUp;
     });
@@ -96,9 +113,10 @@ export class Replica {
   /** Makes the follower lead. Resolves with false when somebody else wrote first; it goes on as a follower then. */
   promote(): Promise<boolean> {
     return this.#change(async () => {
-      if (this.#holding.kind !== "follower" || this.#holding.follower.problem !== null) return false;
+      if (this.#holding.kind !== "follower" || this.problem !== null) return false;
       const began = performance.now();
       if (!(await this.#holding.follower.caughtUp())) return false;
+      if (this.#holding.follower.state.applied === 0 && (await this.#archiveHasMore())) return false;
       const { follower, service } = this.#holding;
       const state = await follower.stop();
       const leader = new LeaderDriver(
@@ -165,14 +183,52 @@ export class Replica {
     });
   }
 
+  /** Archives now what there is, if this node leads. */
+  async flush(): Promise<void> {
+    await this.leader?.archiver.flush();
+  }
+
+  /** No group starts empty over existing data. An archive that is away is asked later, by the archiver. */
+  async #archiveHasMore(): Promise<boolean> {
+    const watermark = await this.#env.archive.watermark(this.group).catch((error: unknown) => {
+      if (errorCode(error) === "archive_unavailable") return 0;
+      throw error;
+    });
+    if (watermark === 0) return false;
+    this.#halt(
+      `group ${this.group}: its log is empty, and the archive holds its entries up to ${watermark}: set DATABASE_URL to an empty database, or bring the log back that belongs to this one`,
+    );
+    return true;
+  }
+
+  #halt(problem: string): void {
+    this.#refusal = problem;
+    this.#env.logger.error("group halted", { group: this.group, problem });
+    const event: ReplicaHalted = { group: this.group, node: this.#env.broker.nodeID, problem };
+    this.#env.announce("raft.replica.halted", event);
+  }
+
   #leaderEnvironment() {
-    const { broker, hot, metrics, otherLeader } = this.#env;
+    const { announce, archive, archiverLimit, broker, hot, logger, metrics, otherLeader } = this.#env;
     const { config, fanout, halt } = runtimeOf(broker);
+    const { group } = this;
     return {
       node: broker.nodeID,
       log: this.#log,
       fanout,
       hot,
+      archive,
+      archiver: {
+        options: config,
+        limit: archiverLimit,
+        stalled: (problem: string | null) => {
+          const event: ArchiveStalled = { group, node: broker.nodeID, problem };
+          if (problem === null) logger.info("the group is archived again", { group });
+          else logger.error("the group's archive stands still", { group, problem });
+          announce(problem === null ? "archive.resumed" : "archive.stalled", event);
+        },
+      },
+      logger,
       metrics,
       leaseMs: config.leaderLeaseMs,
       inflightBytes: config.inflightBytes,
@@ -194,13 +250,20 @@ export class Replica {
     });
   }
 
-  #startFollower(state: GroupState): void {
-    const { announce, broker, logger, metrics } = this.#env;
+  #startFollower(state: GroupState | null): void {
+    const { announce, archive, broker, fetchCopy, logger, metrics } = this.#env;
     const { group } = this;
     const follower = new Follower(this.#log, state, {
+      recover: () =>
+        recoverState(this.#log, {
+          replica: () => fetchCopy(group),
+          archive,
+          logger,
+          refused: () => metrics.snapshot("refused"),
+        }),
       diverged: (index) => {
         metrics.diverged();
-        logger.error("state differs from the leader's and is rebuilt from the log", { group, index });
+        logger.error("state differs from the leader's and is rebuilt", { group, index });
       },
       halted: (problem) => {
         logger.error("group halted", { group, problem });
@@ -209,7 +272,7 @@ export class Replica {
       },
       corrupt: (error) => runtimeOf(broker).halt(error),
       unavailable: (error) =>
-        logger.warn("the log cannot be read, trying again", { group, error: error.message }),
+        logger.warn("the group cannot be followed, trying again", { group, error: error.message }),
     });
     follower.start();
     const service = broker.createService(followerService(group, follower));

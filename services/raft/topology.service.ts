@@ -3,7 +3,7 @@ import type { Context, Service } from "moleculer";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { periodicJob } from "../../mixins/periodic-job.ts";
-import type { LeaderEnded, UserSessions, Yield } from "./contract.ts";
+import type { GetCopy, LeaderEnded, UserSessions, Yield } from "./contract.ts";
 import { NodeReporter } from "./node-report.ts";
 import { JOIN_DELAY_MS, RETRY_MS, Topology } from "./topology.ts";
 
@@ -60,6 +60,22 @@ export default defineService<TopologyService>({
       },
       handler(ctx: Context<UserSessions>) {
         return this.reporter.userSessions(ctx.params);
+      },
+    },
+
+    /** A part of this node's copy of a group: `CopyPart`. */
+    copy: {
+      params: { group: "number", token: { type: "string", optional: true }, offset: "number" },
+      handler(ctx: Context<GetCopy>) {
+        return this.topology.copy(ctx.params);
+      },
+    },
+
+    /** Archives what the groups led here have decided so far, for at most so long. */
+    flush: {
+      params: { limit_ms: "number" },
+      handler(ctx: Context<{ limit_ms: number }>) {
+        return this.topology.flush(ctx.params.limit_ms);
       },
     },
 

@@ -3,15 +3,19 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import pLimit from "p-limit";
 import type { Config } from "../../lib/config.ts";
+import type { GroupState } from "../../lib/conversation/state.ts";
 import { type Runtime, runtimeOf } from "../../lib/runtime.ts";
+import { archivePort } from "./archive-port.ts";
 import { liveNodes, otherLeader, placeableNodes } from "./cluster-view.ts";
-import type { Yield, Yielded } from "./contract.ts";
+import type { CopyPart, GetCopy, Yield, Yielded } from "./contract.ts";
+import { Copies, fetchCopy } from "./copies.ts";
 import type { LogEngine } from "./engine/engine.ts";
 import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
 import { type EngineOptions, openEngine } from "./engine/open.ts";
 import { HotMessages } from "./hot-messages.ts";
 import { type RaftGauges, RaftMetrics } from "./metrics.ts";
 import { desiredRoles, type Role, rankNodes } from "./placement.ts";
+import { Presence } from "./presence.ts";
 import { nextStep, type Step } from "./reconcile.ts";
 import { Replica } from "./replica.ts";
 
@@ -25,10 +29,8 @@ const GATHER_MS = 2000;
 const DRAIN_POLL_MS = 20;
 /** Replicas that change at the same time. */
 const CONCURRENCY = 32;
-/** Pulses in a row without a node's connection until it counts as lost: more than a reconnection takes. */
-const GONE_AFTER = 3;
-/** A pulse this late means that the process stood still, and missed the heartbeats of the others. */
-const ASLEEP_MS = 2000;
+/** Groups of a node that are archived at the same time. */
+const ARCHIVERS = 4;
 /** How long a leader may take to settle its entry when it hands over or stops. */
 const RELEASE_MS = 3000;
 
@@ -41,23 +43,22 @@ export class Topology {
   readonly #runtime: Runtime;
   readonly #hot: HotMessages;
   readonly #metrics: RaftMetrics;
+  readonly #presence: Presence;
   readonly #limit = pLimit(CONCURRENCY);
+  readonly #archiverLimit = pLimit(ARCHIVERS);
+  readonly #copies = new Copies();
   /** Groups with a step under way or waiting for its turn. */
   readonly #changing = new Set<number>();
   #engine: LogEngine | null = null;
   #stopping = false;
   #timer: NodeJS.Timeout | null = null;
   #dueAt = 0;
-  #beatAt = performance.now();
-  /** How often in a row a node was not there. */
-  readonly #absences = new Map<string, number>();
-  /** Until then this node does not trust its view of the others. */
-  #blindUntil = 0;
 
   constructor(broker: ServiceBroker, logger: ServiceBroker["logger"]) {
     this.#broker = broker;
     this.#logger = logger;
     this.#runtime = runtimeOf(broker);
+    this.#presence = new Presence(broker, JOIN_DELAY_MS);
     this.#hot = new HotMessages(this.#runtime.config.hotBytes);
     this.#metrics = new RaftMetrics(this.#runtime.metrics, () => this.#gauges());
   }
@@ -107,15 +108,11 @@ export class Topology {
   /** Looks for lost nodes, and notices when this process itself was away. */
   async pulse(): Promise<void> {
     this.#feelPulse();
-    await this.#missTheGone();
+    await this.#presence.missTheGone();
   }
 
   #feelPulse(): void {
-    const now = performance.now();
-    // A node that was suspended has heard from nobody, and would take everybody's groups when it wakes: until
-    // heartbeats have come again, its view is worth nothing.
-    if (now - this.#beatAt > ASLEEP_MS) this.#blindUntil = now + JOIN_DELAY_MS;
-    this.#beatAt = now;
+    this.#presence.beat();
     if (this.#engine?.kind === "sqlite" && !this.#stopping && !this.#engine.status().connected) {
       return this.#runtime.halt(
         new Error(
@@ -125,21 +122,6 @@ export class Topology {
     }
     // Moleculer by itself looks only once in a whole timeout.
     this.#broker.registry.discoverer.checkRemoteNodes();
-  }
-
-  /** A node whose connection to the bus is gone, several times in a row, is lost: its heartbeats need not be awaited. */
-  async #missTheGone(): Promise<void> {
-    const { fanout } = this.#runtime;
-    const others = liveNodes(this.#broker).filter((id) => id !== this.#broker.nodeID);
-    for (const id of this.#absences.keys()) if (!others.includes(id)) this.#absences.delete(id);
-    await Promise.all(
-      others.map(async (id) => {
-        const present = await fanout.isPresent(id);
-        const absences = present === false ? (this.#absences.get(id) ?? 0) + 1 : 0;
-        this.#absences.set(id, absences);
-        if (absences >= GONE_AFTER && fanout.connected) this.#broker.registry.nodes.disconnected(id, true);
-      }),
-    );
   }
 
   /** Hands a group to the node that ranks first, if this node agrees that it does. */
@@ -162,6 +144,19 @@ export class Topology {
       await delay(DRAIN_POLL_MS);
     }
     return this.#draining;
+  }
+
+  /** Archives what the groups led here have decided so far; stops waiting after so many milliseconds. */
+  async flush(limitMs: number): Promise<void> {
+    const flushes = Promise.all([...this.replicas.values()].map((replica) => replica.flush()));
+    await Promise.race([flushes, delay(limitMs, undefined, { ref: false })]);
+  }
+
+  /** A part of this node's copy of a group; null when it has none that is recovered. */
+  copy({ group, token, offset }: GetCopy): CopyPart {
+    const replica = this.replicas.get(group);
+    if (!replica?.state || !replica.caughtUp) return null;
+    return this.#copies.part(replica.state, token, offset);
   }
 
   /** Returns to placement, if the node is still here. */
@@ -219,7 +214,7 @@ export class Topology {
   #round(): void {
     const { config, fanout } = this.#runtime;
     this.#feelPulse();
-    if (!fanout.connected || performance.now() < this.#blindUntil) return this.soon(JOIN_DELAY_MS);
+    if (!fanout.connected || this.#presence.blind) return this.soon(JOIN_DELAY_MS);
     const nodes = placeableNodes(this.#broker);
     this.roles = desiredRoles(this.#broker.nodeID, nodes, config.groups, config.replicas);
     this.roles.forEach((desired, group) => {
@@ -290,12 +285,22 @@ export class Topology {
       logger: this.#logger,
       hot: this.#hot,
       metrics: this.#metrics,
+      archive: archivePort(this.#broker, this.#runtime.config.appendTimeoutMs / 2),
+      archiverLimit: this.#archiverLimit,
+      fetchCopy: (of) => this.#fetchCopy(of),
       otherLeader: (of) => otherLeader(this.#broker, of),
       announce: (event, payload) => this.#announce(event, payload),
       changed: () => this.soon(0),
     });
     this.replicas.set(group, replica);
     return replica;
+  }
+
+  /** The leader's copy is the newest; any other will do. */
+  #fetchCopy(group: number): Promise<GroupState | null> {
+    const leader = otherLeader(this.#broker, group);
+    const others = liveNodes(this.#broker).filter((id) => id !== this.#broker.nodeID && id !== leader);
+    return fetchCopy(this.#broker, group, leader === null ? others : [leader, ...others]);
   }
 
   /** Nodes of one process stop together: there is nobody left to tell. */
@@ -308,8 +313,16 @@ export class Topology {
 
   #gauges(): RaftGauges {
     const reports = [...this.replicas.values()].map((replica) => replica.report());
+    const leaders = [...this.replicas.values()].flatMap(({ leader }) => leader ?? []);
     return {
-      replicas: reports.map(({ group, role, applied }) => ({ group, leads: role === "leader", applied })),
+      replicas: reports.map(({ group, role, applied, archived }) => ({
+        group,
+        leads: role === "leader",
+        applied,
+        archived,
+      })),
+      archiveLagSeconds: Math.max(0, ...leaders.map(({ archiver }) => archiver.lagSeconds)),
+      pendingMessages: leaders.reduce((sum, { state }) => sum + unarchivedMessages(state), 0),
       residentSessions: reports.reduce(
         (sum, { role, sessions }) => sum + (role === "leader" ? sessions : 0),
         0,
@@ -317,6 +330,12 @@ export class Topology {
       hotBytes: this.#hot.bytes,
     };
   }
+}
+
+function unarchivedMessages(state: GroupState): number {
+  let messages = 0;
+  for (const { locations } of state.unarchived) messages += locations.length;
+  return messages;
 }
 
 function engineOptions(config: Config, logger: ServiceBroker["logger"]): EngineOptions {

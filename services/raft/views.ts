@@ -4,6 +4,7 @@ import { isoMicros } from "../../lib/clock.ts";
 import type { AppendCommand } from "../../lib/conversation/commands.ts";
 import type { SessionState } from "../../lib/conversation/state.ts";
 import type { Message, Session } from "../conversations/contract.ts";
+import type { HotMessage } from "./hot-messages.ts";
 
 export function sessionView(session: SessionState): Session {
   const failure = session.dispatch.lastFailure;
@@ -43,5 +44,15 @@ export function messageView(
     content: command.content,
     metadata: command.metadata,
     inserted_at: isoMicros(command.at),
+  };
+}
+
+/** The message of an append command as RAM holds it. */
+export function hotMessage(command: Pick<AppendCommand, "at" | "key">, message: Message): HotMessage {
+  return {
+    message,
+    at: command.at,
+    key: command.key ?? null,
+    bytes: Buffer.byteLength(JSON.stringify(message)),
   };
 }

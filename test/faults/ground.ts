@@ -28,8 +28,6 @@ export function replayHint(seed: number, script: string): string {
 }
 
 export class Ground {
-  /** Whether the nodes archive what they commit. */
-  readonly archives = false;
   readonly cluster: Cluster;
   readonly postgres: TestPostgres;
   readonly random: Prng;

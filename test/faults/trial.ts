@@ -67,7 +67,7 @@ export class Trial {
     const stored = await this.load.verify(first!);
     for (const url of others) assert.deepEqual(await this.load.verify(url), stored, `${url} shows the same`);
     await this.readers.verify(stored);
-    if (this.#ground.archives) await untilArchived(cluster.databaseUrl, stored);
+    await untilArchived(cluster.databaseUrl, stored);
     await cluster.replicasAgree();
     for (const { id, url } of cluster.nodes) {
       const metrics = await (await fetch(`${url}/metrics`)).text();

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { ServiceBroker } from "moleculer";
 import { createNode } from "../../bin/start-node.ts";
 import { stopAll } from "../../bin/stop-node.ts";
-import { archiveProblem, embeddedNode, untilAllLed, untilReady } from "../../bin/up.ts";
+import { embeddedNode } from "../../bin/up.ts";
+import { archiveProblem, untilAllLed, untilReady } from "../../bin/waiting.ts";
 import { readConfig } from "../../lib/config.ts";
 import { freshDatabase } from "./database.ts";
 
@@ -18,6 +19,8 @@ export interface FleetOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A data folder to reuse, together with its database; it is kept then. */
   readonly dataDir?: string;
+  /** How long the nodes may take to be ready, in milliseconds. */
+  readonly readyWithinMs?: number;
   /** The archive's database, which need not be there. Default: a fresh one, whose schema is then waited for. */
   readonly databaseUrl?: string;
 }
@@ -72,7 +75,9 @@ export async function startFleet(options: FleetOptions = {}): Promise<TestFleet>
   };
   try {
     await Promise.all(brokers.map((broker) => broker.start()));
-    await Promise.all(brokers.map(untilReady));
+    await Promise.all(
+      brokers.map((broker) => untilReady(broker, { limitMs: options.readyWithinMs ?? 60_000 })),
+    );
     await Promise.all(brokers.map(untilAllLed));
     if (options.databaseUrl === undefined) await Promise.all(brokers.map(untilArchive));
   } catch (error) {

@@ -1,6 +1,7 @@
 /** @module A gateway over services that a test writes itself: for outcomes that the real ones cannot be made to give. */
 import { type BrokerOptions, ServiceBroker, type ServiceSchema } from "moleculer";
 import { Registry } from "prom-client";
+import { createCacher } from "../../lib/cacher.ts";
 import { readConfig } from "../../lib/config.ts";
 import { openEmitterFanout } from "../../lib/fanout/emitter.ts";
 import { attachRuntime } from "../../lib/runtime.ts";
@@ -13,7 +14,7 @@ export interface TestGateway {
   readonly metrics: Registry;
   /** Sentences that the node would have ended with. */
   readonly halts: string[];
-  /** Lines that it logged as errors. */
+  /** Lines that it logged as errors, or as whatever `logLevel` says. */
   readonly errors: string[];
   stop(): Promise<void>;
 }
@@ -23,6 +24,8 @@ export interface GatewayOptions {
   /** Default: one that the system chooses. */
   readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Least serious lines that are kept in `errors`; default `error`. */
+  readonly logLevel?: "error" | "info";
   readonly nodeId?: string;
   /** Brokers with the same namespace are nodes of one fleet. Default: alone. */
   readonly namespace?: string;
@@ -44,9 +47,10 @@ export function testBroker(options: GatewayOptions = {}): Omit<TestGateway, "url
     nodeID: nodeId,
     namespace,
     transporter: options.namespace ? "Fake" : null,
-    logger: recorder(errors),
+    logger: recorder(errors, options.logLevel ?? "error"),
     skipProcessEventRegistration: true,
     internalServices: false,
+    cacher: createCacher(config.redisUrl),
     middlewares: [
       {
         name: "Runtime",
@@ -73,12 +77,12 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   return { ...node, port: Number(new URL(url).port), url, stop: () => node.broker.stop() };
 }
 
-/** Keeps what the node logs as errors, with its fields, and prints nothing. */
-function recorder(lines: string[]): BrokerOptions["logger"] {
+/** Keeps what the node logs at this level and above, with its fields, and prints nothing. */
+function recorder(lines: string[], level: "error" | "info"): BrokerOptions["logger"] {
   return {
     type: "Pino",
     options: {
-      level: "error",
+      level,
       pino: {
         options: {
           hooks: {

@@ -46,7 +46,7 @@ export async function natsSite(size: 1 | 3): Promise<LogSite> {
     nats,
     open: (appendTimeoutMs) => openEngine({ ...options, ...timeout(appendTimeoutMs) }),
     hang: async () => {
-      for (const i of all) nats.pause(i);
+      await Promise.all(all.map((i) => nats.pause(i)));
       return async () => {
         for (const i of all) nats.resume(i);
         await nats.healthy();

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureNatsServer } from "../../bin/nats-server.ts";
+import { suspend } from "./suspend.ts";
 import { until } from "./until.ts";
 
 export interface NatsOptions {
@@ -31,7 +32,7 @@ export interface NatsServers {
   /** Starts a killed or late server, on its ports and data, and waits until it serves. */
   restart(i: number): Promise<void>;
   /** Stops a server's clock: it keeps its connections and answers nothing (SIGSTOP). */
-  pause(i: number): void;
+  pause(i: number): Promise<void>;
   resume(i: number): void;
   /** Waits until JetStream works again: there is a leader and every stream of every server is up to date. */
   healthy(): Promise<void>;
@@ -114,7 +115,10 @@ export async function startNats(options: NatsOptions): Promise<NatsServers> {
       };
       await until("the NATS server is back", isBack, START_MS);
     },
-    pause: (i) => void servers[i]!.child?.kill("SIGSTOP"),
+    pause: async (i) => {
+      const pid = servers[i]!.child?.pid;
+      if (pid !== undefined) await suspend(pid);
+    },
     resume: (i) => void servers[i]!.child?.kill("SIGCONT"),
     healthy,
     stop,

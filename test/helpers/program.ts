@@ -1,5 +1,6 @@
 /** @module The program as a person starts it: a child process of its own, really killed when a test says so. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -23,17 +24,21 @@ export class Program {
   readonly exited: Promise<Exit>;
   #output = "";
 
-  /** Starts `fleetport <command>` with nothing of this process's configuration but what is given. */
-  constructor(command: string, env: Readonly<Record<string, string>>) {
+  /** Starts `fleetport <command> <args>` with nothing of this process's configuration but what is given. */
+  constructor(command: string, env: Readonly<Record<string, string>>, args: readonly string[] = []) {
     const inherited = Object.fromEntries(
       Object.entries(process.env).filter(
         ([name]) => !/^(FLEET_|(NATS|DATABASE|REDIS)_URL$|PORT$|HOST$)/.test(name),
       ),
     );
-    this.child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", PROGRAM, command], {
-      env: { ...inherited, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    this.child = spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", PROGRAM, command, ...args],
+      {
+        env: { ...inherited, ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     children.add(this.child);
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
@@ -57,7 +62,12 @@ export class Program {
 
   /** Waits until the program says that it is ready. Throws with its output when it ended instead. */
   async ready(): Promise<this> {
-    await until("the program is ready", () => /^ready (in|at) /m.test(this.#output) || !this.running);
+    const limitMs = 60_000;
+    await until(
+      "the program is ready",
+      () => /^ready (in|at) /m.test(this.#output) || !this.running,
+      limitMs,
+    );
     if (!this.running) throw new Error(`the program ended instead of getting ready:\n${this.#output}`);
     return this;
   }
@@ -81,6 +91,18 @@ export async function freePort(span = 1): Promise<number> {
       Array.from({ length: span - 1 }, (_, i) => probe(base + i + 1).catch(() => null)),
     );
     if (base !== null && !rest.includes(null)) return base;
+  }
+}
+
+/**
+ * The first of `span` free ports in a row that no outgoing connection gets from the system: for what is to be started
+ * later, or again, on the same port.
+ */
+export async function quietPorts(span: number): Promise<number> {
+  for (;;) {
+    const base = randomInt(10_000, 32_000 - span);
+    const ports = Array.from({ length: span }, (_, i) => probe(base + i).catch(() => null));
+    if (!(await Promise.all(ports)).includes(null)) return base;
   }
 }
 

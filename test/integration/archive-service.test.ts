@@ -116,11 +116,6 @@ describe("The archive service", () => {
         page.messages.map(({ seq }) => seq),
         [3, 4, 5],
       );
-      const tail = await node.call<ArchivedMessages>("tail", { session: "s", up_to: 4, ...ALL, limit: 2 });
-      assert.deepEqual(
-        tail.messages.map(({ seq }) => seq),
-        [3, 4],
-      );
     });
 
     it("counts messages that met another one in their place, and goes on", async () => {
@@ -144,15 +139,10 @@ describe("The archive service", () => {
     it("does not pass over a hole: it says where it is", async () => {
       await node.call("write", conversation("s", 5));
       await execute(url, "delete from messages where seq = 3");
-      for (const [action, params] of [
-        ["messages", { session: "s", after: 0, ...ALL }],
-        ["tail", { session: "s", up_to: 5, ...ALL }],
-      ] as const) {
-        const { code, message } = await node.refusal(action, params);
-        assert.equal(code, "archive_unavailable");
-        assert.equal(message, "archive table messages, session s, seq 3: the message is missing.");
-      }
-      assert.equal(node.errors.length, 2);
+      const { code, message } = await node.refusal("messages", { session: "s", after: 0, ...ALL });
+      assert.equal(code, "archive_unavailable");
+      assert.equal(message, "archive table messages, session s, seq 3: the message is missing.");
+      assert.equal(node.errors.length, 1);
       assert.equal((await node.call<ArchiveStatus>("status")).available, true);
     });
 
@@ -277,7 +267,6 @@ describe("The archive service", () => {
       ["watermark", { group: 1 }],
       ["session", { id: "s" }],
       ["messages", { session: "s", after: 0, ...ALL }],
-      ["tail", { session: "s", up_to: 1, ...ALL }],
       ["userSessions", { user_id: "u", limit: 1 }],
       ["saveSnapshot", { group: 1, index: 1, data: encodeSnapshot(emptyState(1)) }],
       ["snapshots", { group: 1 }],

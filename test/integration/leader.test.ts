@@ -1,81 +1,21 @@
 /** @module Leaders and followers over a real log: two that both believe to lead, lost leases, diverged copies. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Registry } from "prom-client";
 import { stateDigest } from "../../lib/conversation/digest.ts";
 import { emptyState, type GroupState } from "../../lib/conversation/state.ts";
 import { errorCode } from "../../lib/errors.ts";
-import { openEmitterFanout } from "../../lib/fanout/emitter.ts";
-import type { LogEngine } from "../../services/raft/engine/engine.ts";
-import { openSqliteEngine } from "../../services/raft/engine/sqlite.ts";
-import { Follower, type FollowerHooks } from "../../services/raft/follower.ts";
-import { HotMessages } from "../../services/raft/hot-messages.ts";
-import type { EndReason } from "../../services/raft/leader.ts";
-import { LeaderDriver } from "../../services/raft/leader-driver.ts";
-import { RaftMetrics } from "../../services/raft/metrics.ts";
+import { LEASE_MS, OneLog } from "../helpers/one-log.ts";
 import { until } from "../helpers/until.ts";
 
-const LEASE_MS = 150;
-
 describe("over one log", () => {
-  let folder: string;
-  let engine: LogEngine;
+  let one: OneLog;
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "fleet-leader-"));
-    engine = await openSqliteEngine({ dataDir: folder });
-    await engine.provision(1);
+    one = await OneLog.open();
   });
   afterEach(async () => {
-    await engine.close();
-    await rm(folder, { recursive: true, force: true });
+    await one.close();
   });
-
-  interface Candidate {
-    readonly leader: LeaderDriver;
-    readonly ends: EndReason[];
-    readonly broken: Error[];
-  }
-
-  async function candidate(node: string, state: GroupState): Promise<Candidate> {
-    const ends: EndReason[] = [];
-    const broken: Error[] = [];
-    const metrics = new RaftMetrics(new Registry(), () => ({
-      replicas: [],
-      residentSessions: 0,
-      hotBytes: 0,
-    }));
-    const leader = new LeaderDriver(
-      {
-        node,
-        log: await engine.open(0),
-        fanout: openEmitterFanout(folder, (error) => broken.push(error as Error)),
-        hot: new HotMessages(1_000_000),
-        metrics,
-        leaseMs: LEASE_MS,
-        inflightBytes: 1_000_000,
-        hint: () => null,
-        ended: (reason) => ends.push(reason),
-        broken: (error) => broken.push(error),
-      },
-      state,
-    );
-    return { leader, ends, broken };
-  }
-
-  /** A copy of what the log holds, made as a follower makes it. */
-  async function recovered(): Promise<GroupState> {
-    const follower = new Follower(await engine.open(0), emptyState(0), hooks());
-    follower.start();
-    assert.ok(await follower.caughtUp());
-    return follower.stop();
-  }
-
-  function hooks(seen: Partial<FollowerHooks> = {}): FollowerHooks {
-    const fail = (what: unknown) => assert.fail(String(what));
-    return { diverged: fail, halted: fail, corrupt: fail, unavailable: fail, ...seen };
-  }
+  const candidate = (node: string, state: GroupState) => one.candidate(node, state);
+  const recovered = () => one.recovered();
 
   const create = { t: "create", session: "s", user: "u", agent: "a", metadata: {} } as const;
   const append = (n: number, key?: string) =>
@@ -127,7 +67,7 @@ describe("over one log", () => {
     await next.leader.lead();
     await next.leader.propose([append(2)]);
     await until("the lease of the old leader is over", () => old.leader.contactAge > LEASE_MS);
-    await assert.rejects(old.leader.messages("s", { after: 0 }, 10, 1e6), (error) => {
+    await assert.rejects(old.leader.reader.messages("s", { after: 0 }, 10, 1e6), (error) => {
       return errorCode(error) === "leader_unavailable";
     });
     assert.deepEqual(old.ends, ["fenced"]);
@@ -150,11 +90,11 @@ describe("over one log", () => {
     const { leader } = await candidate("one", emptyState(0));
     await leader.lead();
     await leader.propose([create, append(1)]);
-    const { last } = await (await engine.open(0)).bounds();
+    const { last } = await (await one.engine.open(0)).bounds();
     await until("its lease is over", () => leader.contactAge > LEASE_MS);
-    const page = await leader.messages("s", { after: 0 }, 10, 1e6);
+    const page = await leader.reader.messages("s", { after: 0 }, 10, 1e6);
     assert.equal(page?.messages.length, 1);
-    assert.equal((await (await engine.open(0)).bounds()).last, last);
+    assert.equal((await (await one.engine.open(0)).bounds()).last, last);
     leader.abandon();
   });
 
@@ -184,7 +124,7 @@ describe("over one log", () => {
     for (const limit of [1, 7, 64, 65, 1000]) {
       const seen: number[] = [];
       for (let after = 0; ; after = seen.length) {
-        const page = await cold.leader.messages("s", { after }, limit, 8e6);
+        const page = await cold.leader.reader.messages("s", { after }, limit, 8e6);
         seen.push(...page!.messages.map(({ seq }) => seq));
         if (!page!.has_more) break;
       }
@@ -193,7 +133,7 @@ describe("over one log", () => {
         Array.from({ length: 240 }, (_, i) => i + 1),
       );
     }
-    const tail = await cold.leader.messages("s", { before: 0 }, 3, 8e6);
+    const tail = await cold.leader.reader.messages("s", { before: 0 }, 3, 8e6);
     assert.deepEqual(
       tail?.messages.map(({ seq, content }) => [seq, content.n]),
       [
@@ -203,7 +143,7 @@ describe("over one log", () => {
       ],
     );
     assert.equal(tail?.has_more, true);
-    const short = await cold.leader.messages("s", { after: 0 }, 1000, 2000);
+    const short = await cold.leader.reader.messages("s", { after: 0 }, 1000, 2000);
     assert.ok(short!.messages.length > 0 && short!.messages.length < 240 && short!.has_more);
     cold.leader.abandon();
   });
@@ -217,12 +157,7 @@ describe("over one log", () => {
     state.sessions.get("s")!.lastSeq += 1;
     state.digest = [state.digest[0] ^ 1, state.digest[1]];
     const diverged: number[] = [];
-    const follower = new Follower(
-      await engine.open(0),
-      state,
-      hooks({ diverged: (index) => diverged.push(index) }),
-    );
-    follower.start();
+    const follower = await one.follower(state, { diverged: (index) => diverged.push(index) });
     await leader.propose([append(2)]);
     await until("the copy is equal again", () => stateDigest(follower.state) === stateDigest(leader.state));
     assert.equal(diverged.length, 1);

@@ -36,7 +36,7 @@ describe("the REPL command fleet", () => {
   it("groups shows every group with its leader and index", async () => {
     const lines = (await run("groups")).split("\n");
     assert.equal(lines.length, GROUPS);
-    for (const line of lines) assert.match(line, /^g0\d\d {2}dev-node\d +index \d+$/);
+    for (const line of lines) assert.match(line, /^g0\d\d {2}dev-node\d +index \d+, archived \d+$/);
   });
 
   it("group shows every copy with role, index and an equal digest, and the log's health", async () => {

@@ -39,6 +39,8 @@ export function summary(outcome: Outcome): string {
       return `${outcome.kind} ${outcome.seq}`;
     case "created":
       return `created ${outcome.created}`;
+    case "hydrated":
+      return `hydrated ${outcome.resident}`;
     case "rejected":
       return `rejected ${outcome.code} ${outcome.lastSeq}`;
     default:

@@ -1,5 +1,12 @@
 /** @module The rules of the log and of section 5.3 written a second time, slowly and plainly, as the reference. */
-import type { AppendCommand, Command, CreateCommand } from "../../lib/conversation/commands.ts";
+import type {
+  AppendCommand,
+  Command,
+  CreateCommand,
+  EvictCommand,
+  HydrateCommand,
+} from "../../lib/conversation/commands.ts";
+import { unreadSeqs } from "../../lib/conversation/residency.ts";
 import type { GroupState } from "../../lib/conversation/state.ts";
 import { locationOfSeq } from "../../lib/conversation/state.ts";
 import type { Entry } from "../../services/raft/entry.ts";
@@ -27,6 +34,12 @@ interface NaiveSession {
   readonly agent: string;
   archived: boolean;
   cursor: number;
+  /** Whether the state holds its header; what is not there, only the archive knows. */
+  resident: boolean;
+  /** Index of the last entry that changed it. */
+  changed: number;
+  /** Time of the last command that used it. */
+  used: number;
   readonly messages: NaiveMessage[];
 }
 
@@ -44,6 +57,9 @@ export class NaiveGroup {
   #leader: string | null = null;
   #time = 0;
   #index = 0;
+  /** Everything up to this index is in the archive. */
+  archivedIndex = 0;
+  #evicted = 0;
   /** Index of each epoch's claim, by epoch. */
   readonly claims: number[] = [0];
 
@@ -78,7 +94,10 @@ export class NaiveGroup {
         () => `time goes back at entry ${index}: ${this.#time} to ${command.at}`,
       );
       this.#time = command.at;
-      return { command, words: this.#decide(index, command) };
+      const words = this.#decide(index, command);
+      const used = "session" in command && command.t !== "hydrate" && !words.startsWith("rejected");
+      if (used) this.sessions.get(command.session)!.used = command.at;
+      return { command, words };
     });
   }
 
@@ -90,28 +109,74 @@ export class NaiveGroup {
         this.#leader = null;
         return "epoch";
       case "create":
-        return this.#create(command);
+        return this.#create(index, command);
       case "append":
         return this.#append(index, command);
       case "archive": {
-        const session = this.sessions.get(command.session);
+        const session = this.#resident(command);
         if (!session) return "rejected session_not_found 0";
+        if (!session.archived) session.changed = index;
         session.archived = true;
         return "archived";
       }
       case "read": {
-        const session = this.sessions.get(command.session);
+        const session = this.#resident(command);
         if (!session) return "rejected session_not_found 0";
         if (session.user !== command.user) return `rejected not_participant ${session.messages.length}`;
-        session.cursor = Math.max(session.cursor, Math.min(command.seq, session.messages.length));
+        const cursor = Math.max(session.cursor, Math.min(command.seq, session.messages.length));
+        if (cursor > session.cursor) session.changed = index;
+        session.cursor = cursor;
         return "read";
       }
+      case "hydrate":
+        return this.#hydrate(command);
+      case "archived":
+        must(command.index < index, () => `entry ${index} calls ${command.index} archived`);
+        this.archivedIndex = Math.max(this.archivedIndex, command.index);
+        return "kept";
+      case "evict":
+        this.#evict(index, command);
+        return "kept";
     }
   }
 
-  #create(command: CreateCommand): string {
+  #resident({ session: id }: { session: string }): NaiveSession | null {
+    const session = this.sessions.get(id);
+    return session?.resident ? session : null;
+  }
+
+  /** What comes back from the archive must be all that was ever decided about the session. */
+  #hydrate(command: HydrateCommand): string {
+    const session = this.sessions.get(command.session);
+    must(session !== undefined, () => `session ${command.session} came from the archive and never existed`);
+    if (session.resident) return "hydrated true";
+    if (command.evicted !== this.#evicted) return "hydrated false";
+    const same =
+      command.lastSeq === session.messages.length &&
+      command.cursor === session.cursor &&
+      (command.status === "archived") === session.archived &&
+      command.user === session.user &&
+      command.agent === session.agent &&
+      unreadSeqs(command.cursor, command.unread).join() === unreadOf(session).join();
+    must(same, () => `session ${command.session} came back as ${JSON.stringify({ command, session })}`);
+    session.resident = true;
+    session.used = command.at;
+    return "hydrated true";
+  }
+
+  #evict(index: number, { sessions, unusedSince }: EvictCommand): void {
+    for (const id of sessions) {
+      const session = this.sessions.get(id);
+      if (!session?.resident || session.used > unusedSince || session.changed > this.archivedIndex) continue;
+      session.resident = false;
+      this.#evicted = index;
+    }
+  }
+
+  #create(index: number, command: CreateCommand): string {
     const there = this.sessions.get(command.session);
     if (there) {
+      must(there.resident, () => `session ${command.session} is created anew although the archive has it`);
       const same = there.user === command.user && there.agent === command.agent;
       return same ? "created false" : `rejected session_exists ${there.messages.length}`;
     }
@@ -120,13 +185,16 @@ export class NaiveGroup {
       agent: command.agent,
       archived: false,
       cursor: 0,
+      resident: true,
+      changed: index,
+      used: command.at,
       messages: [],
     });
     return "created true";
   }
 
   #append(index: number, command: AppendCommand): string {
-    const session = this.sessions.get(command.session);
+    const session = this.#resident(command);
     if (!session) return "rejected session_not_found 0";
     const last = session.messages.length;
     if (command.sender !== (command.role === "user" ? session.user : session.agent)) {
@@ -143,6 +211,7 @@ export class NaiveGroup {
     }
     const { id, at, role, key } = command;
     session.messages.push({ seq: last + 1, id, at, role, key, index });
+    session.changed = index;
     return `appended ${last + 1}`;
   }
 
@@ -152,22 +221,33 @@ export class NaiveGroup {
     must(state.epoch === this.epoch, () => `state is in epoch ${state.epoch}, the log in ${this.epoch}`);
     must(state.leader === this.#leader, () => `state has leader ${state.leader}, the log ${this.#leader}`);
     const ids = [...state.sessions.keys()].sort().join();
-    must(ids === [...this.sessions.keys()].sort().join(), () => `state holds sessions ${ids}`);
-    for (const [id, session] of this.sessions) {
+    const resident = [...this.sessions].filter(([, session]) => session.resident);
+    const expected = resident
+      .map(([id]) => id)
+      .sort()
+      .join();
+    must(ids === expected, () => `state holds sessions ${ids} instead of ${expected}`);
+    must(
+      state.archived === this.archivedIndex,
+      () => `state is archived up to ${state.archived}, the log up to ${this.archivedIndex}`,
+    );
+    for (const [id, session] of resident) {
       const held = state.sessions.get(id)!;
-      const unread = session.messages
-        .filter(({ seq, role }) => role === "agent" && seq > session.cursor)
-        .map(({ seq }) => seq);
       const same =
         held.lastSeq === session.messages.length &&
         held.cursor === session.cursor &&
         (held.status === "archived") === session.archived &&
-        held.unread.join() === unread.join() &&
+        held.unread.join() === unreadOf(session).join() &&
         session.messages.every(({ seq, index }) => {
           const location = locationOfSeq(held, seq);
+          if (index <= this.archivedIndex) return location === null;
           return location !== null && Math.floor(location / 512) === index;
         });
       must(same, () => `session ${id} differs from the reference: ${JSON.stringify({ held, session })}`);
     }
   }
+}
+
+function unreadOf({ messages, cursor }: NaiveSession): number[] {
+  return messages.filter(({ seq, role }) => role === "agent" && seq > cursor).map(({ seq }) => seq);
 }

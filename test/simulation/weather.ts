@@ -53,6 +53,7 @@ export interface Stats {
   unavailable: number;
   maybe: number;
   too_large: number;
+  full: number;
   fenced: number;
   released: number;
   abandoned: number;
@@ -82,6 +83,7 @@ export function noStats(): Stats {
     unavailable: 0,
     maybe: 0,
     too_large: 0,
+    full: 0,
     fenced: 0,
     released: 0,
     abandoned: 0,

@@ -103,8 +103,17 @@ describe("an append is decided by the state machine", () => {
     const state = led([CREATE], [append({ key: "k" }), ARCHIVE]);
     const session = () => JSON.stringify(state.sessions.get("s"), (_, v) => (v instanceof Map ? [...v] : v));
     const before = session();
-    next(state, append({ at: 9 }), append({ key: "k", at: 9 }), append({ sender: "x", at: 9 }));
+    next(state, append({ at: 9 }), append({ sender: "x", at: 9 }));
     assert.equal(session(), before);
+  });
+
+  it("and one whose key is known leaves only the time of its use", () => {
+    const state = led([CREATE], [append({ key: "k" })]);
+    const { usedAt: _, ...before } = structuredClone(state.sessions.get("s")!);
+    next(state, append({ key: "k", at: 9 }));
+    const { usedAt, ...after } = state.sessions.get("s")!;
+    assert.deepEqual(after, before);
+    assert.equal(usedAt, 9);
   });
 });
 

@@ -178,7 +178,7 @@ describe("a log entry", () => {
 
   it("with an unknown command type or version is refused, and the sentence names both", () => {
     const unknown: [unknown, string][] = [
-      [{ t: "hydrate", v: 1 }, 'command "hydrate" version 1'],
+      [{ t: "merge", v: 1 }, 'command "merge" version 1'],
       [{ ...APPEND, v: 2 }, 'command "append" version 2'],
       [{ ...APPEND, v: "1" }, 'command "append" version 1'],
       [{ ...APPEND, v: undefined }, 'command "append" version undefined'],

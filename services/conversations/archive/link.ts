@@ -31,6 +31,7 @@ export class ArchiveLink {
   #unknown = true;
   #wake: () => void = () => undefined;
   #work: Promise<void> = Promise.resolve();
+  readonly #tried = Promise.withResolvers<void>();
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -44,9 +45,10 @@ export class ArchiveLink {
     return this.#problem;
   }
 
-  /** Begins to reach for Postgres, and does so again whenever it was lost; returns at once. */
-  start(): void {
+  /** Begins to reach for Postgres, and does so again whenever it was lost. Returns after the first try. */
+  start(): Promise<void> {
     this.#work = this.#keepReached(this.#stopping.signal);
+    return this.#tried.promise;
   }
 
   /** Throws what the store throws, and `ArchiveUnavailable` while the schema is not up to date. */
@@ -80,6 +82,7 @@ export class ArchiveLink {
         pause = FIRST_RETRY_MS;
       } else {
         const refused = !(await this.#reach(signal));
+        this.#tried.resolve();
         if (this.#problem === null) continue;
         await delay(refused ? this.#refusedRetryMs : pause, undefined, { signal }).catch(() => undefined);
         pause = Math.min(pause * 2, LAST_RETRY_MS);

@@ -79,7 +79,6 @@ const MESSAGES = `
   select id, session_id, seq, sender_id, kind, content, metadata, ${micros("inserted_at")} as at
   from messages`;
 const AFTER = `${MESSAGES} where session_id = $1 and seq > $2 order by seq limit $3`;
-const UP_TO = `${MESSAGES} where session_id = $1 and seq <= $2 order by seq desc limit $3`;
 
 type HeaderRecord = Omit<ArchivedHeader, "dispatch"> & { readonly dispatch: DispatchState | null };
 type SessionRecord = HeaderRecord & Pick<ArchivedSession, "unread" | "keys">;
@@ -115,35 +114,12 @@ export async function readMessages(
     const { rows } = await query<MessageRecord>(AFTER, [session, last, wanted]);
     for (const row of rows) {
       expectSeq(session, row, last + 1);
-      if (!page.add(row)) return page.end(true, false);
+      if (!page.add(row)) return page.end(true);
       last = row.seq;
     }
     if (rows.length < wanted) break;
   }
-  return page.end(false, false);
-}
-
-/** The last `limit` messages up to `upTo`, which must be there. Throws `ArchiveDataError` at a hole. */
-export async function readTail(
-  query: Query,
-  session: string,
-  upTo: number,
-  limit: number,
-  maxBytes: number,
-): Promise<ArchivedMessages> {
-  const page = new Page(maxBytes);
-  const first = Math.max(1, upTo - limit + 1);
-  for (let next = upTo; next >= first; ) {
-    const wanted = Math.min(CHUNK, next - first + 1);
-    const { rows } = await query<MessageRecord>(UP_TO, [session, next, wanted]);
-    for (const row of rows) {
-      expectSeq(session, row, next);
-      if (!page.add(row)) return page.end(true, true);
-      next -= 1;
-    }
-    if (rows.length < wanted) throw hole(session, next);
-  }
-  return page.end(false, true);
+  return page.end(false);
 }
 
 function expectSeq(session: string, row: MessageRecord, seq: number): void {
@@ -177,8 +153,7 @@ class Page {
     return true;
   }
 
-  end(cut: boolean, reversed: boolean): ArchivedMessages {
-    const messages = reversed ? this.#messages.reverse() : this.#messages;
-    return { messages, bytes: this.#bytes, cut };
+  end(cut: boolean): ArchivedMessages {
+    return { messages: this.#messages, bytes: this.#bytes, cut };
   }
 }

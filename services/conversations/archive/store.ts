@@ -7,7 +7,6 @@ import {
   readMessages,
   readSession,
   readSessions,
-  readTail,
   type SessionFilter,
 } from "./read.ts";
 import type { ArchiveBatch } from "./rows.ts";
@@ -55,8 +54,6 @@ export interface ArchiveStore {
    * there.
    */
   messages(session: string, after: number, limit: number, maxBytes: number): Promise<ArchivedMessages>;
-  /** The last `limit` messages that end with seq `upTo`, which is archived; the earliest go when it is too many bytes. */
-  tail(session: string, upTo: number, limit: number, maxBytes: number): Promise<ArchivedMessages>;
   /** A user's sessions, newest first. */
   sessionsOfUser(user: string, filter: SessionFilter): Promise<readonly ArchivedHeader[]>;
   /** Stores a group's snapshot, makes sure that it can be read, and keeps only the newest ones. */
@@ -86,8 +83,6 @@ export function openArchive(options: ArchiveOptions): ArchiveStore {
     session: (id) => database.run((query) => readSession(query, id)),
     messages: (session, after, limit, maxBytes) =>
       database.run((query) => readMessages(query, session, after, limit, maxBytes)),
-    tail: (session, upTo, limit, maxBytes) =>
-      database.run((query) => readTail(query, session, upTo, limit, maxBytes)),
     sessionsOfUser: (user, filter) => database.run((query) => readSessions(query, user, filter)),
     saveSnapshot: (group, index, data) => saveSnapshot(database, group, index, data, snapshotKeep),
     snapshots: (group) => listSnapshots(database, group),

@@ -4,6 +4,8 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { RETRY_AFTER_MS } from "../../../lib/errors.ts";
 import { isCallerId } from "../../../lib/ids.ts";
+import { type Answer, rawAnswer } from "../answer.ts";
+import { errorAnswer, INTERNAL_ERROR } from "../http-errors.ts";
 import { CLOSE, Connection, type ConnectionServices } from "./connection.ts";
 import type { Principal } from "./session-channel.ts";
 
@@ -33,20 +35,24 @@ export interface SocketServerOptions {
   readonly services: ConnectionServices;
   /** A client that is not heard of for so many milliseconds is gone. */
   readonly silenceMs: number;
+  /** Judges a request for a socket; throws an error of ours to refuse it, or returns nothing at once to let it pass. */
+  readonly admit: (request: IncomingMessage) => Promise<void> | undefined;
 }
 
 export class SocketServer {
   readonly #server: Server;
   readonly #services: ConnectionServices;
   readonly #connections = new Set<Connection>();
+  readonly #admit: SocketServerOptions["admit"];
   readonly #timer: NodeJS.Timeout;
   readonly #handshakes = new WebSocketServer(HANDSHAKE_OPTIONS);
   #stopped: Promise<void> | null = null;
   #emptied: (() => void) | null = null;
 
-  constructor({ server, services, silenceMs }: SocketServerOptions) {
+  constructor({ server, services, silenceMs, admit }: SocketServerOptions) {
     this.#server = server;
     this.#services = services;
+    this.#admit = admit;
     this.#timer = setInterval(() => this.#closeSilent(silenceMs), Math.max(silenceMs / 10, 10));
     // With a listener Node takes every `Upgrade` header for this one's; Java's client sends `h2c` with each request.
     Object.assign(server, { shouldUpgradeCallback: wantsWebSocket });
@@ -91,6 +97,21 @@ export class SocketServer {
     if (this.#stopped) return refuseUpgrade(stream, 503);
     const principal = principalOf(query);
     if (query.get("vsn") !== VSN || !principal) return refuseUpgrade(stream, 403);
+    const open = () => this.#open(request, stream, head, principal);
+    const admitted = this.#admit(request);
+    if (!admitted) return open();
+    // Until somebody else takes the stream, its errors must have a listener.
+    const gone = () => stream.destroy();
+    stream.on("error", gone);
+    admitted
+      .then(
+        () => (this.#stopped ? refuseUpgrade(stream, 503) : open()),
+        (error: unknown) => answerUpgrade(stream, errorAnswer(error, null) ?? INTERNAL_ERROR),
+      )
+      .finally(() => stream.off("error", gone));
+  };
+
+  #open(request: IncomingMessage, stream: Duplex, head: Buffer, principal: Principal): void {
     this.#handshakes.handleUpgrade(request, stream, head, (ws) => {
       const connection = new Connection(ws, stream, principal, this.#services);
       this.#connections.add(connection);
@@ -99,7 +120,7 @@ export class SocketServer {
         if (this.#connections.size === 0) this.#emptied?.();
       });
     });
-  };
+  }
 
   #closeSilent(silenceMs: number): void {
     const since = Date.now() - silenceMs;
@@ -129,8 +150,19 @@ function principalOf(query: URLSearchParams): Principal | null {
 }
 
 function refuseUpgrade(stream: Duplex, status: number): void {
+  endUpgrade(
+    stream,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  );
+}
+
+function answerUpgrade(stream: Duplex, answer: Answer): void {
+  endUpgrade(stream, rawAnswer(answer, STATUS_CODES[answer.status] ?? ""));
+}
+
+function endUpgrade(stream: Duplex, text: string): void {
   // The client may be gone already; there is nobody left to tell.
   stream.on("error", () => stream.destroy());
   stream.once("finish", () => stream.destroy());
-  stream.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  stream.end(text);
 }

@@ -25,6 +25,11 @@ export class Unavailable extends LogError {
   override name = "Unavailable";
 }
 
+/** The log has no room: certainly not written, and trying again helps only once somebody has made room. */
+export class Full extends Unavailable {
+  override name = "Full";
+}
+
 /** No answer in time: the entry may or may not have been written. */
 export class Unknown extends LogError {
   readonly code = "unknown";

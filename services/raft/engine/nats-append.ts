@@ -1,7 +1,7 @@
 /** @module Appending to a stream: one fenced publish, and what its answer (or the lack of one) says of the outcome. */
 import { setTimeout as delay } from "node:timers/promises";
 import { headers, type MsgHdrs, type StreamInfo } from "nats";
-import { Corrupt, Fenced, type LogError, Unavailable, Unknown } from "./errors.ts";
+import { Corrupt, Fenced, Full, type LogError, Unavailable, Unknown } from "./errors.ts";
 import { apiCode, isNoResponders, isUnsent, JS, reasonOf } from "./nats-errors.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { streamName, subjectOf } from "./nats-streams.ts";
@@ -15,9 +15,6 @@ const LOOK_AGAIN_MS = 50;
 
 /** Refusals that JetStream gives before it stores or proposes anything. */
 const REFUSED_BEFORE_STORING: readonly number[] = [
-  JS.accountResourcesExceeded,
-  JS.insufficientResources,
-  JS.storageResourcesExceeded,
   JS.messageExceedsMaximum,
   JS.headerExceedsMaximum,
   JS.streamNotMatch,
@@ -30,6 +27,13 @@ const CONFLICTS: readonly number[] = [
   JS.wrongLastSequenceConstant,
   JS.sequenceNotMatch,
   JS.duplicateConflict,
+];
+
+/** Nothing is stored, for want of room. */
+const NO_ROOM: readonly number[] = [
+  JS.accountResourcesExceeded,
+  JS.insufficientResources,
+  JS.storageResourcesExceeded,
 ];
 
 /** A full stream (discard new) refuses; the other reasons of "store failed" leave the outcome open. */
@@ -95,10 +99,10 @@ export class StreamAppender {
 
   #outcomeOf(refusal: Refusal): LogError {
     const text = `group ${this.#group}: NATS refused the entry: ${refusal.reason}`;
-    const definite =
-      REFUSED_BEFORE_STORING.includes(refusal.code) ||
-      (refusal.code === JS.storeFailed && FULL.test(refusal.reason));
-    return definite ? new Unavailable(text) : new Unknown(text);
+    if (NO_ROOM.includes(refusal.code) || (refusal.code === JS.storeFailed && FULL.test(refusal.reason))) {
+      return new Full(text);
+    }
+    return REFUSED_BEFORE_STORING.includes(refusal.code) ? new Unavailable(text) : new Unknown(text);
   }
 
   /**

@@ -127,6 +127,10 @@ export function isRefusal(error: unknown): boolean {
   return code === SQLITE_FULL || code === SQLITE_BUSY;
 }
 
+export function isFull(error: unknown): boolean {
+  return resultCode(error) === SQLITE_FULL;
+}
+
 export function isBusy(error: unknown): boolean {
   return resultCode(error) === SQLITE_BUSY;
 }

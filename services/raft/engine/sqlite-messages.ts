@@ -43,7 +43,13 @@ export type FromWriter =
       readonly fresh: readonly boolean[];
     }
   /** These appends were certainly not written. */
-  | { readonly kind: "refused"; readonly ids: readonly number[]; readonly reason: string }
+  | {
+      readonly kind: "refused";
+      readonly ids: readonly number[];
+      readonly reason: string;
+      /** Whether it was for want of space. */
+      readonly full: boolean;
+    }
   /** An order was carried out; `value` is the stored number of groups for `provision`, else 0. */
   | { readonly kind: "done"; readonly id: number; readonly value: number }
   | { readonly kind: "failed"; readonly id: number; readonly reason: string }

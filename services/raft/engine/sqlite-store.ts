@@ -1,17 +1,11 @@
 /** @module The SQLite file as one process holds it: its lock, its writer thread, its reading connection, its followers. */
 import { join } from "node:path";
-import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
-import type { LogEntry } from "./engine.ts";
-import { Corrupt, Fenced, type LogError, Truncated, Unavailable, Unknown } from "./errors.ts";
+import { Corrupt, Fenced, Full, type LogError, Unavailable, Unknown } from "./errors.ts";
 import { LiveTail } from "./live-tail.ts";
-import { checksum, failureOf, indexOf, numberIn, openForReading, position } from "./sqlite-file.ts";
 import { lockFolder } from "./sqlite-lock.ts";
 import type { FromWriter, Order, ToWriter, WriterData, WriterFailure } from "./sqlite-messages.ts";
-
-/** Limits of one page: what a read may take from the event loop at a time. */
-const PAGE_BYTES = 1024 * 1024;
-const PAGE_ROWS = 1000;
+import { SqlitePages } from "./sqlite-pages.ts";
 
 /** How often appends under way are looked at for their deadline. */
 const SWEEP_MS = 100;
@@ -38,20 +32,12 @@ interface Waiting {
   reject: (error: LogError) => void;
 }
 
-export interface GroupRow {
-  readonly first: number;
-  readonly last: number;
-  readonly bytes: number;
-}
-
 export class SqliteStore {
   readonly file: string;
   readonly #worker: Worker;
   readonly #exited: Promise<void>;
-  readonly #reader: DatabaseSync;
+  readonly pages: SqlitePages;
   readonly #unlock: () => void;
-  readonly #groupRow: StatementSync;
-  readonly #rows: StatementSync;
 
   #lastId = 0;
   readonly #appends = new Map<number, Append>();
@@ -79,11 +65,7 @@ export class SqliteStore {
     this.file = file;
     this.#worker = worker;
     this.#unlock = unlock;
-    this.#reader = openForReading(file);
-    this.#groupRow = this.#reader.prepare("SELECT first, last, bytes FROM groups WHERE grp = ?");
-    this.#rows = this.#reader.prepare(
-      `SELECT pos, crc, data FROM entries WHERE pos >= ? AND pos <= ? ORDER BY pos LIMIT ${PAGE_ROWS}`,
-    );
+    this.pages = new SqlitePages(file);
     worker.on("message", (message: FromWriter) => this.#heard(message));
     worker.on("error", (error) =>
       this.#die({ corrupt: false, message: `the log's writer failed: ${error.message}` }),
@@ -102,65 +84,6 @@ export class SqliteStore {
   /** Null while the writer works. */
   get failure(): WriterFailure | null {
     return this.#failure;
-  }
-
-  /** The group's ends; undefined when it was not provisioned. Throws `Corrupt`, `Unavailable`. */
-  groupRow(group: number): GroupRow | undefined {
-    try {
-      const row = this.#groupRow.get(group);
-      if (!row) return undefined;
-      return { first: numberIn(row, "first"), last: numberIn(row, "last"), bytes: numberIn(row, "bytes") };
-    } catch (error) {
-      throw this.#readError(error);
-    }
-  }
-
-  /**
-   * The next entries from..to, as many as one page takes; empty when the log ends before `from`.
-   * Throws `Truncated`, `Corrupt`, `Unavailable`.
-   */
-  page(group: number, from: number, to: number): LogEntry[] {
-    // The ends are read before the rows: what is committed in between only adds entries after `last`.
-    const ends = this.groupRow(group);
-    if (!ends) throw new Unavailable(`group ${group} was not provisioned in ${this.file}`);
-    if (from < ends.first) throw new Truncated(group, from, ends.first);
-    const end = Math.min(to, ends.last);
-    if (from > end) return [];
-    const entries: LogEntry[] = [];
-    let bytes = 0;
-    try {
-      for (const row of this.#rows.iterate(position(group, from), position(group, end))) {
-        const index = indexOf(group, numberIn(row, "pos"));
-        if (index !== from + entries.length) break;
-        const data = row.data;
-        if (!(data instanceof Uint8Array) || checksum(group, index, data) !== row.crc) {
-          throw new Corrupt(
-            `${this.file}: entry ${index} of group ${group} does not match its checksum: restore the file from a copy`,
-          );
-        }
-        entries.push({ index, data });
-        bytes += data.length;
-        if (bytes >= PAGE_BYTES) break;
-      }
-    } catch (error) {
-      throw this.#readError(error);
-    }
-    if (entries.length === 0) {
-      const first = this.groupRow(group)?.first ?? 1;
-      if (from < first) throw new Truncated(group, from, first);
-      throw new Corrupt(
-        `${this.file}: entry ${from} of group ${group} is missing: restore the file from a copy`,
-      );
-    }
-    return entries;
-  }
-
-  #readError(error: unknown): unknown {
-    if (error instanceof Truncated || error instanceof Corrupt || error instanceof Unavailable) return error;
-    const failure = failureOf(error, this.file);
-    return failure.corrupt
-      ? new Corrupt(failure.message, { cause: error })
-      : new Unavailable(failure.message, { cause: error });
   }
 
   /** Hands the entry to the writer. `timeoutMs` after the call an append without an answer is `Unknown`. */
@@ -268,7 +191,9 @@ export class SqliteStore {
         this.#afterSettling();
         break;
       case "refused":
-        for (const id of message.ids) this.#reject(id, () => new Unavailable(message.reason));
+        for (const id of message.ids) {
+          this.#reject(id, () => (message.full ? new Full(message.reason) : new Unavailable(message.reason)));
+        }
         this.#afterSettling();
         break;
       case "done":
@@ -360,7 +285,7 @@ export class SqliteStore {
         this.#onSettled = resolve;
       });
     }
-    this.#reader.close();
+    this.pages.close();
     this.#worker.postMessage({ kind: "close" } satisfies ToWriter);
     await this.#exited;
     clearTimeout(giveUp);

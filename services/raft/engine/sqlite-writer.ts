@@ -7,6 +7,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import {
   checksum,
   failureOf,
+  isFull,
   isRefusal,
   MAX_GROUPS,
   numberIn,
@@ -143,6 +144,7 @@ class Writer {
         kind: "refused",
         ids: batches.flatMap((batch) => batch.ids),
         reason: failureOf(error, this.#file).message,
+        full: isFull(error),
       });
       return;
     }

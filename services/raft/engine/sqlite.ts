@@ -54,7 +54,7 @@ class SqliteEngine implements LogEngine {
 
   async open(group: number): Promise<GroupLog> {
     this.#checkOpen();
-    if (!this.#store.groupRow(group))
+    if (!this.#store.pages.groupRow(group))
       throw new Unavailable(`group ${group} was not provisioned in ${this.#store.file}`);
     return new SqliteGroupLog(this, this.#store, group);
   }
@@ -135,7 +135,7 @@ class SqliteGroupLog implements GroupLog {
 
   #row() {
     if (this.#engine.closed) throw new Unavailable("the log engine is closed");
-    const row = this.#store.groupRow(this.group);
+    const row = this.#store.pages.groupRow(this.group);
     if (!row) throw new Unavailable(`group ${this.group} was not provisioned in ${this.#store.file}`);
     return row;
   }
@@ -159,7 +159,7 @@ class SqliteGroupLog implements GroupLog {
     let next = from;
     for (;;) {
       if (this.#engine.closed) throw new Unavailable("the log engine is closed");
-      const page = this.#store.page(this.group, next, to);
+      const page = this.#store.pages.page(this.group, next, to);
       if (page.length === 0) return;
       yield* page;
       next += page.length;

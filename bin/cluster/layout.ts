@@ -1,0 +1,100 @@
+/** @module Where a cluster on one machine lives: its folders, its ports, and what the user brings instead of a part. */
+import { join, resolve } from "node:path";
+import { type Config, InvalidConfig, readConfig } from "../../lib/config.ts";
+
+/** Servers of the JetStream cluster, and nodes of the fleet. */
+export const COUNT = 3;
+export const NODES = ["n1", "n2", "n3"] as const;
+export const NATS_SERVERS = ["nats-1", "nats-2", "nats-3"] as const;
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Layout {
+  /** What the user asked for; a node differs from it by `nodeEnvironment`. */
+  readonly config: Config;
+  readonly environment: Environment;
+  /** All data are below it. */
+  readonly folder: string;
+  readonly pids: string;
+  readonly logs: string;
+  /** First of three ports each. */
+  readonly natsPort: number;
+  readonly natsRoutePort: number;
+  readonly natsMonitorPort: number;
+  readonly redisPort: number;
+}
+
+/** What the nodes need to find the rest; null where there is no such part. */
+export interface Backing {
+  readonly natsUrl: string;
+  readonly databaseUrl: string;
+  readonly redisUrl: string | null;
+}
+
+const MAX_PORT = 65_535;
+
+/**
+ * Reads what a cluster is to be like. Throws `InvalidConfig` with a sentence for each value that cannot be used, also
+ * for those that only the nodes would have refused: nothing has been started then.
+ */
+export function readLayout(environment: Environment): Layout {
+  // Log engine and node ids are the cluster's own choice.
+  const config = readConfig({ ...environment, FLEET_ENGINE: undefined, FLEET_NODE_ID: undefined });
+  const problems: string[] = [];
+  const ports = (name: string, fallback: number, count: number): number => {
+    const raw = environment[name]?.trim() || String(fallback);
+    const value = Number(raw);
+    if (/^\d+$/.test(raw) && value >= 1 && value <= MAX_PORT - count + 1) return value;
+    problems.push(`${name} must be a whole number from 1 to ${MAX_PORT - count + 1}, and is "${raw}".`);
+    return fallback;
+  };
+  const folder = join(config.dataDir, "cluster");
+  const layout: Layout = {
+    config,
+    environment,
+    folder,
+    pids: join(folder, "pids"),
+    logs: join(resolve(environment.FLEET_LOG_DIR?.trim() || "./logs"), "cluster"),
+    natsPort: ports("FLEET_CLUSTER_NATS_PORT", 4222, COUNT),
+    natsRoutePort: ports("FLEET_CLUSTER_NATS_ROUTE_PORT", 6222, COUNT),
+    natsMonitorPort: ports("FLEET_CLUSTER_NATS_MONITOR_PORT", 8222, COUNT),
+    // Not 6379, where many machines have a Redis of their own.
+    redisPort: ports("FLEET_CLUSTER_REDIS_PORT", 6390, 1),
+  };
+  if (config.port === 0 || config.port > MAX_PORT - COUNT) {
+    problems.push(
+      `PORT must be from 1 to ${MAX_PORT - COUNT} for a cluster, whose nodes listen on the three ports behind it, and is "${config.port}".`,
+    );
+  }
+  if (problems.length > 0) throw new InvalidConfig(problems.join("\n"));
+  const example = {
+    natsUrl: "nats://127.0.0.1:4222",
+    databaseUrl: "postgresql://127.0.0.1/fleet",
+    redisUrl: null,
+  };
+  readConfig(nodeEnvironment(layout, 0, { ...example, ...(config.natsUrl && { natsUrl: config.natsUrl }) }));
+  return layout;
+}
+
+/** The environment of the node with this index, from 0. */
+export function nodeEnvironment(layout: Layout, index: number, backing: Backing): Environment {
+  const { config, environment, folder } = layout;
+  const id = NODES[index]!;
+  return {
+    ...environment,
+    FLEET_NODE_ID: id,
+    FLEET_DATA_DIR: join(folder, id),
+    FLEET_LOG_DIR: "", // its lines go to standard output, which is its log file
+    PORT: String(config.port + index + 1),
+    NATS_URL: backing.natsUrl,
+    DATABASE_URL: backing.databaseUrl,
+    ...(backing.redisUrl !== null && { REDIS_URL: backing.redisUrl }),
+  };
+}
+
+/** Where a node is reached from this machine, also when it listens on all addresses. */
+export function localUrl(host: string, port: number): string {
+  const everywhere: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+  const name = everywhere[host] ?? host;
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
+}

@@ -1,0 +1,94 @@
+/** @module Ends the parts of a cluster in order, each by its own signals and within its own time. */
+import { rm } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { stage } from "../stages.ts";
+import { isAlive, type ProcessIdentity, signalProcess } from "./process-identity.ts";
+import { forget, PARTS, type PartName, type Running } from "./record.ts";
+
+const POLL_MS = 25;
+/** A node ends itself when its time for draining is over; this much later it is killed. */
+const MARGIN_MS = 2000;
+const SERVER_MS = 10_000;
+const IMMEDIATE_MS = 5000;
+/** A killed process takes a moment to vanish. */
+const KILLED_MS = 5000;
+
+type Step = readonly [signal: NodeJS.Signals, limitMs: number];
+
+interface Ending {
+  /** As the person reads it. */
+  readonly stage: string;
+  readonly parts: readonly PartName[];
+  /** After the last one comes SIGKILL. */
+  readonly steps: readonly Step[];
+}
+
+/** Nodes hand over what they lead while the servers still run. */
+function endings(drainTimeoutMs: number): readonly Ending[] {
+  return [
+    { stage: "nodes", parts: ["n1", "n2", "n3"], steps: [["SIGTERM", drainTimeoutMs + MARGIN_MS]] },
+    { stage: "redis", parts: ["redis"], steps: [["SIGTERM", SERVER_MS]] },
+    {
+      stage: "postgres",
+      parts: ["postgres"],
+      // A fast shutdown, then an immediate one after which the next start recovers.
+      steps: [
+        ["SIGINT", SERVER_MS],
+        ["SIGQUIT", IMMEDIATE_MS],
+      ],
+    },
+    { stage: "nats", parts: ["nats-1", "nats-2", "nats-3"], steps: [["SIGTERM", SERVER_MS]] },
+  ];
+}
+
+/** Ends these parts and prints a line a stage. Throws when a process survives even SIGKILL, or is not ours to end. */
+export async function endParts(
+  pids: string,
+  running: readonly Running[],
+  drainTimeoutMs: number,
+): Promise<void> {
+  for (const { stage: name, parts, steps } of endings(drainTimeoutMs)) {
+    const these = running.filter((part) => parts.includes(part.name));
+    if (these.length === 0) continue;
+    await stage(
+      name,
+      () => Promise.all(these.map((part) => endPart(pids, part, steps))),
+      (ends) => these.map((part, i) => `${part.name} (pid ${part.pid}) ${ends[i]}`).join(", "),
+    );
+  }
+}
+
+async function endPart(pids: string, part: Running, steps: readonly Step[]): Promise<string> {
+  const how = await endProcess(part, steps);
+  if (part.scratch !== undefined) await rm(part.scratch, { recursive: true, force: true });
+  forget(pids, part.name);
+  return how;
+}
+
+async function endProcess(part: Running, steps: readonly Step[]): Promise<string> {
+  let waited = 0;
+  for (const [signal, limitMs] of steps) {
+    signalProcess(part, signal);
+    if (await gone(part, limitMs)) return "ended";
+    waited += limitMs;
+  }
+  signalProcess(part, "SIGKILL");
+  if (await gone(part, KILLED_MS)) return `did not end within ${waited / 1000} s and was killed`;
+  throw new Error(
+    `${part.name} (pid ${part.pid}) does not end, not even by SIGKILL: its machine must let it go.`,
+  );
+}
+
+async function gone(identity: ProcessIdentity, limitMs: number): Promise<boolean> {
+  const deadline = performance.now() + limitMs;
+  while (isAlive(identity)) {
+    if (performance.now() > deadline) return false;
+    await delay(POLL_MS);
+  }
+  return true;
+}
+
+/** Removes the pid files of parts that have ended by themselves. */
+export function forgetEnded(pids: string, running: ReadonlyMap<PartName, Running>): void {
+  for (const name of PARTS) if (!running.has(name)) forget(pids, name);
+}

@@ -1,0 +1,113 @@
+/** @module Brings sessions that left RAM back from the archive: one lookup, one `hydrate` command, shared by all who wait. */
+import type { Outcome } from "../../lib/conversation/apply.ts";
+import type { Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
+import { unreadSteps } from "../../lib/conversation/residency.ts";
+import type { GroupState } from "../../lib/conversation/state.ts";
+import { errorCode } from "../../lib/errors.ts";
+import type { ArchivedSession } from "../conversations/contract.ts";
+
+/** What became of the wish to have a session in RAM. */
+export type Residence =
+  | "resident"
+  /** It does not exist. */
+  | "absent"
+  | "archive_unavailable"
+  /** The leader cannot write, or does not lead any more. */
+  | "unavailable";
+
+export interface ResidencyEnvironment {
+  readonly state: () => GroupState;
+  /** Whether the session is resident, or will be once what is queued is committed. */
+  readonly knows: (session: string) => boolean;
+  /** See `LeaderDriver.ensureLease`. */
+  readonly ensureLease: () => Promise<void>;
+  /** Returns once the archive is known to hold all that the state says; throws `archive_unavailable`. */
+  readonly ensureArchive: () => Promise<void>;
+  readonly lookUp: (session: string) => Promise<ArchivedSession | null>;
+  /** Null when the command was not committed, as far as is known. */
+  readonly propose: (draft: UpkeepDraft) => Promise<Outcome | null>;
+}
+
+/** How often a lookup is repeated because of evictions meanwhile. */
+const ATTEMPTS = 5;
+
+export class Residency {
+  readonly #env: ResidencyEnvironment;
+  readonly #lookups = new Map<string, Promise<Residence>>();
+
+  constructor(env: ResidencyEnvironment) {
+    this.#env = env;
+  }
+
+  /** Whether a command can be decided as it is: its session is there, or cannot be anywhere else. */
+  decidable(draft: Draft): boolean {
+    return this.#env.knows(draft.session) || (draft.t === "create" && draft.fresh === true);
+  }
+
+  /** Brings a session into RAM. Everybody who asks meanwhile shares the lookup. */
+  bring(session: string): Promise<Residence> {
+    let lookup = this.#lookups.get(session);
+    if (!lookup) {
+      lookup = this.#bring(session).finally(() => this.#lookups.delete(session));
+      this.#lookups.set(session, lookup);
+    }
+    return lookup;
+  }
+
+  async #bring(session: string): Promise<Residence> {
+    const { state, knows } = this.#env;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { evicted } = state();
+      const archived = await this.#lookUp(session);
+      if (typeof archived === "string") return archived;
+      if (knows(session)) return "resident";
+      if (archived === null) {
+        // Between the question and its answer it may have been evicted.
+        if (state().evicted === evicted) return "absent";
+        continue;
+      }
+      const outcome = await this.#env.propose(hydration(archived, evicted));
+      if (outcome?.kind !== "hydrated") return "unavailable";
+      if (outcome.resident) return "resident";
+    }
+    return "unavailable";
+  }
+
+  /** A newer leader may have created what is not known here, so the log is asked before and after. */
+  async #lookUp(session: string): Promise<ArchivedSession | null | Residence> {
+    try {
+      await this.#env.ensureLease();
+      if (this.#env.knows(session)) return "resident";
+      await this.#env.ensureArchive();
+      const archived = await this.#env.lookUp(session);
+      await this.#env.ensureLease();
+      return archived;
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === "archive_unavailable") return code;
+      if (code === "leader_unavailable") return "unavailable";
+      throw error;
+    }
+  }
+}
+
+function hydration(session: ArchivedSession, evicted: number): UpkeepDraft {
+  return {
+    t: "hydrate",
+    session: session.id,
+    user: session.user,
+    agent: session.agent,
+    metadata: session.metadata,
+    status: session.status,
+    insertedAt: session.insertedAt,
+    updatedAt: session.updatedAt,
+    lastSeq: session.lastSeq,
+    lastSender: session.lastSenderId,
+    lastActivityAt: session.lastActivityAt,
+    cursor: session.cursor,
+    unread: unreadSteps(session.cursor, session.unread),
+    dispatch: session.dispatch,
+    keys: session.keys,
+    evicted,
+  };
+}
