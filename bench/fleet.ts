@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startEmbeddedPostgres } from "../bin/postgres.ts";
 import { startNats } from "../test/helpers/nats.ts";
 import { freePort, Program } from "../test/helpers/program.ts";
 import { until } from "../test/helpers/until.ts";
@@ -65,16 +66,19 @@ export interface DistributedOptions {
   readonly prepare?: (servers: readonly string[]) => Promise<void>;
 }
 
-/** Three node processes on three NATS servers that sync every write. */
+/** Three node processes on three NATS servers that sync every write, and a Postgres. */
 export async function startDistributed({
   env = {},
   prepare,
 }: DistributedOptions = {}): Promise<DistributedFleet> {
+  const archive = await mkdtemp(join(tmpdir(), "bench-archive-"));
+  const postgres = await startEmbeddedPostgres({ dataDir: archive });
   const nats = await startNats({ size: 3 });
   const nodes = new Map<string, BenchNode>();
   const startNode = async (id: string, port: number) => {
     const program = new Program("node", {
       NATS_URL: nats.servers.join(","),
+      DATABASE_URL: postgres.url,
       PORT: String(port),
       FLEET_NODE_ID: id,
       FLEET_LOG_LEVEL: "error",
@@ -86,6 +90,8 @@ export async function startDistributed({
   const stop = async () => {
     await Promise.all([...nodes.values()].map(({ program }) => program.end("SIGKILL")));
     await nats.stop();
+    await postgres.stop();
+    await rm(archive, { recursive: true, force: true });
   };
   try {
     await prepare?.(nats.servers);
