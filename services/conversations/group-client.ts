@@ -11,6 +11,8 @@ export interface GroupClientOptions {
   readonly groups: number;
   /** How long a proposal may take in all, in milliseconds. */
   readonly timeoutMs: number;
+  /** While it is not open, the number of groups may be wrong: nothing is sent. */
+  readonly admission: { readonly open: boolean };
 }
 
 /** Outcomes that a proposal can have for its caller. */
@@ -120,6 +122,7 @@ export class GroupClient {
 
   /** Whether the registry knows a leader; asking first spares a warning and an error for each try without one. */
   #routable(group: number, action: string): boolean {
+    if (!this.#options.admission.open) return false;
     const endpoints = this.#broker.registry.getActionEndpoints(`raft.${groupName(group)}.${action}`);
     return endpoints?.hasAvailable() === true;
   }

@@ -35,7 +35,7 @@ const CONCURRENCY = 32;
  * Entries that a node has under way on NATS at a time. Each costs the servers much more than its bytes, so under load
  * fewer and larger ones are faster; one that is late does not hold up the others.
  */
-const NATS_SLOTS = Number(process.env.SLOTS ?? 4);
+const NATS_SLOTS = 4;
 const NATS_SLOT_MS = 50;
 /** Groups of a node that are archived at the same time. */
 const ARCHIVERS = 4;
@@ -210,6 +210,7 @@ export class Topology {
   async #provision(): Promise<boolean> {
     try {
       await this.engine.provision(this.#runtime.config.groups);
+      this.#runtime.admission.open = true;
       return true;
     } catch (error) {
       if (error instanceof GroupsMismatch || error instanceof Corrupt) {
