@@ -7,6 +7,7 @@ import { openEmitterFanout } from "./lib/fanout/emitter.ts";
 import type { Fanout } from "./lib/fanout/fanout.ts";
 import { openNatsFanout } from "./lib/fanout/nats.ts";
 import { loggerOptions } from "./lib/logging.ts";
+import { readNatsUrl } from "./lib/nats-access.ts";
 import { attachRuntime, type Runtime } from "./lib/runtime.ts";
 import { fleetCommands } from "./services/raft/repl.ts";
 
@@ -52,13 +53,15 @@ export function brokerOptions(config: Config, environment: BrokerEnvironment): B
   };
 }
 
-function natsTransporter(url: string): BrokerOptions["transporter"] {
+/** The bus between nodes; credentials that are refused later may be taken again, so it tries for ever. */
+export function natsTransporter(natsUrl: string): BrokerOptions["transporter"] {
   return {
     type: "NATS",
     options: {
-      servers: url.split(",").map((server) => server.trim()),
+      ...readNatsUrl(natsUrl),
       maxReconnectAttempts: -1,
       reconnectTimeWait: 250,
+      ignoreAuthErrorAbort: true,
     },
   };
 }
@@ -86,7 +89,7 @@ function runtimeMiddleware(config: Config, { namespace, halt, retire }: BrokerEn
     async starting(broker: ServiceBroker) {
       const onError = (error: unknown) => broker.logger.warn("live fan-out failed", { error: String(error) });
       fanout = config.natsUrl
-        ? await openNatsFanout(config.natsUrl.split(","), config.nodeId, onError)
+        ? await openNatsFanout(config.natsUrl, config.nodeId, onError)
         : openEmitterFanout(namespace, onError);
     },
     async stopped() {

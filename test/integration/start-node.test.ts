@@ -99,6 +99,45 @@ describe("fleetport node", () => {
     assert.match(JSON.stringify(status), /"warnings":\["[^"]*cop/);
   });
 
+  for (const [what, credentials, right, wrong] of [
+    [
+      "a user name and a password",
+      { user: "fleet", password: "right/one" },
+      "fleet:right%2Fone",
+      "fleet:wrong",
+    ],
+    ["a token", { token: "right-one" }, "right-one", "wrong"],
+  ] as const) {
+    it(`enters NATS servers that want ${what}, appends and reads there, and never shows it`, async () => {
+      nats = await startNats({ size: 1, credentials });
+      const address = nats.servers[0]!.replace("nats://", "");
+      const port = await freePort();
+      const url = `http://127.0.0.1:${port}`;
+      const env = { PORT: String(port), DATABASE_URL: await freshDatabase(), FLEET_LOG_LEVEL: "info" };
+      const program = await (await node(`nats://${right}@${address}`, env)).ready();
+      await request(url, "POST", "/api/sessions", { id: "s", user_id: "u", agent_id: "a" });
+      const message = { user_id: "u", content: { n: 1 } };
+      const { body } = await request(url, "POST", "/api/sessions/s/messages", message);
+      const page = await request(url, "GET", "/api/sessions/s/messages");
+      assert.deepEqual(page.body.messages, [body.message]);
+      const status = await (await fetch(`${url}/api/fleet/status`)).text();
+      assert.match(program.output, new RegExp(`bus nats://${address}$`, "m"));
+      assert.doesNotMatch(program.output + status, /right/);
+    });
+
+    it(`stops when the servers want ${what} and it is wrong or missing, without repeating it`, async () => {
+      nats = await startNats({ size: 1, credentials });
+      const address = nats.servers[0]!.replace("nats://", "");
+      const refusedOne = await node(`nats://${wrong}@${address}`);
+      await refused(
+        refusedOne,
+        new RegExp(`^NATS at nats://${address} refuses the .* correct (them|it)\\.$`, "m"),
+      );
+      assert.doesNotMatch(refusedOne.output, /wrong/);
+      await refused(await node(`nats://${address}`), /wants to know who connects: .*user:password@host:port/);
+    });
+  }
+
   it("starts and serves while Postgres is away, says so, and never shows the password", async () => {
     nats = await startNats({ size: 1 });
     const port = await freePort();

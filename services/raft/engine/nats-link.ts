@@ -8,6 +8,7 @@ import {
   type NatsConnection,
   type RequestOptions,
 } from "nats";
+import { connectProblem, isRefusal, readNatsUrl } from "../../../lib/nats-access.ts";
 import { MAX_ENTRY_BYTES } from "./engine.ts";
 import { Unavailable } from "./errors.ts";
 import type { EngineLogger } from "./logger.ts";
@@ -49,11 +50,12 @@ export class NatsLink {
     name: string,
     logger?: EngineLogger,
   ): Promise<NatsLink> {
-    const list = (typeof servers === "string" ? servers.split(",") : servers).map((url) => url.trim());
+    const access = readNatsUrl(typeof servers === "string" ? servers : servers.join(","));
+    const shown = access.servers.join(", ");
     let connection: NatsConnection;
     try {
       connection = await connect({
-        servers: [...list],
+        ...access,
         name,
         timeout: CONNECT_MS,
         reconnect: true,
@@ -67,15 +69,16 @@ export class NatsLink {
         noAsyncTraces: true,
       });
     } catch (error) {
-      throw new Unavailable(`no NATS server answers at ${list.join(", ")}: ${reasonOf(error)}`, {
-        cause: error,
-      });
+      const problem = isRefusal(error)
+        ? connectProblem(access, error as Error)
+        : `no NATS server answers at ${shown}: ${reasonOf(error)}`;
+      throw new Unavailable(problem, { cause: error });
     }
     try {
       const jsm = await connection.jetstreamManager({ timeout: API_MS, checkAPI: false });
-      await checkJetStream(jsm, list.join(", "), logger);
+      await checkJetStream(jsm, shown, logger);
       const slowJsm = await connection.jetstreamManager({ timeout: SLOW_API_MS, checkAPI: false });
-      return new NatsLink(connection, jsm, slowJsm, list.join(", "), logger);
+      return new NatsLink(connection, jsm, slowJsm, shown, logger);
     } catch (error) {
       await connection.close();
       throw error;
