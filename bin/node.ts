@@ -9,7 +9,7 @@ import { drainAndStop } from "./stop-node.ts";
 import { untilReady } from "./waiting.ts";
 
 /** Nodes of one fleet find each other by this; two fleets on one NATS use different accounts. */
-const NAMESPACE = "fleet";
+export const NAMESPACE = "fleet";
 
 /** Starts the node and prints a line a stage. Returns once it is ready. */
 export async function runCluster(config: Config): Promise<void> {
