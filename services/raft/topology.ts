@@ -328,6 +328,9 @@ export class Topology {
         0,
       ),
       hotBytes: this.#hot.bytes,
+      stalledGroups: reports.filter(({ archive_problem }) => archive_problem !== null).length,
+      haltedGroups: reports.filter(({ problem }) => problem !== null).length,
+      engine: this.#engine?.status() ?? null,
     };
   }
 }
