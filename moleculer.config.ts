@@ -1,13 +1,13 @@
 /** @module Broker options from the configuration, for every node; also what each node's services share. */
 import type { BrokerOptions, Middleware, ServiceBroker } from "moleculer";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { natsBus } from "./lib/bus.ts";
 import { createCacher } from "./lib/cacher.ts";
 import type { Config } from "./lib/config.ts";
 import { openEmitterFanout } from "./lib/fanout/emitter.ts";
 import type { Fanout } from "./lib/fanout/fanout.ts";
 import { openNatsFanout } from "./lib/fanout/nats.ts";
 import { loggerOptions } from "./lib/logging.ts";
-import { readNatsUrl } from "./lib/nats-access.ts";
 import { attachRuntime, type Runtime } from "./lib/runtime.ts";
 import { fleetCommands } from "./services/raft/repl.ts";
 
@@ -27,7 +27,7 @@ export function brokerOptions(config: Config, environment: BrokerEnvironment): B
   return {
     namespace: environment.namespace,
     nodeID: config.nodeId,
-    transporter: config.natsUrl ? natsTransporter(config.natsUrl) : "Fake",
+    transporter: config.natsUrl ? natsBus(config.natsUrl) : "Fake",
     // No action asks for caching yet.
     cacher: createCacher(config.redisUrl),
     logger: loggerOptions(config),
@@ -50,19 +50,6 @@ export function brokerOptions(config: Config, environment: BrokerEnvironment): B
     replOptions: { customCommands: fleetCommands, delimiter: `${config.nodeId} $` },
     middlewares: [runtimeMiddleware(config, environment)],
     skipProcessEventRegistration: true,
-  };
-}
-
-/** The bus between nodes; credentials that are refused later may be taken again, so it tries for ever. */
-export function natsTransporter(natsUrl: string): BrokerOptions["transporter"] {
-  return {
-    type: "NATS",
-    options: {
-      ...readNatsUrl(natsUrl),
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 250,
-      ignoreAuthErrorAbort: true,
-    },
   };
 }
 

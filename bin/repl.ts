@@ -3,10 +3,10 @@ import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { ServiceBroker } from "moleculer";
 import { connect } from "nats";
+import { natsBus } from "../lib/bus.ts";
 import { type Config, readConfig } from "../lib/config.ts";
 import { loggerOptions } from "../lib/logging.ts";
 import { connectProblem, readNatsUrl } from "../lib/nats-access.ts";
-import { natsTransporter } from "../moleculer.config.ts";
 import { FLEET_USAGE, FleetCommandFailed, fleetCommands, runFleetCommand } from "../services/raft/repl.ts";
 import { NAMESPACE } from "./node.ts";
 import { openRepl } from "./open-repl.ts";
@@ -83,7 +83,7 @@ async function join(config: Config & { readonly natsUrl: string }): Promise<Serv
   const broker = new ServiceBroker({
     namespace: NAMESPACE,
     nodeID: config.nodeId,
-    transporter: natsTransporter(config.natsUrl),
+    transporter: natsBus(config.natsUrl),
     logger: loggerOptions(config),
     // The nodes miss whoever is more silent than they are.
     heartbeatInterval: config.heartbeatMs / 1000,

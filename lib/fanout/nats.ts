@@ -77,7 +77,8 @@ export async function openNatsFanout(
       }
     },
     async close() {
-      await connection.drain();
+      // Without servers there is nobody who would take what is left.
+      await (connected ? connection.drain() : connection.close());
     },
   };
 }
