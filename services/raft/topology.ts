@@ -12,6 +12,7 @@ import { Copies, fetchCopy } from "./copies.ts";
 import type { LogEngine } from "./engine/engine.ts";
 import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
 import { type EngineOptions, openEngine } from "./engine/open.ts";
+import { EngineWarnings } from "./engine-warnings.ts";
 import { HotMessages } from "./hot-messages.ts";
 import { type RaftGauges, RaftMetrics } from "./metrics.ts";
 import { desiredRoles, type Role, rankNodes } from "./placement.ts";
@@ -47,6 +48,7 @@ export class Topology {
   readonly #limit = pLimit(CONCURRENCY);
   readonly #archiverLimit = pLimit(ARCHIVERS);
   readonly #copies = new Copies();
+  readonly #warnings: EngineWarnings;
   /** Groups with a step under way or waiting for its turn. */
   readonly #changing = new Set<number>();
   #engine: LogEngine | null = null;
@@ -59,6 +61,7 @@ export class Topology {
     this.#logger = logger;
     this.#runtime = runtimeOf(broker);
     this.#presence = new Presence(broker, JOIN_DELAY_MS);
+    this.#warnings = new EngineWarnings(logger);
     this.#hot = new HotMessages(this.#runtime.config.hotBytes);
     this.#metrics = new RaftMetrics(this.#runtime.metrics, () => this.#gauges());
   }
@@ -87,7 +90,9 @@ export class Topology {
   /** What is done every 10 s: the coordinator looks after the logs, every node after its replicas. */
   async reconcile(): Promise<void> {
     this.soon(0);
-    if (this.roles.length > 0 && liveNodes(this.#broker)[0] === this.#broker.nodeID) await this.#provision();
+    if (this.roles.length === 0) return;
+    if (liveNodes(this.#broker)[0] === this.#broker.nodeID) await this.#provision();
+    else await this.#inspect();
   }
 
   /** Runs a round after so many milliseconds, or earlier when one is due earlier. */
@@ -198,6 +203,7 @@ export class Topology {
   async #provision(): Promise<boolean> {
     try {
       await this.engine.provision(this.#runtime.config.groups);
+      this.#warnings.look(this.engine.status().warnings);
       return true;
     } catch (error) {
       if (error instanceof GroupsMismatch || error instanceof Corrupt) {
@@ -208,6 +214,16 @@ export class Topology {
       this.#logger.warn("the log engine is not ready, trying again", { error: error.message });
       return false;
     }
+  }
+
+  /** Learns what the coordinator has changed of the logs. */
+  async #inspect(): Promise<void> {
+    try {
+      await this.engine.inspect();
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+    }
+    this.#warnings.look(this.engine.status().warnings);
   }
 
   /** One round: every group that is not as it should be here is brought one step nearer. */

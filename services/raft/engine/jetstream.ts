@@ -60,6 +60,11 @@ class JetStreamEngine implements LogEngine {
     await this.#streams.provision(groups);
   }
 
+  async inspect(): Promise<void> {
+    this.checkOpen();
+    await this.#streams.inspect();
+  }
+
   async open(group: number): Promise<GroupLog> {
     this.checkOpen();
     await this.#streams.check(group);

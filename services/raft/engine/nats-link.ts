@@ -163,13 +163,14 @@ export class NatsLink {
   async #watch(): Promise<void> {
     for await (const status of this.connection.status()) {
       if (status.type === "disconnect") {
+        // nats.js says so again of every attempt that ends halfway.
+        if (this.#connected) this.#logger?.warn("NATS connection lost", { server: status.data });
         this.#connected = false;
-        this.#logger?.warn("NATS connection lost", { server: status.data });
         for (const tell of this.#lost) tell();
       } else if (status.type === "reconnect") {
+        if (!this.#connected) this.#logger?.info("NATS connection restored", { server: status.data });
         this.#connected = true;
         this.#note();
-        this.#logger?.info("NATS connection restored", { server: status.data });
       } else if (status.type === "error") {
         this.#logger?.warn("NATS server reports an error", { error: status.data });
       }
@@ -180,9 +181,7 @@ export class NatsLink {
 
   #note(): void {
     const info = this.connection.info;
-    if (!info || this.#seen.get(info.server_name) === info.version) return;
-    this.#seen.set(info.server_name, info.version);
-    for (const warning of this.warnings) this.#logger?.warn(warning);
+    if (info) this.#seen.set(info.server_name, info.version);
   }
 }
 
