@@ -1,6 +1,7 @@
 /** @module Broker options from the configuration, for every node; also what each node's services share. */
 import type { BrokerOptions, Middleware, ServiceBroker } from "moleculer";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import { natsBus } from "./lib/bus.ts";
 import { createCacher } from "./lib/cacher.ts";
 import type { Config } from "./lib/config.ts";
 import { openEmitterFanout } from "./lib/fanout/emitter.ts";
@@ -26,7 +27,7 @@ export function brokerOptions(config: Config, environment: BrokerEnvironment): B
   return {
     namespace: environment.namespace,
     nodeID: config.nodeId,
-    transporter: config.natsUrl ? natsTransporter(config.natsUrl) : "Fake",
+    transporter: config.natsUrl ? natsBus(config.natsUrl) : "Fake",
     // No action asks for caching yet.
     cacher: createCacher(config.redisUrl),
     logger: loggerOptions(config),
@@ -49,17 +50,6 @@ export function brokerOptions(config: Config, environment: BrokerEnvironment): B
     replOptions: { customCommands: fleetCommands, delimiter: `${config.nodeId} $` },
     middlewares: [runtimeMiddleware(config, environment)],
     skipProcessEventRegistration: true,
-  };
-}
-
-function natsTransporter(url: string): BrokerOptions["transporter"] {
-  return {
-    type: "NATS",
-    options: {
-      servers: url.split(",").map((server) => server.trim()),
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 250,
-    },
   };
 }
 
@@ -87,7 +77,7 @@ function runtimeMiddleware(config: Config, { namespace, halt, retire }: BrokerEn
     async starting(broker: ServiceBroker) {
       const onError = (error: unknown) => broker.logger.warn("live fan-out failed", { error: String(error) });
       fanout = config.natsUrl
-        ? await openNatsFanout(config.natsUrl.split(","), config.nodeId, onError)
+        ? await openNatsFanout(config.natsUrl, config.nodeId, onError)
         : openEmitterFanout(namespace, onError);
     },
     async stopped() {

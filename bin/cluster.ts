@@ -2,6 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { lockFolder } from "../services/raft/engine/sqlite-lock.ts";
 import { type Environment, type Layout, NODES, readLayout } from "./cluster/layout.ts";
+import { natsUrl } from "./cluster/nats.ts";
 import { probe } from "./cluster/probe.ts";
 import { PARTS, readRunning } from "./cluster/record.ts";
 import { startCluster } from "./cluster/start.ts";
@@ -60,6 +61,9 @@ async function start(layout: Layout): Promise<number> {
   process.stdout.write(
     "npm run cluster -- --status shows its parts; npm run cluster -- --stop ends it; npm run cluster starts what is missing.\n",
   );
+  // The user's own NATS_URL may hold a password, and is set where this was typed.
+  const setting = layout.config.natsUrl === null ? `NATS_URL=${natsUrl(layout)} ` : "";
+  process.stdout.write(`${setting}npm run repl -- fleet status shows the fleet.\n`);
   return 0;
 }
 
@@ -77,7 +81,7 @@ async function stop(layout: Layout): Promise<number> {
 
 async function status(layout: Layout): Promise<number> {
   const running = readRunning(layout.pids);
-  const { natsUrl, databaseUrl, redisUrl } = layout.config;
+  const { natsUrl: ownNats, databaseUrl, redisUrl } = layout.config;
   const lines = await Promise.all(
     PARTS.map(async (name) => {
       const part = running.get(name);
@@ -86,7 +90,7 @@ async function status(layout: Layout): Promise<number> {
         const text = `pid ${part.pid}  ${problem ?? "ready"}  ${part.address}`;
         return { name, text, well: problem === null };
       }
-      const brought = name.startsWith("nats-") ? natsUrl : name === "postgres" ? databaseUrl : null;
+      const brought = name.startsWith("nats-") ? ownNats : name === "postgres" ? databaseUrl : null;
       if (brought !== null) return { name, text: "yours is used", well: true };
       // A cluster does without Redis.
       if (name === "redis")

@@ -1,13 +1,15 @@
-/** @module The program: `fleetport up` runs three nodes in one process, `node` one of a cluster, `cluster` a whole one. */
+/** @module The program: `up` runs three nodes in one process, `node` one of a cluster, `cluster` a whole one, `repl` none. */
 import { readConfig } from "../lib/config.ts";
 import { runClusterCommand } from "./cluster.ts";
 import { runCluster } from "./node.ts";
+import { runRepl } from "./repl.ts";
 import { runEmbedded } from "./up.ts";
 
 const USAGE = `Usage: fleetport <command>
   up        the embedded mode: all nodes in this process, nothing else needed (npm start)
   node      one node of a distributed fleet; NATS_URL says where the bus is
-  cluster   the distributed mode on this machine, in the background; --status shows it, --stop ends it`;
+  cluster   the distributed mode on this machine, in the background; --status shows it, --stop ends it
+  repl      a REPL on a distributed fleet, or one command to it: repl fleet status`;
 
 type Command = (args: readonly string[]) => Promise<void>;
 
@@ -16,6 +18,10 @@ const commands: Readonly<Record<string, Command>> = {
   node: () => runCluster(readConfig(process.env)),
   // Nothing of it may stay: not even a connection to a server that hangs.
   cluster: async (args) => process.exit(await runClusterCommand(args, process.env)),
+  repl: async (args) => {
+    const code = await runRepl(args, process.env);
+    if (code !== null) process.exit(code);
+  },
 };
 
 async function main(): Promise<void> {

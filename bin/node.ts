@@ -1,6 +1,7 @@
 /** @module `fleetport node`: one node of a distributed fleet, joined over NATS. */
 import type { ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
+import { readNatsUrl } from "../lib/nats-access.ts";
 import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
@@ -8,11 +9,11 @@ import { drainAndStop } from "./stop-node.ts";
 import { untilReady } from "./waiting.ts";
 
 /** Nodes of one fleet find each other by this; two fleets on one NATS use different accounts. */
-const NAMESPACE = "fleet";
+export const NAMESPACE = "fleet";
 
 /** Starts the node and prints a line a stage. Returns once it is ready. */
 export async function runCluster(config: Config): Promise<void> {
-  if (config.mode !== "distributed") {
+  if (config.natsUrl === null) {
     throw new Error(
       "NATS_URL is required: set it to the address of a NATS server with JetStream, e.g. nats://127.0.0.1:4222.",
     );
@@ -22,7 +23,8 @@ export async function runCluster(config: Config): Promise<void> {
   const { halt, shutdown } = endProperly(stop, config.drainTimeoutMs);
   const broker = createNode(config, { namespace: NAMESPACE, halt, retire: shutdown });
   brokers.push(broker);
-  process.stdout.write(`Fleetport, distributed mode: node ${config.nodeId}, bus ${config.natsUrl}\n`);
+  const bus = readNatsUrl(config.natsUrl).servers.join(",");
+  process.stdout.write(`Fleetport, distributed mode: node ${config.nodeId}, bus ${bus}\n`);
   try {
     await stage("node", () => broker.start());
     await stage(

@@ -1,9 +1,9 @@
 /** @module `fleetport up`: the embedded mode, all nodes in one process. */
-import type { REPLServer } from "node:repl";
 import type { ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
 import { processLog } from "../lib/logging.ts";
 import { openEmbeddedArchive } from "./embedded-archive.ts";
+import { openRepl } from "./open-repl.ts";
 import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
@@ -82,22 +82,15 @@ export async function runEmbedded(config: Config): Promise<void> {
   }
   process.stdout.write(`ready in ${((performance.now() - began) / 1000).toFixed(2)} s\n`);
   for (const broker of brokers) process.stdout.write(`  ${broker.nodeID}  ${String(broker.metadata.url)}\n`);
-  openRepl(brokers[0]!, shutdown);
+  if (process.stdin.isTTY && process.stdout.isTTY) {
+    process.stdout.write(
+      'Moleculer REPL: "fleet status" shows the fleet, "help" all commands, Ctrl-C ends.\n',
+    );
+    openRepl(brokers[0]!, shutdown);
+  }
 }
 
 function archiveLine(problem: string | null): string {
   if (problem === null) return "in Postgres, schema up to date";
   return `NOT AVAILABLE, conversations go on without it: ${problem}`;
-}
-
-/** Opens the REPL of a node where a person sits; Ctrl-C and Ctrl-D there end the program like everywhere. */
-function openRepl(broker: ServiceBroker, shutdown: () => void): void {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return;
-  process.stdout.write('Moleculer REPL: "fleet status" shows the fleet, "help" all commands, Ctrl-C ends.\n');
-  // Moleculer's types leave out what `repl` returns.
-  const repl = broker.repl() as unknown as REPLServer;
-  for (const event of ["exit", "SIGINT"]) {
-    repl.removeAllListeners(event);
-    repl.on(event, shutdown);
-  }
 }

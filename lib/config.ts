@@ -1,6 +1,7 @@
 /** @module Configuration: the environment, read and checked once, before anything starts. */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
+import { InvalidNatsUrl, readNatsUrl } from "./nats-access.ts";
 
 /** Everything that a node takes from its environment. Durations are milliseconds, sizes bytes. */
 export interface Config {
@@ -8,6 +9,7 @@ export interface Config {
   readonly host: string;
   /** Web port; node N of an embedded start listens on `port + N`. */
   readonly port: number;
+  /** As it was given, with the credentials: `readNatsUrl` takes it apart. Never shown. */
   readonly natsUrl: string | null;
   /** The archive's Postgres; null: an embedded start runs one of its own. */
   readonly databaseUrl: string | null;
@@ -108,12 +110,11 @@ export function readConfig(env: Env): Config {
   function natsUrl(): string | null {
     const raw = text("NATS_URL");
     if (raw === null) return null;
-    for (const server of raw.split(",")) {
-      if (!/^(nats|tls):\/\/[^\s/]+$/.test(server.trim())) {
-        problems.push(
-          `NATS_URL must be nats://host:port (several with commas between), and has "${server}".`,
-        );
-      }
+    try {
+      readNatsUrl(raw);
+    } catch (error) {
+      if (!(error instanceof InvalidNatsUrl)) throw error;
+      problems.push(error.message);
     }
     return raw;
   }

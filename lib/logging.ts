@@ -13,7 +13,8 @@ const LEVELS = {
   TRANSPORTER: "warn",
   DISCOVERER: "warn",
   CACHER: "warn",
-  "RAFT.G*": "warn",
+  // Two stars, for one does not match the dot in raft.g000.follower.
+  "RAFT.G**": "warn",
   $NODE: "warn",
 };
 

@@ -1,6 +1,7 @@
 /** @module Fan-out between processes: NATS core subjects, sent only where somebody subscribed. */
 import { connect, ErrorCode, Events, JSONCodec, NatsError } from "nats";
 import { subjectToken } from "../ids.ts";
+import { connectProblem, readNatsUrl } from "../nats-access.ts";
 import type { Fanout } from "./fanout.ts";
 
 const PRESENCE_TIMEOUT_MS = 400;
@@ -13,24 +14,23 @@ function presenceSubject(node: string): string {
 /**
  * Connects a node's fan-out to NATS; `subject` is prefixed with `fleet.live.`.
  * Lost connections are re-made for ever; what is published meanwhile is lost, as the interface says.
- * Throws when no server can be reached at the start.
+ * `natsUrl` is as in the configuration. Throws a sentence when no server can be reached, or entered, at the start.
  */
 export async function openNatsFanout(
-  servers: readonly string[],
+  natsUrl: string,
   name: string,
   onError: (error: unknown) => void,
 ): Promise<Fanout> {
   const codec = JSONCodec<unknown>();
+  const access = readNatsUrl(natsUrl);
   const connection = await connect({
-    servers: [...servers],
+    ...access,
     name: `${name} fan-out`,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
+    ignoreAuthErrorAbort: true,
   }).catch((cause: Error) => {
-    throw new Error(
-      `NATS cannot be reached at ${servers.join(",")} (${cause.message}): start it, or correct NATS_URL.`,
-      { cause },
-    );
+    throw new Error(connectProblem(access, cause), { cause });
   });
 
   // What all groups publish in one turn of the event loop goes out in one system call.
@@ -94,7 +94,8 @@ export async function openNatsFanout(
     },
     async close() {
       flush();
-      await connection.drain();
+      // Without servers there is nobody who would take what is left.
+      await (connected ? connection.drain() : connection.close());
     },
   };
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Context, Service } from "moleculer";
 import type { Counter } from "prom-client";
 import { FleetError } from "../../lib/errors.ts";
-import { counter } from "../../lib/metrics.ts";
+import { counter, gauge } from "../../lib/metrics.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { ArchiveDataError, ArchiveUnavailable } from "./archive/errors.ts";
@@ -46,7 +46,7 @@ export default defineService<ArchiveService>({
     status: {
       params: {},
       handler(this: ArchiveService): ArchiveStatus {
-        const problem = this.link ? this.link.problem : NO_DATABASE;
+        const problem = problemOf(this);
         return { available: problem === null, problem };
       },
     },
@@ -159,6 +159,11 @@ export default defineService<ArchiveService>({
       name: "archive_conflicts_total",
       help: "Messages that met another message with the same session and seq in the archive.",
     });
+    gauge(
+      metrics,
+      { name: "archive_available", help: "1 while this node reaches the archive, else 0" },
+      (g) => g.set(problemOf(this) === null ? 1 : 0),
+    );
     this.link =
       config.databaseUrl === null
         ? null
@@ -183,6 +188,11 @@ export default defineService<ArchiveService>({
     await this.link?.stop();
   },
 });
+
+/** Why the archive cannot be used; null when it can. */
+function problemOf({ link }: ArchiveService): string | null {
+  return link ? link.problem : NO_DATABASE;
+}
 
 /** Calls the store; counts what fails. Throws what the store throws. */
 async function use<T>(service: ArchiveService, call: (store: ArchiveStore) => Promise<T>): Promise<T> {

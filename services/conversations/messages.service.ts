@@ -60,10 +60,20 @@ export default defineService<MessagesService>({
     list: {
       params: {},
       async handler(this: MessagesService, ctx: Context<ListMessages>): Promise<MessagePage> {
+        const wanted = parseList(ctx.params);
         const began = performance.now();
-        const page = await readPage(this.groups, parseList(ctx.params));
-        this.readSeconds.observe({ path: "leader" }, (performance.now() - began) / 1000);
-        return page;
+        let path: "leader" | "failed" = "failed";
+        try {
+          const page = await readPage(this.groups, wanted);
+          path = "leader";
+          return page;
+        } catch (error) {
+          // That there is no such session is an answer.
+          if (errorCode(error) === "session_not_found") path = "leader";
+          throw error;
+        } finally {
+          this.readSeconds.observe({ path }, (performance.now() - began) / 1000);
+        }
       },
     },
   },
@@ -83,7 +93,7 @@ export default defineService<MessagesService>({
     });
     this.readSeconds = durations(metrics, {
       name: "read_duration_seconds",
-      help: "Time to answer a page of messages",
+      help: "Time to answer a page of messages, by who answered it, or until that failed",
       labels: ["path"],
     });
     this.inflightGauge = gauge(

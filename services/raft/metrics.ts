@@ -1,6 +1,7 @@
 /** @module What the raft room counts, as the contract names it (section 9). */
 import type { Registry } from "prom-client";
 import { counter, durations, gauge } from "../../lib/metrics.ts";
+import type { EngineStatus } from "./engine/engine.ts";
 
 /** State of a node's replicas when it is scraped. */
 export interface RaftGauges {
@@ -16,6 +17,12 @@ export interface RaftGauges {
   readonly archiveLagSeconds: number;
   readonly residentSessions: number;
   readonly hotBytes: number;
+  /** Groups led here whose archiver stands still. */
+  readonly stalledGroups: number;
+  /** Replicas here that are halted, or cannot recover now. */
+  readonly haltedGroups: number;
+  /** Null until the log engine is open. */
+  readonly engine: EngineStatus | null;
 }
 
 export class RaftMetrics {
@@ -98,6 +105,29 @@ export class RaftMetrics {
       registry,
       { name: "archive_pending_messages", help: "Messages of groups led here that are not archived yet" },
       (g) => g.set(read().pendingMessages),
+    );
+    gauge(
+      registry,
+      {
+        name: "groups_stalled",
+        help: "Groups led here whose archive stands still until a person has looked",
+      },
+      (g) => g.set(read().stalledGroups),
+    );
+    gauge(
+      registry,
+      { name: "groups_halted", help: "Copies of groups here that are halted, or cannot recover now" },
+      (g) => g.set(read().haltedGroups),
+    );
+    gauge(
+      registry,
+      { name: "engine_connected", help: "1 while the log engine can be reached, else 0" },
+      (g) => g.set(read().engine?.connected ? 1 : 0),
+    );
+    gauge(
+      registry,
+      { name: "engine_warnings", help: "Warnings of the log engine that fleet status shows" },
+      (g) => g.set(read().engine?.warnings.length ?? 0),
     );
     gauge(registry, { name: "resident_sessions", help: "Sessions in RAM in the groups led here" }, (g) =>
       g.set(read().residentSessions),

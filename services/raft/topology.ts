@@ -13,6 +13,7 @@ import type { LogEngine } from "./engine/engine.ts";
 import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
 import { type EngineOptions, openEngine } from "./engine/open.ts";
 import { Slots } from "./engine/slots.ts";
+import { EngineWarnings } from "./engine-warnings.ts";
 import { HotMessages } from "./hot-messages.ts";
 import type { AppendSlots } from "./leader-driver.ts";
 import { type RaftGauges, RaftMetrics } from "./metrics.ts";
@@ -57,6 +58,7 @@ export class Topology {
   readonly #copies = new Copies();
   /** The SQLite engine makes one transaction of the entries of all groups: there, more at a time are faster. */
   readonly #slots: AppendSlots;
+  readonly #warnings: EngineWarnings;
   /** Groups with a step under way or waiting for its turn. */
   readonly #changing = new Set<number>();
   #engine: LogEngine | null = null;
@@ -71,6 +73,7 @@ export class Topology {
     this.#presence = new Presence(broker, JOIN_DELAY_MS);
     const { natsUrl } = this.#runtime.config;
     this.#slots = natsUrl === null ? { run: (task) => task() } : new Slots(NATS_SLOTS, NATS_SLOT_MS);
+    this.#warnings = new EngineWarnings(logger);
     this.#hot = new HotMessages(this.#runtime.config.hotBytes);
     this.#metrics = new RaftMetrics(this.#runtime.metrics, () => this.#gauges());
   }
@@ -99,7 +102,9 @@ export class Topology {
   /** What is done every 10 s: the coordinator looks after the logs, every node after its replicas. */
   async reconcile(): Promise<void> {
     this.soon(0);
-    if (this.roles.length > 0 && liveNodes(this.#broker)[0] === this.#broker.nodeID) await this.#provision();
+    if (this.roles.length === 0) return;
+    if (liveNodes(this.#broker)[0] === this.#broker.nodeID) await this.#provision();
+    else await this.#inspect();
   }
 
   /** Runs a round after so many milliseconds, or earlier when one is due earlier. */
@@ -211,6 +216,7 @@ export class Topology {
     try {
       await this.engine.provision(this.#runtime.config.groups);
       this.#runtime.admission.open = true;
+      this.#warnings.look(this.engine.status().warnings);
       return true;
     } catch (error) {
       if (error instanceof GroupsMismatch || error instanceof Corrupt) {
@@ -221,6 +227,16 @@ export class Topology {
       this.#logger.warn("the log engine is not ready, trying again", { error: error.message });
       return false;
     }
+  }
+
+  /** Learns what the coordinator has changed of the logs. */
+  async #inspect(): Promise<void> {
+    try {
+      await this.engine.inspect();
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+    }
+    this.#warnings.look(this.engine.status().warnings);
   }
 
   /** One round: every group that is not as it should be here is brought one step nearer. */
@@ -342,6 +358,9 @@ export class Topology {
         0,
       ),
       hotBytes: this.#hot.bytes,
+      stalledGroups: reports.filter(({ archive_problem }) => archive_problem !== null).length,
+      haltedGroups: reports.filter(({ problem }) => problem !== null).length,
+      engine: this.#engine?.status() ?? null,
     };
   }
 }

@@ -22,6 +22,8 @@ export interface NatsOptions {
   readonly advertise?: boolean;
   /** Where each server keeps its streams; default: with the rest, in a temporary folder. */
   readonly stores?: readonly string[];
+  /** What clients must give; default: nothing. `servers` do not show it. */
+  readonly credentials?: { readonly user: string; readonly password: string } | { readonly token: string };
 }
 
 export interface NatsServers {
@@ -68,6 +70,12 @@ export async function startNats(options: NatsOptions): Promise<NatsServers> {
     if (jetstream) {
       const sync = (options.syncAlways ?? true) ? ", sync_interval: always" : "";
       lines.push(`jetstream { store_dir: "${options.stores?.[i] ?? home}"${sync} }`);
+    }
+    if (options.credentials) {
+      const wanted = Object.entries(options.credentials);
+      lines.push(
+        `authorization { ${wanted.map(([name, value]) => `${name}: ${JSON.stringify(value)}`).join(", ")} }`,
+      );
     }
     // Who is named here is waited for; a late server makes itself known when it comes.
     const known = i < atFirst ? routes.slice(0, atFirst) : routes;

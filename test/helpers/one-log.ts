@@ -69,6 +69,9 @@ export class OneLog {
       hotBytes: 0,
       archiveLagSeconds: 0,
       pendingMessages: 0,
+      stalledGroups: 0,
+      haltedGroups: 0,
+      engine: null,
     }));
     const leader = new LeaderDriver(
       {

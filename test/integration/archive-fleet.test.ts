@@ -184,6 +184,11 @@ describe("while Postgres is away", () => {
       assert.equal((await request(url, "GET", "/health/ready")).status, 200);
       const unknown = await request(url, "GET", "/api/sessions/unknown");
       assert.deepEqual([unknown.status, unknown.body.code], [503, "archive_unavailable"]);
+      const page = await request(url, "GET", "/api/sessions/unknown/messages");
+      assert.deepEqual([page.status, page.body.code], [503, "archive_unavailable"]);
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      assert.match(metrics, /^fleet_archive_available 0$/m);
+      assert.match(metrics, /^fleet_read_duration_seconds_count\{path="failed"\} 1$/m);
       const append = await post(fleet, "/api/sessions/unknown/messages", { user_id: "u", content: {} });
       assert.deepEqual([append.status, append.body.code], [503, "archive_unavailable"]);
       const list = await request(url, "GET", "/api/sessions?user_id=u");

@@ -108,6 +108,7 @@ describe("npm run cluster", function () {
     const { code, output } = await run();
     assert.equal(code, 0, output);
     assert.match(output, /^nats +nats-1, nats-2, nats-3 ready \(\d+\.\d\d s\)$/m);
+    assert.match(output, /^NATS_URL=nats:\S+ npm run repl -- fleet status shows the fleet\.$/m);
     assert.match(output, /^postgres +ready/m);
     assert.match(output, /^redis +(ready|redis-server is not installed)/m);
     assert.match(output, /^nodes +n1, n2, n3 ready/m);

@@ -73,6 +73,11 @@ describe("the metrics of a fleet", () => {
       assert.match(text, /^fleet_append_duration_seconds_count\{status="ok"\} 3$/m);
       assert.match(text, /^fleet_append_duration_seconds_count\{status="not_participant"\} 1$/m);
       assert.match(text, /^fleet_read_duration_seconds_count\{path="leader"\} 1$/m);
+      assert.match(text, /^fleet_archive_available 1$/m);
+      assert.match(text, /^fleet_engine_connected 1$/m);
+      for (const name of ["engine_warnings", "groups_halted", "groups_stalled"]) {
+        assert.match(text, new RegExp(`^fleet_${name} 0$`, "m"));
+      }
       assert.match(text, /^fleet_resident_sessions 1$/m);
       assert.match(text, /^fleet_inflight_bytes 0$/m);
       assert.match(text, /^fleet_leader_changes_total 4$/m);

@@ -154,6 +154,8 @@ describe("the jetstream log engine", function () {
     await engine.provision(4);
     assert.equal(await copies(), 2);
     assert.match(engine.status().warnings.join(), /2 of the 3 copies wanted/);
+    const other = await open(nats.servers.slice(0, 2));
+    await other.provision(4);
     await nats.restart(2);
     await until(
       "the third copy is made",
@@ -164,6 +166,9 @@ describe("the jetstream log engine", function () {
       60_000,
     );
     assert.deepEqual(engine.status().warnings, []);
+    assert.match(other.status().warnings.join(), /2 of the 3 copies wanted/);
+    await other.inspect();
+    assert.deepEqual(other.status().warnings, []);
     await nats.kill(2);
     await engine.provision(4);
     assert.equal(await copies(), 3);

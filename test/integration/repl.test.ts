@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { groupOf } from "../../lib/ids.ts";
-import { runFleetCommand } from "../../services/raft/repl.ts";
+import { FleetCommandFailed, runFleetCommand } from "../../services/raft/repl.ts";
 import { startFleet, type TestFleet } from "../helpers/fleet.ts";
 import { freePort } from "../helpers/program.ts";
 import { until } from "../helpers/until.ts";
@@ -57,12 +57,34 @@ describe("the REPL command fleet", () => {
   });
 
   it("answers what it was not meant for with one sentence or its usage", async () => {
-    assert.match(await run("nonsense"), /^Usage:/);
-    assert.match(await run("group"), /There is no group "": give a number from 0 to 15/);
-    assert.match(await run("group", "16"), /There is no group "16"/);
-    assert.match(await run("group", "1.5"), /There is no group "1.5"/);
-    assert.match(await run("session", "no/such"), /is not a session id/);
-    assert.match(await run("session", "nobody"), /No session "nobody" \(group \d+, led by dev-node\d\)/);
+    const fails = (sentence: RegExp, ...command: [string, string?]) =>
+      assert.rejects(run(...command), (error) => {
+        assert.ok(error instanceof FleetCommandFailed);
+        assert.match(error.message, sentence);
+        return true;
+      });
+    await fails(/^Usage:/, "nonsense");
+    await fails(/There is no group "": give a number from 0 to 15/, "group");
+    await fails(/There is no group "16"/, "group", "16");
+    await fails(/There is no group "1.5"/, "group", "1.5");
+    await fails(/is not a session id/, "session", "no/such");
+    await fails(/No session "nobody" \(group \d+, led by dev-node\d\)/, "session", "nobody");
+    const nodes = fleet.nodes.map(({ id }) => id).join(", ");
+    for (const command of ["drain", "undrain"]) {
+      await fails(new RegExp(`^There is no node "": give one of ${nodes}\\.$`), command);
+      await fails(new RegExp(`^There is no node "n9": give one of ${nodes}\\.$`), command, "n9");
+    }
+    await fails(/^This REPL is a part of dev-node2: /, "drain", "dev-node2");
+  });
+
+  it("drain and undrain move groups away from another node and back", async () => {
+    assert.equal(await run("undrain", "dev-node3"), "dev-node3 does not drain.");
+    assert.match(await run("drain", "dev-node3"), /^dev-node3 hands over the \d+ groups that it leads/);
+    await until("it leads nothing", async () => /dev-node3 +draining +leads +0,/.test(await run("status")));
+    assert.equal(await run("drain", "dev-node3"), "dev-node3 drains already, and leads 0 groups.");
+    // Nothing ends it here, as the real program would.
+    assert.match(await run("undrain", "dev-node3"), /^dev-node3 takes groups again/);
+    await until("it leads again", async () => /dev-node3 +up +leads +[1-9]/.test(await run("status")));
   });
 });
 

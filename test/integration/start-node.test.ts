@@ -84,7 +84,7 @@ describe("fleetport node", () => {
     nats = await startNats({ size: 1 });
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    const env = { PORT: String(port), DATABASE_URL: await freshDatabase() };
+    const env = { PORT: String(port), DATABASE_URL: await freshDatabase(), FLEET_LOG_LEVEL: "warn" };
     const first = await (await node(nats.servers[0]!, env)).ready();
     await request(url, "POST", "/api/sessions", { id: "s", user_id: "u", agent_id: "a" });
     const { body } = await request(url, "POST", "/api/sessions/s/messages", {
@@ -97,6 +97,59 @@ describe("fleetport node", () => {
     assert.deepEqual(page.body.messages, [body.message]);
     const status = await (await fetch(`${url}/api/fleet/status`)).json();
     assert.match(JSON.stringify(status), /"warnings":\["[^"]*cop/);
+    const line = /^.*8 logs have 1 of the 3 copies wanted.*$/gm;
+    assert.equal(first.output.match(line)?.length, 1, "it is logged once");
+    assert.equal(JSON.parse(first.output.match(line)![0]).level, 40);
+    assert.match(await (await fetch(`${url}/metrics`)).text(), /^fleet_engine_warnings 1$/m);
+  });
+
+  for (const [what, credentials, right, wrong] of [
+    [
+      "a user name and a password",
+      { user: "fleet", password: "right/one" },
+      "fleet:right%2Fone",
+      "fleet:wrong",
+    ],
+    ["a token", { token: "right-one" }, "right-one", "wrong"],
+  ] as const) {
+    it(`enters NATS servers that want ${what}, appends and reads there, and never shows it`, async () => {
+      nats = await startNats({ size: 1, credentials });
+      const address = nats.servers[0]!.replace("nats://", "");
+      const port = await freePort();
+      const url = `http://127.0.0.1:${port}`;
+      const env = { PORT: String(port), DATABASE_URL: await freshDatabase(), FLEET_LOG_LEVEL: "info" };
+      const program = await (await node(`nats://${right}@${address}`, env)).ready();
+      await request(url, "POST", "/api/sessions", { id: "s", user_id: "u", agent_id: "a" });
+      const message = { user_id: "u", content: { n: 1 } };
+      const { body } = await request(url, "POST", "/api/sessions/s/messages", message);
+      const page = await request(url, "GET", "/api/sessions/s/messages");
+      assert.deepEqual(page.body.messages, [body.message]);
+      const status = await (await fetch(`${url}/api/fleet/status`)).text();
+      assert.match(program.output, new RegExp(`bus nats://${address}$`, "m"));
+      assert.doesNotMatch(program.output + status, /right/);
+    });
+
+    it(`stops when the servers want ${what} and it is wrong or missing, without repeating it`, async () => {
+      nats = await startNats({ size: 1, credentials });
+      const address = nats.servers[0]!.replace("nats://", "");
+      const refusedOne = await node(`nats://${wrong}@${address}`);
+      await refused(
+        refusedOne,
+        new RegExp(`^NATS at nats://${address} refuses the .* correct (them|it)\\.$`, "m"),
+      );
+      assert.doesNotMatch(refusedOne.output, /wrong/);
+      await refused(await node(`nats://${address}`), /wants to know who connects: .*user:password@host:port/);
+    });
+  }
+
+  it("stops in order while its NATS servers are gone, and logs no error for it", async () => {
+    nats = await startNats({ size: 1 });
+    const program = await (await node(nats.servers[0]!, { FLEET_LOG_LEVEL: "warn" })).ready();
+    await nats.kill(0);
+    await until("it has noticed", () => program.output.includes("NATS connection lost"));
+    const noticed = program.output.length;
+    assert.deepEqual(await program.end("SIGTERM"), { code: 0, signal: null });
+    assert.doesNotMatch(program.output.slice(noticed), /"level":50|DISCONNECT/);
   });
 
   it("starts and serves while Postgres is away, says so, and never shows the password", async () => {
@@ -120,8 +173,9 @@ describe("fleetport node", () => {
       PORT: String(port),
       DATABASE_URL: await freshDatabase(),
       FLEET_LEADER_LEASE_MS: "300",
+      FLEET_LOG_LEVEL: "info",
     };
-    await (await node(nats.servers[0]!, env)).ready();
+    const program = await (await node(nats.servers[0]!, env)).ready();
     await request(url, "POST", "/api/sessions", { id: "s", user_id: "u", agent_id: "a" });
     await nats.kill(0);
     const read = await until("reads are refused", async () => {
@@ -153,5 +207,7 @@ describe("fleetport node", () => {
     });
     const page = await request(url, "GET", "/api/sessions/s/messages");
     assert.deepEqual(page.body.messages.at(-1), again.body.message);
+    assert.equal(program.output.match(/"NATS connection lost"/g)?.length, 1);
+    assert.equal(program.output.match(/"NATS connection restored"/g)?.length, 1);
   });
 });

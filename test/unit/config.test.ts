@@ -79,7 +79,11 @@ describe("the configuration", () => {
   it("with NATS_URL is the distributed mode on JetStream", () => {
     const { mode, engine, natsUrl } = readConfig({ ...DISTRIBUTED, FLEET_NODE_ID: "n1" });
     assert.deepEqual([mode, engine, natsUrl], ["distributed", "jetstream", NATS]);
-    for (const url of ["tls://nats.example.org:4222", `${NATS},nats://b:4222`, `${NATS}, nats://b:4222`]) {
+    for (const url of [
+      "tls://nats.example.org:4222",
+      "nats://user:password@a:4222,nats://b:4222",
+      `${NATS}, nats://b:4222`,
+    ]) {
       assert.deepEqual(problems({ ...DISTRIBUTED, NATS_URL: url }), []);
     }
   });
@@ -237,6 +241,13 @@ describe("a value that cannot be used stops the start with one sentence that nam
       assert.doesNotMatch(found[0]!, /sec/);
     });
   }
+
+  it("NATS_URL=nats://u:sec ret@127.0.0.1, without repeating it, for it may hold a password", () => {
+    const found = problems({ ...DISTRIBUTED, NATS_URL: "nats://u:sec ret@127.0.0.1" });
+    assert.equal(found.length, 1, found.join(" | "));
+    assert.match(found[0]!, /^NATS_URL must be nats:\/\/host:port, nats:\/\/user:password@host:port/);
+    assert.doesNotMatch(found[0]!, /sec/);
+  });
 
   for (const url of ["http://:secret@127.0.0.1", "secret@127.0.0.1:6379", "redis://:secret@127.0.0.1:port"]) {
     it(`REDIS_URL=${url}, without repeating it, for it may hold a password`, () => {

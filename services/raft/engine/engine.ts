@@ -50,6 +50,9 @@ export interface LogEngine {
    */
   provision(groups: number): Promise<void>;
 
+  /** Brings `status` up to date with what other nodes have provisioned since. Throws `Unavailable`. */
+  inspect(): Promise<void>;
+
   /** Opens one group's log. Throws `Unavailable` when it was not provisioned yet. */
   open(group: number): Promise<GroupLog>;
 

@@ -12,7 +12,7 @@ import { LogStreams, streamName } from "./nats-streams.ts";
 import { OrderedTails } from "./nats-tails.ts";
 
 export interface JetStreamEngineOptions {
-  /** Addresses of NATS servers, as a list or separated by commas; the others of a cluster are found from them. */
+  /** Addresses of NATS servers as in `NATS_URL`, or a list of such; the others of a cluster are found from them. */
   readonly servers: string | readonly string[];
   /** Name of the connection, for the servers' monitoring. */
   readonly name: string;
@@ -58,6 +58,11 @@ class JetStreamEngine implements LogEngine {
   async provision(groups: number): Promise<void> {
     this.checkOpen();
     await this.#streams.provision(groups);
+  }
+
+  async inspect(): Promise<void> {
+    this.checkOpen();
+    await this.#streams.inspect();
   }
 
   async open(group: number): Promise<GroupLog> {

@@ -8,6 +8,7 @@ import {
   type NatsConnection,
   type RequestOptions,
 } from "nats";
+import { connectProblem, isRefusal, readNatsUrl } from "../../../lib/nats-access.ts";
 import { MAX_ENTRY_BYTES } from "./engine.ts";
 import { Unavailable } from "./errors.ts";
 import type { EngineLogger } from "./logger.ts";
@@ -54,11 +55,12 @@ export class NatsLink {
     name: string,
     logger?: EngineLogger,
   ): Promise<NatsLink> {
-    const list = (typeof servers === "string" ? servers.split(",") : servers).map((url) => url.trim());
+    const access = readNatsUrl(typeof servers === "string" ? servers : servers.join(","));
+    const shown = access.servers.join(", ");
     let connection: NatsConnection;
     try {
       connection = await connect({
-        servers: [...list],
+        ...access,
         name,
         timeout: CONNECT_MS,
         reconnect: true,
@@ -72,15 +74,16 @@ export class NatsLink {
         noAsyncTraces: true,
       });
     } catch (error) {
-      throw new Unavailable(`no NATS server answers at ${list.join(", ")}: ${reasonOf(error)}`, {
-        cause: error,
-      });
+      const problem = isRefusal(error)
+        ? connectProblem(access, error as Error)
+        : `no NATS server answers at ${shown}: ${reasonOf(error)}`;
+      throw new Unavailable(problem, { cause: error });
     }
     try {
       const jsm = await connection.jetstreamManager({ timeout: API_MS, checkAPI: false });
-      await checkJetStream(jsm, list.join(", "), logger);
+      await checkJetStream(jsm, shown, logger);
       const slowJsm = await connection.jetstreamManager({ timeout: SLOW_API_MS, checkAPI: false });
-      return new NatsLink(connection, jsm, slowJsm, list.join(", "), logger);
+      return new NatsLink(connection, jsm, slowJsm, shown, logger);
     } catch (error) {
       await connection.close();
       throw error;
@@ -176,13 +179,14 @@ export class NatsLink {
   async #watch(): Promise<void> {
     for await (const status of this.connection.status()) {
       if (status.type === "disconnect") {
+        // nats.js says so again of every attempt that ends halfway.
+        if (this.#connected) this.#logger?.warn("NATS connection lost", { server: status.data });
         this.#connected = false;
-        this.#logger?.warn("NATS connection lost", { server: status.data });
         for (const tell of this.#lost) tell();
       } else if (status.type === "reconnect") {
+        if (!this.#connected) this.#logger?.info("NATS connection restored", { server: status.data });
         this.#connected = true;
         this.#note();
-        this.#logger?.info("NATS connection restored", { server: status.data });
       } else if (status.type === "error") {
         this.#logger?.warn("NATS server reports an error", { error: status.data });
       }
@@ -193,9 +197,7 @@ export class NatsLink {
 
   #note(): void {
     const info = this.connection.info;
-    if (!info || this.#seen.get(info.server_name) === info.version) return;
-    this.#seen.set(info.server_name, info.version);
-    for (const warning of this.warnings) this.#logger?.warn(warning);
+    if (info) this.#seen.set(info.server_name, info.version);
   }
 }
 

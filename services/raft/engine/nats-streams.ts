@@ -82,6 +82,17 @@ export class LogStreams {
     }
   }
 
+  /** Asks again for the copies of streams that had too few: another node may have raised them. Throws `Unavailable`. */
+  async inspect(): Promise<void> {
+    if (this.warnings.length === 0) return;
+    this.#counted = false;
+    try {
+      await this.#count(new Set(this.#copies.keys()));
+    } catch (error) {
+      throw unavailable("the copies of the logs cannot be counted", error);
+    }
+  }
+
   async #provision(groups: number): Promise<void> {
     const copies = await this.#meta();
     await this.#checkGroups(groups);
