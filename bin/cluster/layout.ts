@@ -38,8 +38,13 @@ const MAX_PORT = 65_535;
  * for those that only the nodes would have refused: nothing has been started then.
  */
 export function readLayout(environment: Environment): Layout {
-  // Log engine and node ids are the cluster's own choice.
-  const config = readConfig({ ...environment, FLEET_ENGINE: undefined, FLEET_NODE_ID: undefined });
+  // Log engine and node ids are the cluster's own choice. NATS servers of the user's own are checked with the nodes'
+  // environment below: alone they would ask for a Postgres of the user's own too.
+  const own = { FLEET_ENGINE: undefined, FLEET_NODE_ID: undefined, NATS_URL: undefined };
+  const config = {
+    ...readConfig({ ...environment, ...own }),
+    natsUrl: environment.NATS_URL?.trim() || null,
+  };
   const problems: string[] = [];
   const ports = (name: string, fallback: number, count: number): number => {
     const raw = environment[name]?.trim() || String(fallback);
