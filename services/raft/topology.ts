@@ -16,7 +16,8 @@ import { Slots } from "./engine/slots.ts";
 import { EngineWarnings } from "./engine-warnings.ts";
 import { HotMessages } from "./hot-messages.ts";
 import type { AppendSlots } from "./leader-driver.ts";
-import { type RaftGauges, RaftMetrics } from "./metrics.ts";
+import { RaftMetrics } from "./metrics.ts";
+import { nodeGauges } from "./node-gauges.ts";
 import { desiredRoles, type Role, rankNodes } from "./placement.ts";
 import { Presence } from "./presence.ts";
 import { nextStep, type Step } from "./reconcile.ts";
@@ -75,7 +76,9 @@ export class Topology {
     this.#slots = natsUrl === null ? { run: (task) => task() } : new Slots(NATS_SLOTS, NATS_SLOT_MS);
     this.#warnings = new EngineWarnings(logger);
     this.#hot = new HotMessages(this.#runtime.config.hotBytes);
-    this.#metrics = new RaftMetrics(this.#runtime.metrics, () => this.#gauges());
+    this.#metrics = new RaftMetrics(this.#runtime.metrics, () =>
+      nodeGauges([...this.replicas.values()], this.#hot, this.#engine),
+    );
   }
 
   /** The node's log engine. Throws before it is open. */
@@ -340,35 +343,6 @@ export class Topology {
       this.#logger.warn("a lifecycle event was not sent", { event, error: String(error) });
     });
   }
-
-  #gauges(): RaftGauges {
-    const reports = [...this.replicas.values()].map((replica) => replica.report());
-    const leaders = [...this.replicas.values()].flatMap(({ leader }) => leader ?? []);
-    return {
-      replicas: reports.map(({ group, role, applied, archived }) => ({
-        group,
-        leads: role === "leader",
-        applied,
-        archived,
-      })),
-      archiveLagSeconds: Math.max(0, ...leaders.map(({ archiver }) => archiver.lagSeconds)),
-      pendingMessages: leaders.reduce((sum, { state }) => sum + unarchivedMessages(state), 0),
-      residentSessions: reports.reduce(
-        (sum, { role, sessions }) => sum + (role === "leader" ? sessions : 0),
-        0,
-      ),
-      hotBytes: this.#hot.bytes,
-      stalledGroups: reports.filter(({ archive_problem }) => archive_problem !== null).length,
-      haltedGroups: reports.filter(({ problem }) => problem !== null).length,
-      engine: this.#engine?.status() ?? null,
-    };
-  }
-}
-
-function unarchivedMessages(state: GroupState): number {
-  let messages = 0;
-  for (const { locations } of state.unarchived) messages += locations.length;
-  return messages;
 }
 
 function engineOptions(config: Config, logger: ServiceBroker["logger"]): EngineOptions {

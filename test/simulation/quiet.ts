@@ -11,4 +11,7 @@ export const quietMetrics = new RaftMetrics(new Registry(), () => ({
   hotBytes: 0,
   archiveLagSeconds: 0,
   pendingMessages: 0,
+  stalledGroups: 0,
+  haltedGroups: 0,
+  engine: null,
 }));
