@@ -1,7 +1,7 @@
 /** @module Runs a group's leader: carries its appends to the log and its outcomes to callers, sockets and metrics. */
 import { randomUUID } from "node:crypto";
 import type { ServiceBroker } from "moleculer";
-import { type Clock, isoMicros, systemClock } from "../../lib/clock.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Outcome } from "../../lib/conversation/apply.ts";
 import type { Command, Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
 import type { GroupState } from "../../lib/conversation/state.ts";
@@ -19,10 +19,10 @@ import type { HotMessages } from "./hot-messages.ts";
 import { type AppendResult, type EndReason, GroupLeader, type Refusal } from "./leader.ts";
 import { Lease } from "./lease.ts";
 import type { RaftMetrics } from "./metrics.ts";
+import { resultOf } from "./proposal-result.ts";
 import { publishMessages } from "./publication.ts";
 import { Residency } from "./residency.ts";
 import { SessionReader } from "./session-reader.ts";
-import { sessionView } from "./views.ts";
 
 export interface LeaderEnvironment {
   readonly node: string;
@@ -300,7 +300,7 @@ export class LeaderDriver {
 
   #settle(ticket: number, outcome: Outcome, command: Command): void {
     if (this.#upkeep.has(ticket)) this.#settleUpkeep(ticket, outcome);
-    else this.#answer(ticket, this.#result(outcome, command));
+    else this.#answer(ticket, resultOf(outcome, command, this.#history));
   }
 
   #settleUpkeep(ticket: number, outcome: Outcome | null): void {
@@ -319,39 +319,6 @@ export class LeaderDriver {
   #answer(ticket: number, result: ProposeResult | Promise<ProposeResult>): void {
     this.#waiters.get(ticket)?.(result);
     this.#waiters.delete(ticket);
-  }
-
-  #result(outcome: Outcome, command: Command): ProposeResult | Promise<ProposeResult> {
-    switch (outcome.kind) {
-      case "created":
-        return { kind: "created", session: sessionView(outcome.session), created: outcome.created };
-      case "appended": {
-        const { id, at } = command as Extract<Command, { t: "append" }>;
-        return { kind: "appended", seq: outcome.seq, id, inserted_at: isoMicros(at) };
-      }
-      case "deduped":
-        return this.#history.one(outcome.session, outcome.seq).then(
-          (message): ProposeResult => ({ kind: "deduped", message }),
-          // The original is safe in the log; the caller's next try with the same key reads it.
-          (): ProposeResult => ({ kind: "refused", why: "unavailable", hint: null }),
-        );
-      case "archived":
-      case "read": {
-        const { session } = outcome;
-        return {
-          kind: "session",
-          session: sessionView(session),
-          cursor: session.cursor,
-          unread: session.unread.length,
-        };
-      }
-      case "rejected":
-        return { kind: "rejected", code: outcome.code, last_seq: outcome.lastSeq };
-      case "epoch":
-      case "hydrated":
-      case "kept":
-        throw new Error(`no caller proposes what ended as ${outcome.kind}`);
-    }
   }
 
   #committed(outcomes: readonly Outcome[], commands: readonly Command[]): void {

@@ -2,7 +2,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import pLimit from "p-limit";
-import type { Config } from "../../lib/config.ts";
 import type { GroupState } from "../../lib/conversation/state.ts";
 import { type Runtime, runtimeOf } from "../../lib/runtime.ts";
 import { archivePort } from "./archive-port.ts";
@@ -11,7 +10,7 @@ import type { CopyPart, GetCopy, Yield, Yielded } from "./contract.ts";
 import { Copies, fetchCopy } from "./copies.ts";
 import type { LogEngine } from "./engine/engine.ts";
 import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
-import { type EngineOptions, openEngine } from "./engine/open.ts";
+import { engineOptions, openEngine } from "./engine/open.ts";
 import { Slots } from "./engine/slots.ts";
 import { EngineWarnings } from "./engine-warnings.ts";
 import { HotMessages } from "./hot-messages.ts";
@@ -343,11 +342,4 @@ export class Topology {
       this.#logger.warn("a lifecycle event was not sent", { event, error: String(error) });
     });
   }
-}
-
-function engineOptions(config: Config, logger: ServiceBroker["logger"]): EngineOptions {
-  const { appendTimeoutMs, dataDir, natsUrl, nodeId, replicas } = config;
-  return natsUrl === null
-    ? { kind: "sqlite", dataDir, logger, appendTimeoutMs }
-    : { kind: "jetstream", servers: natsUrl, name: nodeId, replicas, logger, appendTimeoutMs };
 }
