@@ -12,7 +12,7 @@ import { Archiver, type ArchiverEnvironment } from "./archiver.ts";
 import type { ProposeResult } from "./contract.ts";
 import type { GroupLog } from "./engine/engine.ts";
 import { Corrupt, Fenced, Full, Truncated, Unavailable } from "./engine/errors.ts";
-import type { Slots } from "./engine/slots.ts";
+import type { AppendSlots } from "./engine/slots.ts";
 import { decodeEntry } from "./entry.ts";
 import { History } from "./history.ts";
 import type { HotMessages } from "./hot-messages.ts";
@@ -46,9 +46,6 @@ export interface LeaderEnvironment {
   readonly broken: (error: Error) => void;
   readonly clock?: Clock;
 }
-
-/** See `Slots`. */
-export type AppendSlots = Pick<Slots, "run">;
 
 type Waiter = (result: ProposeResult | Promise<ProposeResult>) => void;
 type UpkeepWaiter = (outcome: Outcome | null) => void;

@@ -7,11 +7,12 @@ import { runtimeOf } from "../../lib/runtime.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import type { ArchiveStalled, LeaderChanged, LeaderEnded, ReplicaHalted, ReplicaReport } from "./contract.ts";
 import type { GroupLog } from "./engine/engine.ts";
+import type { AppendSlots } from "./engine/slots.ts";
 import { followerService } from "./follower.service.ts";
 import { Follower } from "./follower.ts";
 import type { HotMessages } from "./hot-messages.ts";
 import { leaderService } from "./leader.service.ts";
-import { type AppendSlots, LeaderDriver } from "./leader-driver.ts";
+import { LeaderDriver } from "./leader-driver.ts";
 import type { RaftMetrics } from "./metrics.ts";
 import { recoverState } from "./recovery.ts";
 

@@ -3,9 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ServiceBroker } from "moleculer";
 import pLimit from "p-limit";
-import { Registry } from "prom-client";
 import type { GroupState } from "../../lib/conversation/state.ts";
 import { openEmitterFanout } from "../../lib/fanout/emitter.ts";
 import type { ArchiverOptions } from "../../services/raft/archiver.ts";
@@ -15,10 +13,10 @@ import { Follower, type FollowerHooks } from "../../services/raft/follower.ts";
 import { HotMessages } from "../../services/raft/hot-messages.ts";
 import type { EndReason } from "../../services/raft/leader.ts";
 import { LeaderDriver } from "../../services/raft/leader-driver.ts";
-import { RaftMetrics } from "../../services/raft/metrics.ts";
 import { recoverState } from "../../services/raft/recovery.ts";
 import { type TestArchive, testArchive } from "./archive-port.ts";
 import { freshDatabase } from "./database.ts";
+import { quietLogger, quietMetrics } from "./quiet.ts";
 
 export const LEASE_MS = 150;
 
@@ -28,7 +26,6 @@ export interface Candidate {
   readonly broken: Error[];
   /** What the archiver said of itself: a problem, or null when it was over. */
   readonly stalls: (string | null)[];
-  readonly registry: Registry;
 }
 
 /** Archives only when it is told to. */
@@ -62,17 +59,6 @@ export class OneLog {
     const ends: EndReason[] = [];
     const broken: Error[] = [];
     const stalls: (string | null)[] = [];
-    const registry = new Registry();
-    const metrics = new RaftMetrics(registry, () => ({
-      replicas: [],
-      residentSessions: 0,
-      hotBytes: 0,
-      archiveLagSeconds: 0,
-      pendingMessages: 0,
-      stalledGroups: 0,
-      haltedGroups: 0,
-      engine: null,
-    }));
     const leader = new LeaderDriver(
       {
         node,
@@ -92,8 +78,8 @@ export class OneLog {
           stalled: (problem) => stalls.push(problem),
           foreign: (problem) => stalls.push(problem),
         },
-        logger: quietLogger(),
-        metrics,
+        logger: quietLogger,
+        metrics: quietMetrics,
         slots: { run: (task) => task() },
         leaseMs: LEASE_MS,
         inflightBytes: 1_000_000,
@@ -103,7 +89,7 @@ export class OneLog {
       },
       state,
     );
-    const candidate = { leader, ends, broken, stalls, registry };
+    const candidate = { leader, ends, broken, stalls };
     this.#candidates.push(candidate);
     return candidate;
   }
@@ -131,7 +117,7 @@ export class OneLog {
         recoverState(log, {
           replica: async () => null,
           archive: this.archive.port,
-          logger: quietLogger(),
+          logger: quietLogger,
           refused: () => undefined,
         }),
       diverged: fail,
@@ -150,8 +136,4 @@ export class OneLog {
     await this.engine.close();
     await rm(this.folder, { recursive: true, force: true });
   }
-}
-
-function quietLogger(): ServiceBroker["logger"] {
-  return new ServiceBroker({ logger: false }).logger;
 }

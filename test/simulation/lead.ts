@@ -11,12 +11,12 @@ import { HotMessages } from "../../services/raft/hot-messages.ts";
 import { type EndReason, GroupLeader, type LeaderPort } from "../../services/raft/leader.ts";
 import { Residency } from "../../services/raft/residency.ts";
 import { hotMessage, messageView } from "../../services/raft/views.ts";
+import { quietLogger, quietMetrics } from "../helpers/quiet.ts";
 import { archiveLink } from "./archive-link.ts";
 import { spoil } from "./defects.ts";
 import { summary } from "./ledger.ts";
 import { must } from "./naive-group.ts";
 import type { Answer, Request, SimNode } from "./node.ts";
-import { quietLogger, quietMetrics } from "./quiet.ts";
 import type { World } from "./world.ts";
 
 /** Bodies that stay in RAM: so few that most are read from the log. */

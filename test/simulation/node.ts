@@ -9,11 +9,11 @@ import { applyBytes } from "../../services/raft/follower.ts";
 import type { Refusal } from "../../services/raft/leader.ts";
 import { desiredRoles } from "../../services/raft/placement.ts";
 import { RecoveryGap, recoverState } from "../../services/raft/recovery.ts";
+import { quietLogger } from "../helpers/quiet.ts";
 import { archiveLink } from "./archive-link.ts";
 import { spoil } from "./defects.ts";
 import { Lead } from "./lead.ts";
 import { must } from "./naive-group.ts";
-import { quietLogger } from "./quiet.ts";
 import type { World } from "./world.ts";
 
 /** What a caller hears: an outcome in the words of `summary`, or why there is none. */

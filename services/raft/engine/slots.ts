@@ -33,3 +33,6 @@ export class Slots {
     }
   }
 }
+
+/** What appends go through: slots, or nothing where any number may go at a time. */
+export type AppendSlots = Pick<Slots, "run">;

@@ -1,4 +1,4 @@
-/** @module A logger and metrics for simulated parts: nobody reads either. */
+/** @module A logger and metrics that nobody reads. */
 import { ServiceBroker } from "moleculer";
 import { Registry } from "prom-client";
 import { RaftMetrics } from "../../services/raft/metrics.ts";
