@@ -65,6 +65,7 @@ function runtimeMiddleware(config: Config, { namespace, halt, retire }: BrokerEn
       attachRuntime(broker, {
         config,
         metrics,
+        admission: { open: false },
         halt,
         retire,
         get fanout(): Fanout {

@@ -4,9 +4,8 @@ import type { ServiceBroker } from "moleculer";
 
 /** Sockets of a draining node close over this time, so that their clients do not return all at once. */
 const SPREAD_MS = 5000;
-/** How long a last pass of the archivers may take: of a node that hands over, and of one that simply ends. */
-const LAST_PASS_MS = 5000;
-const QUICK_PASS_MS = 1000;
+/** How long a last pass of the archivers may take. What a node handed over, the next leaders archive. */
+const LAST_PASS_MS = 1000;
 /** A draining node serves at least this long after it said that it is not ready, so that load balancers notice. */
 const NOTICE_MS = 1000;
 
@@ -14,7 +13,7 @@ const NOTICE_MS = 1000;
 export async function stopAll(brokers: readonly ServiceBroker[]): Promise<void> {
   await Promise.all(brokers.map((broker) => broker.broadcastLocal("fleet.stopping", {})));
   await Promise.all(brokers.filter(serves).map((broker) => closeGateway(broker, 0)));
-  await Promise.all(brokers.filter(serves).map((broker) => archive(broker, QUICK_PASS_MS)));
+  await Promise.all(brokers.filter(serves).map((broker) => archive(broker)));
   await Promise.all(brokers.map((broker) => broker.stop()));
 }
 
@@ -23,7 +22,6 @@ export async function drainAndStop(broker: ServiceBroker): Promise<void> {
   if (serves(broker)) {
     const { nodeID } = broker;
     await broker.call("gateway.leave", {}, { nodeID });
-    await archive(broker, LAST_PASS_MS);
     await Promise.all([broker.call("raft.topology.drain", {}, { nodeID }), delay(NOTICE_MS)]);
     await closeGateway(broker, SPREAD_MS);
   }
@@ -36,8 +34,8 @@ function serves(broker: ServiceBroker): boolean {
 }
 
 /** What is not archived in this time stays in the log, and the next leaders archive it. */
-async function archive(broker: ServiceBroker, limitMs: number): Promise<void> {
-  await broker.call("raft.topology.flush", { limit_ms: limitMs }, { nodeID: broker.nodeID });
+async function archive(broker: ServiceBroker): Promise<void> {
+  await broker.call("raft.topology.flush", { limit_ms: LAST_PASS_MS }, { nodeID: broker.nodeID });
 }
 
 async function closeGateway(broker: ServiceBroker, spreadMs: number): Promise<void> {

@@ -9,6 +9,8 @@ export interface Runtime {
   readonly fanout: Fanout;
   /** Prometheus metrics of this node; names begin with `fleet_`. */
   readonly metrics: Registry;
+  /** Whether the node knows that the logs are those of its configuration; before, it proposes and asks nothing. */
+  readonly admission: { open: boolean };
   /** Ends this node for good once it is drained. */
   readonly retire: () => void;
   /** Ends the process with one sentence and exit code 1: the data or the set-up is such that going on would harm. */

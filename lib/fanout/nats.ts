@@ -33,6 +33,20 @@ export async function openNatsFanout(
     throw new Error(connectProblem(access, cause), { cause });
   });
 
+  // What all groups publish in one turn of the event loop goes out in one system call.
+  let outgoing: { readonly subject: string; readonly data: Uint8Array }[] = [];
+  const flush = () => {
+    const publications = outgoing;
+    outgoing = [];
+    for (const { subject, data } of publications) {
+      try {
+        connection.publish(subject, data);
+      } catch (error) {
+        onError(error);
+      }
+    }
+  };
+
   let connected = true;
   const watch = async () => {
     for await (const { type } of connection.status()) {
@@ -49,7 +63,9 @@ export async function openNatsFanout(
     },
     publish(subject, payload) {
       try {
-        connection.publish(`fleet.live.${subject}`, codec.encode(payload));
+        const data = codec.encode(payload);
+        if (outgoing.length === 0) setImmediate(flush);
+        outgoing.push({ subject: `fleet.live.${subject}`, data });
       } catch (error) {
         onError(error);
       }
@@ -77,6 +93,7 @@ export async function openNatsFanout(
       }
     },
     async close() {
+      flush();
       // Without servers there is nobody who would take what is left.
       await (connected ? connection.drain() : connection.close());
     },

@@ -8,13 +8,14 @@ import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { ArchiveDataError, ArchiveUnavailable } from "./archive/errors.ts";
 import { ArchiveLink } from "./archive/link.ts";
-import type { ArchiveBatch, ArchivedMessages, ArchivedSession, ArchiveStore } from "./archive/store.ts";
+import type { ArchiveBatch, ArchivedMessages, ArchiveStore } from "./archive/store.ts";
 import { userSessions } from "./archive/user-sessions.ts";
 import type {
   ArchiveChanged,
   ArchivedUserSessions,
   ArchiveStatus,
   ArchiveWritten,
+  FoundSession,
   GetArchivedMessages,
   GetArchivedSession,
   GetUserSessions,
@@ -79,11 +80,12 @@ export default defineService<ArchiveService>({
       },
     },
 
-    /** `GetArchivedSession` -> `ArchivedSession`, null when it is not archived. */
+    /** `GetArchivedSession` -> `FoundSession`. */
     session: {
-      params: { id: "string" },
-      handler(this: ArchiveService, ctx: Context<GetArchivedSession>): Promise<ArchivedSession | null> {
-        return read(this, (store) => store.session(ctx.params.id));
+      params: { id: "string", group: "number" },
+      handler(this: ArchiveService, ctx: Context<GetArchivedSession>): Promise<FoundSession> {
+        const { group, id } = ctx.params;
+        return read(this, (store) => store.find(group, id));
       },
     },
 

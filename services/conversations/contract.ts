@@ -2,6 +2,7 @@
 
 import type { SessionPosition } from "../../lib/conversation/session-order.ts";
 import type { JsonObject } from "../../lib/json.ts";
+import type { ArchivedSession } from "./archive/read.ts";
 
 export type { ArchivedMessages, ArchivedSession } from "./archive/read.ts";
 export type { ArchiveBatch, CursorRow, MessageRow, SessionRow } from "./archive/rows.ts";
@@ -183,8 +184,15 @@ export interface GetWatermark {
   readonly group: number;
 }
 
-/** `archive.session` answers `ArchivedSession | null`. */
-export type GetArchivedSession = GetSession;
+/** `archive.session`: a session, and how much of its group the archive held when it was asked. */
+export interface GetArchivedSession extends GetSession {
+  readonly group: number;
+}
+export interface FoundSession {
+  readonly session: ArchivedSession | null;
+  /** See `archive.watermark`. */
+  readonly watermark: number;
+}
 
 /** `archive.messages` answers `ArchivedMessages`: messages after+1 .. after+limit, all of which are archived. */
 export interface GetArchivedMessages {

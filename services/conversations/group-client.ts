@@ -11,6 +11,8 @@ export interface GroupClientOptions {
   readonly groups: number;
   /** How long a proposal may take in all, in milliseconds. */
   readonly timeoutMs: number;
+  /** While it is not open, the number of groups may be wrong: nothing is sent. */
+  readonly admission: { readonly open: boolean };
 }
 
 /** Outcomes that a proposal can have for its caller. */
@@ -32,11 +34,6 @@ interface Pending {
   done: boolean;
 }
 
-interface Outbox {
-  items: Pending[];
-  scheduled: boolean;
-}
-
 /** What a command takes in a call beside its content, about. */
 const ENVELOPE_BYTES = 1024;
 /** Time between tries while a group has no leader, in milliseconds. */
@@ -53,7 +50,8 @@ function notExecuted(error: unknown): boolean {
 export class GroupClient {
   readonly #broker: ServiceBroker;
   readonly #options: GroupClientOptions;
-  readonly #outboxes = new Map<number, Outbox>();
+  /** What this turn of the event loop has proposed, by group. */
+  #outbox = new Map<number, Pending[]>();
   readonly #pending = new Set<Pending>();
   #sweeper: NodeJS.Timeout | null = null;
 
@@ -124,29 +122,26 @@ export class GroupClient {
 
   /** Whether the registry knows a leader; asking first spares a warning and an error for each try without one. */
   #routable(group: number, action: string): boolean {
+    if (!this.#options.admission.open) return false;
     const endpoints = this.#broker.registry.getActionEndpoints(`raft.${groupName(group)}.${action}`);
     return endpoints?.hasAvailable() === true;
   }
 
   #enqueue(pending: Pending): void {
-    let outbox = this.#outboxes.get(pending.group);
-    if (!outbox) {
-      outbox = { items: [], scheduled: false };
-      this.#outboxes.set(pending.group, outbox);
-    }
-    outbox.items.push(pending);
-    if (outbox.scheduled) return;
-    outbox.scheduled = true;
-    const { group } = pending;
-    // What this turn of the event loop proposes to one group shares a call.
-    setImmediate(() => this.#send(group, outbox));
+    if (this.#outbox.size === 0) setImmediate(() => this.#send());
+    const items = this.#outbox.get(pending.group);
+    if (items) items.push(pending);
+    else this.#outbox.set(pending.group, [pending]);
   }
 
-  #send(group: number, outbox: Outbox): void {
-    outbox.scheduled = false;
-    const items = outbox.items.filter((pending) => !pending.done);
-    outbox.items = [];
-    for (const call of splitForBus(items)) this.#call(group, call);
+  /** What one turn proposes to one group shares a call, and all its calls leave in one piece. */
+  #send(): void {
+    const outbox = this.#outbox;
+    this.#outbox = new Map();
+    for (const [group, proposed] of outbox) {
+      const items = proposed.filter((pending) => !pending.done);
+      for (const call of splitForBus(items)) this.#call(group, call);
+    }
   }
 
   #call(group: number, items: readonly Pending[]): void {

@@ -79,8 +79,12 @@ export default defineService<MessagesService>({
   },
 
   created(this: MessagesService) {
-    const { config, metrics } = runtimeOf(this.broker);
-    this.groups = new GroupClient(this.broker, { groups: config.groups, timeoutMs: config.appendTimeoutMs });
+    const { admission, config, metrics } = runtimeOf(this.broker);
+    this.groups = new GroupClient(this.broker, {
+      groups: config.groups,
+      timeoutMs: config.appendTimeoutMs,
+      admission,
+    });
     this.inflightBytes = 0;
     this.appendSeconds = durations(metrics, {
       name: "append_duration_seconds",

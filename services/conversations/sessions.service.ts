@@ -166,8 +166,12 @@ export default defineService<SessionsService>({
   },
 
   created(this: SessionsService) {
-    const { config } = runtimeOf(this.broker);
-    this.groups = new GroupClient(this.broker, { groups: config.groups, timeoutMs: config.appendTimeoutMs });
+    const { admission, config } = runtimeOf(this.broker);
+    this.groups = new GroupClient(this.broker, {
+      groups: config.groups,
+      timeoutMs: config.appendTimeoutMs,
+      admission,
+    });
   },
 
   stopped(this: SessionsService) {

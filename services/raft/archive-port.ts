@@ -4,8 +4,8 @@ import { FleetError } from "../../lib/errors.ts";
 import type {
   ArchiveBatch,
   ArchivedMessages,
-  ArchivedSession,
   ArchiveWritten,
+  FoundSession,
   GetArchivedMessages,
   GetArchivedSession,
   GetWatermark,
@@ -21,7 +21,8 @@ export interface ArchivePort {
   write(batch: ArchiveBatch): Promise<ArchiveWritten>;
   /** Log index up to which the group is archived. */
   watermark(group: number): Promise<number>;
-  session(id: string): Promise<ArchivedSession | null>;
+  /** A session, and how much of its group the archive holds. */
+  session(group: number, id: string): Promise<FoundSession>;
   messages(request: GetArchivedMessages): Promise<ArchivedMessages>;
   saveSnapshot(snapshot: SaveSnapshot): Promise<void>;
   /** Indexes of the group's snapshots, newest first. */
@@ -39,7 +40,7 @@ export function archivePort(broker: ServiceBroker, lookupMs: number): ArchivePor
   return {
     write: (batch) => call<ArchiveWritten, ArchiveBatch>("write", batch),
     watermark: (group) => lookUp<number, GetWatermark>("watermark", { group }),
-    session: (id) => lookUp<ArchivedSession | null, GetArchivedSession>("session", { id }),
+    session: (group, id) => lookUp<FoundSession, GetArchivedSession>("session", { group, id }),
     messages: (request) => lookUp<ArchivedMessages, GetArchivedMessages>("messages", request),
     saveSnapshot: (snapshot) => call<void, SaveSnapshot>("saveSnapshot", snapshot),
     snapshots: async (group) =>

@@ -5,7 +5,7 @@ import type { UpkeepDraft } from "../../lib/conversation/commands.ts";
 import { isEvictable } from "../../lib/conversation/residency.ts";
 import { encodeSnapshot } from "../../lib/conversation/snapshot.ts";
 import type { GroupState } from "../../lib/conversation/state.ts";
-import { errorCode, FleetError } from "../../lib/errors.ts";
+import { errorCode } from "../../lib/errors.ts";
 import { batches, collect, type Unarchived } from "./archive-batches.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import type { GroupLog } from "./engine/engine.ts";
@@ -39,6 +39,8 @@ export interface ArchiverEnvironment {
   readonly logger: ServiceBroker["logger"];
   /** The archive refuses this group's data, or takes it again (null). */
   readonly stalled: (problem: string | null) => void;
+  /** The archive holds more than this group ever decided: going on would mix two histories. */
+  readonly foreign: (problem: string) => void;
 }
 
 /** The archive refuses what it is given: a person must look. */
@@ -62,8 +64,7 @@ export class Archiver {
   #failures = 0;
   #problem: string | null = null;
   /** Whether the archive was seen to hold what the state says that it holds. */
-  #verified: Promise<void> | null = null;
-  #verifiedOnce = false;
+  #verified = false;
   /** The log holds nothing below this index. */
   #truncated = 0;
   #evictedAt: number;
@@ -106,21 +107,12 @@ export class Archiver {
     await this.#pass();
   }
 
-  /**
-   * Returns once the archive is known to hold all that the state says: until then its answers may be from before a
-   * restored backup. Throws `archive_unavailable`.
-   */
-  async ensureVerified(): Promise<void> {
-    if (this.#verifiedOnce) return;
-    this.#verified ??= this.#verify().finally(() => {
-      this.#verified = null;
-    });
-    try {
-      await this.#verified;
-    } catch (error) {
-      if (errorCode(error) === "archive_unavailable") throw error;
-      throw new FleetError("archive_unavailable", error instanceof Error ? error.message : String(error));
-    }
+  /** The archive was seen to lack what it should hold, or to hold what it should not: looks at once. */
+  distrust(): void {
+    this.#verified = false;
+    if (this.#stopped || this.#running || this.#problem !== null) return;
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#after(0);
   }
 
   #after(ms: number): void {
@@ -156,6 +148,11 @@ export class Archiver {
     }
   }
 
+  /** A leader that has ended must not go on from a state that a follower applies to meanwhile. */
+  #checkRunning(): void {
+    if (this.#stopped) throw new Error("the leader has ended");
+  }
+
   #failed(error: unknown): void {
     const { log, logger } = this.#env;
     const problem = error instanceof Error ? error.message : String(error);
@@ -175,11 +172,12 @@ export class Archiver {
     const { clock, propose, state } = this.#env;
     const pending = () => state().changed > state().archived;
     // Each time that there is something to do: an older database may have been put in place while this leader led.
-    if (pending() || !this.#verifiedOnce) await this.#verify();
+    if (pending() || !this.#verified) await this.#verify();
     if (!pending()) {
       this.#archivedUntil = clock();
       return;
     }
+    this.#checkRunning();
     const began = clock();
     const unarchived = collect(state());
     await this.#write(unarchived, async (index) => {
@@ -196,8 +194,13 @@ export class Archiver {
       history.located(messages),
     )) {
       const written = await archive.write(batch);
+      this.#checkRunning();
       if (written.kind === "refused") throw new ArchiveRefusal(written.problem);
-      if (this.#stopped) return;
+      if (written.conflicts > 0) {
+        throw new ArchiveRefusal(
+          `group ${unarchived.group}: the archive holds other messages in the place of ${written.conflicts} of those up to log index ${batch.archivedIndex}: nothing of the group is archived any more until a person has looked`,
+        );
+      }
       if (batch.archivedIndex <= reached) continue;
       reached = batch.archivedIndex;
       await archived(reached);
@@ -207,13 +210,9 @@ export class Archiver {
   /** The lower of table and state wins: what the table does not cover is written again. */
   async #verify(): Promise<void> {
     const { archive, log, logger, state } = this.#env;
-    this.#verifiedOnce = false;
+    this.#verified = false;
     const watermark = await archive.watermark(log.group);
-    if (watermark > state().applied) {
-      throw new ArchiveGap(
-        `group ${log.group}: the archive holds entries up to ${watermark}, and the log ends at ${state().applied}: this database belongs to other data, set DATABASE_URL to the right one or to an empty one`,
-      );
-    }
+    if (watermark > state().applied) await this.#judge(watermark);
     const { archived } = state();
     if (watermark < archived) {
       logger.warn("the archive holds less than it did, and is written again", {
@@ -224,11 +223,27 @@ export class Archiver {
       const missing = await replayFrom(log, archive, watermark, archived);
       await this.#write({ ...collect(missing), target: archived }, async () => undefined);
     }
-    this.#verifiedOnce = true;
+    this.#verified = true;
+  }
+
+  /**
+   * The archive is ahead of this leader: either it was replaced, or has not heard of its own last commit yet, or archive
+   * and log do not belong together. A commit tells: behind it nothing in the log is unknown here.
+   */
+  async #judge(watermark: number): Promise<void> {
+    const { foreign, log, propose, state } = this.#env;
+    if (!(await propose({ t: "archived", index: state().archived }))) {
+      throw new Error("whether the archive is ahead of the log cannot be told now");
+    }
+    if (watermark <= state().applied) return;
+    const problem = `group ${log.group}: the archive holds entries up to ${watermark}, and the log ends at ${state().applied}: this database belongs to other data, set DATABASE_URL to the right one or to an empty one`;
+    foreign(problem);
+    throw new ArchiveGap(problem);
   }
 
   async #snapshot(): Promise<void> {
     const { archive, log, logger, metrics, options, propose, state } = this.#env;
+    this.#checkRunning();
     const { applied, commands, snapshot } = state();
     if (commands - snapshot.commands < options.snapshotEvery) return;
     const began = performance.now();

@@ -5,6 +5,7 @@ import {
   positionOfLocation,
   type SessionState,
 } from "../../lib/conversation/state.ts";
+import { FleetError } from "../../lib/errors.ts";
 import type { Message, MessagePage } from "../conversations/contract.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import type { GroupLog } from "./engine/engine.ts";
@@ -38,11 +39,14 @@ export class History {
   readonly #log: GroupLog;
   readonly #hot: HotMessages;
   readonly #archive: ArchivePort;
+  readonly #distrust: () => void;
 
-  constructor(log: GroupLog, hot: HotMessages, archive: ArchivePort) {
+  /** `distrust` is called when the archive lacks what the state says that it has. */
+  constructor(log: GroupLog, hot: HotMessages, archive: ArchivePort, distrust: () => void) {
     this.#log = log;
     this.#hot = hot;
     this.#archive = archive;
+    this.#distrust = distrust;
   }
 
   /** One message. Throws as `after`. */
@@ -157,7 +161,13 @@ export class History {
         limit: last - after,
         max_bytes: Number.MAX_SAFE_INTEGER,
       });
-      if (messages.length === 0) return;
+      if (messages.length === 0) {
+        this.#distrust();
+        throw new FleetError(
+          "archive_unavailable",
+          `The archive does not hold message ${after + 1} of session "${session.id}", which it held before; try again.`,
+        );
+      }
       for (const message of messages) {
         found.set(message.seq, { message, bytes: Buffer.byteLength(JSON.stringify(message)) });
       }

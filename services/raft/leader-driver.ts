@@ -11,7 +11,8 @@ import type { ArchivePort } from "./archive-port.ts";
 import { Archiver, type ArchiverEnvironment } from "./archiver.ts";
 import type { ProposeResult } from "./contract.ts";
 import type { GroupLog } from "./engine/engine.ts";
-import { Fenced, Full, Truncated, Unavailable } from "./engine/errors.ts";
+import { Corrupt, Fenced, Full, Truncated, Unavailable } from "./engine/errors.ts";
+import type { Slots } from "./engine/slots.ts";
 import { decodeEntry } from "./entry.ts";
 import { History } from "./history.ts";
 import type { HotMessages } from "./hot-messages.ts";
@@ -29,9 +30,11 @@ export interface LeaderEnvironment {
   readonly fanout: Fanout;
   readonly hot: HotMessages;
   readonly archive: ArchivePort;
-  readonly archiver: Pick<ArchiverEnvironment, "options" | "limit" | "stalled">;
+  readonly archiver: Pick<ArchiverEnvironment, "options" | "limit" | "stalled" | "foreign">;
   readonly logger: ServiceBroker["logger"];
   readonly metrics: RaftMetrics;
+  /** Entries that the node sends to its log at a time. */
+  readonly slots: AppendSlots;
   readonly leaseMs: number;
   /** Bytes that may wait for their commit in one group. */
   readonly inflightBytes: number;
@@ -43,6 +46,9 @@ export interface LeaderEnvironment {
   readonly broken: (error: Error) => void;
   readonly clock?: Clock;
 }
+
+/** See `Slots`. */
+export type AppendSlots = Pick<Slots, "run">;
 
 type Waiter = (result: ProposeResult | Promise<ProposeResult>) => void;
 type UpkeepWaiter = (outcome: Outcome | null) => void;
@@ -64,17 +70,24 @@ export class LeaderDriver {
   #nextTicket = 1;
   #retryTimer: NodeJS.Timeout | null = null;
   #flushScheduled = false;
+  /** The append under way; null when there is none. */
+  #appending: Promise<void> | null = null;
+  /** When the last entry was sent that the log has taken, on the monotonic clock in ms. */
+  #committedAt = Number.NEGATIVE_INFINITY;
   /** Whether the log was full at the last append. */
   #full = false;
 
   constructor(env: LeaderEnvironment, state: GroupState) {
     this.#env = env;
     const clock = env.clock ?? systemClock;
-    this.#history = new History(env.log, env.hot, env.archive);
+    this.#history = new History(env.log, env.hot, env.archive, () => this.#archiver.distrust());
     this.#leader = new GroupLeader(env.node, state, {
-      append: (data, expectedLast, id) => void this.#append(data, expectedLast, id),
+      append: (data, expectedLast, id) => {
+        this.#appending = this.#append(data, expectedLast, id);
+      },
       inspect: (index) => void this.#inspect(index),
       retryAfter: (ms) => this.#retryAfter(ms),
+      waiting: () => this.#flushSoon(),
       settle: (ticket, outcome, command) => this.#settle(ticket, outcome, command),
       refuse: (ticket, why) => this.#refuse(ticket, why),
       committed: (_index, outcomes, commands) => this.#committed(outcomes, commands),
@@ -101,8 +114,8 @@ export class LeaderDriver {
       state: () => this.state,
       knows: (session) => this.#leader.knows(session),
       ensureLease,
-      ensureArchive: () => this.#archiver.ensureVerified(),
-      lookUp: (session) => env.archive.session(session),
+      lookUp: (session) => env.archive.session(this.group, session),
+      distrust: () => this.#archiver.distrust(),
       propose: (draft) => this.#proposeUpkeep(draft),
     });
     this.reader = new SessionReader({
@@ -145,6 +158,11 @@ export class LeaderDriver {
   /** Milliseconds since the log last answered. */
   get contactAge(): number {
     return this.#lease.age;
+  }
+
+  /** Milliseconds since the log last took an entry. */
+  get commitAge(): number {
+    return performance.now() - this.#committedAt;
   }
 
   /** See `Lease.ensure`. */
@@ -204,7 +222,6 @@ export class LeaderDriver {
       const ticket = this.#nextTicket++;
       this.#upkeep.set(ticket, resolve);
       this.#guard(() => this.#leader.propose(ticket, draft));
-      this.#flushSoon();
     });
   }
 
@@ -213,18 +230,24 @@ export class LeaderDriver {
       const ticket = this.#nextTicket++;
       this.#waiters.set(ticket, resolve);
       this.#guard(() => this.#leader.propose(ticket, draft));
-      this.#flushSoon();
     });
   }
 
-  /** What other callers propose in this turn of the event loop shares the entry. */
+  /**
+   * What other callers propose in this turn of the event loop shares the entry, and what they propose while the log is
+   * busy with the entries of other groups.
+   */
   #flushSoon(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    setImmediate(() => {
-      this.#flushScheduled = false;
-      this.#guard(() => this.#leader.flush());
-    });
+    setImmediate(() => this.#env.slots.run(() => this.#flush()));
+  }
+
+  async #flush(): Promise<void> {
+    this.#flushScheduled = false;
+    this.#appending = null;
+    this.#guard(() => this.#leader.flush());
+    await this.#appending;
   }
 
   async #append(data: Uint8Array, expectedLast: number, messageId: string): Promise<void> {
@@ -235,12 +258,14 @@ export class LeaderDriver {
       // A repeated append may be answered from the engine's memory of the first one: only a first try proves that
       // nobody else has written since.
       if (!this.#leader.unresolved) this.#lease.heard(asked);
+      this.#committedAt = asked;
       this.#tellFull(null);
       this.#env.metrics.commit(performance.now() - asked, data.length);
     } catch (error) {
       if (error instanceof Fenced) this.#env.metrics.fenced();
       result = { kind: refusalOf(error) };
       this.#tellFull(error);
+      if (error instanceof Corrupt) this.#env.broken(error);
     }
     this.#guard(() => this.#leader.appended(messageId, result));
   }

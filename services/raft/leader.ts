@@ -3,6 +3,7 @@ import { applyEntry, type Outcome } from "../../lib/conversation/apply.ts";
 import type { Command, Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
 import { type GroupState, MAX_COMMANDS } from "../../lib/conversation/state.ts";
 import { type Entry, encodeEntry, MAX_BATCH_BYTES } from "./entry.ts";
+import { Tally } from "./tally.ts";
 
 /** Why a proposal got no outcome; `maybe` means that it may have been written, the others that it was not. */
 export type Refusal = "not_leader" | "unavailable" | "full" | "too_large" | "maybe";
@@ -25,6 +26,8 @@ export interface LeaderPort {
   inspect(index: number): void;
   /** Call `retry()` after so many milliseconds. */
   retryAfter(ms: number): void;
+  /** Proposals wait and nothing is in flight: call `flush()` soon. */
+  waiting(): void;
   /** A proposal is committed and applied. */
   settle(ticket: number, outcome: Outcome, command: Command): void;
   /** A proposal ends without an outcome. */
@@ -81,7 +84,9 @@ export class GroupLeader {
   #queue: Proposal[] = [];
   #queuedBytes = 0;
   /** Creates under way by session, so that what follows them in one pipeline finds it. */
-  readonly #creating = new Map<string, number>();
+  readonly #creating = new Tally();
+  /** Evictions under way by session: what follows them in one pipeline does not find it. */
+  readonly #leaving = new Tally();
 
   constructor(node: string, state: GroupState, port: LeaderPort) {
     this.#node = node;
@@ -109,6 +114,7 @@ export class GroupLeader {
 
   /** Whether the session exists, or will once what is queued is committed. */
   knows(session: string): boolean {
+    if (this.#leaving.has(session)) return false;
     return this.state.sessions.has(session) || this.#creating.has(session);
   }
 
@@ -125,20 +131,21 @@ export class GroupLeader {
   propose(ticket: number, draft: Draft | UpkeepDraft): void {
     if (this.#phase !== "leading") return this.#port.refuse(ticket, "not_leader");
     if (this.unresolved) return this.#port.refuse(ticket, "unavailable");
+    if (this.#followsEviction(draft)) return this.#port.refuse(ticket, "unavailable");
     const at = this.#stamp();
     const command: Command =
       draft.t === "append" ? { ...draft, v: 1, id: this.#port.messageId(at), at } : { ...draft, v: 1, at };
     const json = JSON.stringify(command);
     const bytes = Buffer.byteLength(json) + 1;
     if (bytes > MAX_BATCH_BYTES) return this.#port.refuse(ticket, "too_large");
-    if (command.t === "create") {
-      this.#creating.set(command.session, (this.#creating.get(command.session) ?? 0) + 1);
-    }
+    if (command.t === "create") this.#creating.add(command.session);
+    if (command.t === "evict") for (const session of command.sessions) this.#leaving.add(session);
     this.#queue.push({ ticket, command, json, bytes });
     this.#queuedBytes += bytes;
+    if (!this.#inflight) this.#port.waiting();
   }
 
-  /** Sends what was proposed as one entry, unless one is in flight. Called once after the proposals of one turn. */
+  /** Sends what was proposed as one entry, unless one is in flight. */
   flush(): void {
     if (this.#inflight) return;
     if (this.#phase === "releasing") return this.#sendRelease();
@@ -273,7 +280,7 @@ export class GroupLeader {
     } else if (this.#phase === "releasing" && inflight.commands[0]?.t === "release") {
       return this.#end("released");
     }
-    this.flush();
+    this.#goOn();
   }
 
   /** The entry was certainly not written: its proposals are refused, the next ones may fare better. */
@@ -285,7 +292,13 @@ export class GroupLeader {
       this.#port.refuse(ticket, why);
     }
     if (this.#phase === "releasing") return this.#end("abandoned");
-    this.flush();
+    this.#goOn();
+  }
+
+  /** The log is free for the next entry; an orderly end waits for nobody. */
+  #goOn(): void {
+    if (this.#phase === "releasing") this.flush();
+    else if (this.#queue.length > 0) this.#port.waiting();
   }
 
   #resolveLater(inflight: Inflight, waiting: "retry-append" | "retry-inspect", counts: 0 | 1 = 1): void {
@@ -295,11 +308,17 @@ export class GroupLeader {
     this.#port.retryAfter(Math.min(FIRST_RETRY_MS * 2 ** Math.min(inflight.attempts, 10), LAST_RETRY_MS));
   }
 
+  /**
+   * Whether the session may be gone by the time that this is decided: a create would begin it anew, though the archive
+   * has it. Only a `hydrate` finds it in either case.
+   */
+  #followsEviction(draft: Draft | UpkeepDraft): boolean {
+    return "session" in draft && draft.t !== "hydrate" && this.#leaving.has(draft.session);
+  }
+
   #uncount(command: Command): void {
-    if (command.t !== "create") return;
-    const left = (this.#creating.get(command.session) ?? 0) - 1;
-    if (left > 0) this.#creating.set(command.session, left);
-    else this.#creating.delete(command.session);
+    if (command.t === "create") this.#creating.remove(command.session);
+    if (command.t === "evict") for (const session of command.sessions) this.#leaving.remove(session);
   }
 
   #refuseQueue(why: Refusal): void {
@@ -320,6 +339,7 @@ export class GroupLeader {
     const inflight = this.#inflight;
     this.#inflight = null;
     this.#creating.clear();
+    this.#leaving.clear();
     for (const { ticket } of inflight?.proposals ?? []) this.#port.refuse(ticket, why);
     this.#refuseQueue("not_leader");
     this.#port.ended(reason);

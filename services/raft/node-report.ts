@@ -1,4 +1,5 @@
 /** @module What a node says of itself: its replicas, whether they are recovered, whether the engine takes writes. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { MAX_CALL_BYTES } from "../../lib/bus-limits.ts";
 import { stateDigest } from "../../lib/conversation/digest.ts";
@@ -13,6 +14,8 @@ import { sessionView } from "./views.ts";
 
 /** Readiness wants a commit or a probe within this. */
 const WRITABLE_MS = 5000;
+/** A probe that takes longer counts as failed: whoever asks for readiness does not wait long. */
+const PROBE_MS = 1000;
 
 export class NodeReporter {
   readonly #broker: ServiceBroker;
@@ -91,13 +94,14 @@ export class NodeReporter {
     const now = performance.now();
     if (now - this.#probedAt < WRITABLE_MS) return true;
     for (const { leader } of this.#topology.replicas.values()) {
-      if (leader && leader.contactAge < WRITABLE_MS) return true;
+      if (leader && leader.commitAge < WRITABLE_MS) return true;
     }
-    try {
-      await this.#topology.engine.probe();
-    } catch {
-      return false;
-    }
+    const limit = delay(PROBE_MS, false, { ref: false });
+    const probed = this.#topology.engine.probe().then(
+      () => true,
+      () => false,
+    );
+    if (!(await Promise.race([probed, limit]))) return false;
     this.#probedAt = now;
     return true;
   }

@@ -5,6 +5,7 @@ import { emptyState, type GroupState } from "../../lib/conversation/state.ts";
 import { errorCode } from "../../lib/errors.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import type { GroupLog } from "./engine/engine.ts";
+import { decodeEntry } from "./entry.ts";
 
 export interface RecoverySources {
   /** A copy that another node holds; null when nobody has one. */
@@ -31,8 +32,8 @@ export async function recoverState(log: GroupLog, sources: RecoverySources): Pro
   const { first, last } = await log.bounds();
   if (first === 1 && last < SHORT_LOG) return emptyState(log.group);
   const replica = await sources.replica();
-  if (replica && replica.applied >= first - 1) return replica;
-  const snapshot = await newestSnapshot(log.group, first, last, sources);
+  if (replica && replica.applied >= first - 1 && (await belongs(log, replica, last))) return replica;
+  const snapshot = await newestSnapshot(log, first, last, sources);
   if (snapshot) return snapshot;
   if (first === 1) return emptyState(log.group);
   throw new RecoveryGap(
@@ -40,12 +41,24 @@ export async function recoverState(log: GroupLog, sources: RecoverySources): Pro
   );
 }
 
+/** Whether the log's next entry was written by somebody who had this very state. */
+async function belongs(log: GroupLog, state: GroupState, last: number): Promise<boolean> {
+  const next = state.applied + 1;
+  if (next > last) return true;
+  for await (const { index, data } of log.read(next, next)) {
+    const { digest } = decodeEntry(log.group, index, data);
+    return digest[0] === state.digest[0] && digest[1] === state.digest[1];
+  }
+  return true;
+}
+
 async function newestSnapshot(
-  group: number,
+  log: GroupLog,
   first: number,
   last: number,
   { archive, logger, refused }: RecoverySources,
 ): Promise<GroupState | null> {
+  const { group } = log;
   try {
     for (const index of await archive.snapshots(group)) {
       if (index < first - 1) return null;
@@ -58,7 +71,10 @@ async function newestSnapshot(
           refused();
           logger.error("a snapshot cannot be used", { group, index, problem });
         });
-      if (state) return state;
+      if (!state) continue;
+      if (await belongs(log, state, last)) return state;
+      refused();
+      logger.error("a snapshot cannot be used", { group, index, problem: "it is of another log" });
     }
     return null;
   } catch (error) {

@@ -11,7 +11,7 @@ import { followerService } from "./follower.service.ts";
 import { Follower } from "./follower.ts";
 import type { HotMessages } from "./hot-messages.ts";
 import { leaderService } from "./leader.service.ts";
-import { LeaderDriver } from "./leader-driver.ts";
+import { type AppendSlots, LeaderDriver } from "./leader-driver.ts";
 import type { RaftMetrics } from "./metrics.ts";
 import { recoverState } from "./recovery.ts";
 
@@ -28,6 +28,7 @@ export interface ReplicaEnvironment {
   readonly archive: ArchivePort;
   /** Passes of archivers that run at the same time on this node. */
   readonly archiverLimit: LimitFunction;
+  readonly slots: AppendSlots;
   /** A copy of the group from another node; null when none has one. */
   readonly fetchCopy: (group: number) => Promise<GroupState | null>;
   /** Node that leads by the registry, this one aside. */
@@ -209,7 +210,7 @@ export class Replica {
   }
 
   #leaderEnvironment() {
-    const { announce, archive, archiverLimit, broker, hot, logger, metrics, otherLeader } = this.#env;
+    const { announce, archive, archiverLimit, broker, hot, logger, metrics, otherLeader, slots } = this.#env;
     const { config, fanout, halt } = runtimeOf(broker);
     const { group } = this;
     return {
@@ -227,9 +228,14 @@ export class Replica {
           else logger.error("the group's archive stands still", { group, problem });
           announce(problem === null ? "archive.resumed" : "archive.stalled", event);
         },
+        foreign: (problem: string) => {
+          this.#halt(problem);
+          void this.release();
+        },
       },
       logger,
       metrics,
+      slots,
       leaseMs: config.leaderLeaseMs,
       inflightBytes: config.inflightBytes,
       hint: () => otherLeader(this.group),

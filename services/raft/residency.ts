@@ -4,7 +4,8 @@ import type { Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
 import { unreadSteps } from "../../lib/conversation/residency.ts";
 import type { GroupState } from "../../lib/conversation/state.ts";
 import { errorCode } from "../../lib/errors.ts";
-import type { ArchivedSession } from "../conversations/contract.ts";
+import { isSessionId } from "../../lib/ids.ts";
+import type { ArchivedSession, FoundSession } from "../conversations/contract.ts";
 
 /** What became of the wish to have a session in RAM. */
 export type Residence =
@@ -21,9 +22,9 @@ export interface ResidencyEnvironment {
   readonly knows: (session: string) => boolean;
   /** See `LeaderDriver.ensureLease`. */
   readonly ensureLease: () => Promise<void>;
-  /** Returns once the archive is known to hold all that the state says; throws `archive_unavailable`. */
-  readonly ensureArchive: () => Promise<void>;
-  readonly lookUp: (session: string) => Promise<ArchivedSession | null>;
+  readonly lookUp: (session: string) => Promise<FoundSession>;
+  /** The archive does not hold what the state says that it holds, or more than was ever decided. */
+  readonly distrust: () => void;
   /** Null when the command was not committed, as far as is known. */
   readonly propose: (draft: UpkeepDraft) => Promise<Outcome | null>;
 }
@@ -56,6 +57,7 @@ export class Residency {
 
   async #bring(session: string): Promise<Residence> {
     const { state, knows } = this.#env;
+    if (!isSessionId(session)) return "absent";
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const { evicted } = state();
       const archived = await this.#lookUp(session);
@@ -68,7 +70,8 @@ export class Residency {
       }
       const outcome = await this.#env.propose(hydration(archived, evicted));
       if (outcome?.kind !== "hydrated") return "unavailable";
-      if (outcome.resident) return "resident";
+      // It may be on its way out again.
+      if (outcome.resident && knows(session)) return "resident";
     }
     return "unavailable";
   }
@@ -78,10 +81,15 @@ export class Residency {
     try {
       await this.#env.ensureLease();
       if (this.#env.knows(session)) return "resident";
-      await this.#env.ensureArchive();
-      const archived = await this.#env.lookUp(session);
+      const { archived } = this.#env.state();
+      const found = await this.#env.lookUp(session);
       await this.#env.ensureLease();
-      return archived;
+      // An older backup, or somebody else's database: what it says of the session may be outdated.
+      if (found.watermark < archived || found.watermark > this.#env.state().applied) {
+        this.#env.distrust();
+        return "archive_unavailable";
+      }
+      return found.session;
     } catch (error) {
       const code = errorCode(error);
       if (code === "archive_unavailable") return code;

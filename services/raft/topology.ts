@@ -12,8 +12,10 @@ import { Copies, fetchCopy } from "./copies.ts";
 import type { LogEngine } from "./engine/engine.ts";
 import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
 import { type EngineOptions, openEngine } from "./engine/open.ts";
+import { Slots } from "./engine/slots.ts";
 import { EngineWarnings } from "./engine-warnings.ts";
 import { HotMessages } from "./hot-messages.ts";
+import type { AppendSlots } from "./leader-driver.ts";
 import { type RaftGauges, RaftMetrics } from "./metrics.ts";
 import { desiredRoles, type Role, rankNodes } from "./placement.ts";
 import { Presence } from "./presence.ts";
@@ -30,6 +32,12 @@ const GATHER_MS = 2000;
 const DRAIN_POLL_MS = 20;
 /** Replicas that change at the same time. */
 const CONCURRENCY = 32;
+/**
+ * Entries that a node has under way on NATS at a time. Each costs the servers much more than its bytes, so under load
+ * fewer and larger ones are faster; one that is late does not hold up the others.
+ */
+const NATS_SLOTS = 4;
+const NATS_SLOT_MS = 50;
 /** Groups of a node that are archived at the same time. */
 const ARCHIVERS = 4;
 /** How long a leader may take to settle its entry when it hands over or stops. */
@@ -49,6 +57,8 @@ export class Topology {
   readonly #archiverLimit = pLimit(ARCHIVERS);
   readonly #copies = new Copies();
   readonly #warnings: EngineWarnings;
+  /** The SQLite engine makes one transaction of the entries of all groups: there, more at a time are faster. */
+  readonly #slots: AppendSlots;
   /** Groups with a step under way or waiting for its turn. */
   readonly #changing = new Set<number>();
   #engine: LogEngine | null = null;
@@ -62,6 +72,8 @@ export class Topology {
     this.#runtime = runtimeOf(broker);
     this.#presence = new Presence(broker, JOIN_DELAY_MS);
     this.#warnings = new EngineWarnings(logger);
+    const { natsUrl } = this.#runtime.config;
+    this.#slots = natsUrl === null ? { run: (task) => task() } : new Slots(NATS_SLOTS, NATS_SLOT_MS);
     this.#hot = new HotMessages(this.#runtime.config.hotBytes);
     this.#metrics = new RaftMetrics(this.#runtime.metrics, () => this.#gauges());
   }
@@ -204,6 +216,7 @@ export class Topology {
     try {
       await this.engine.provision(this.#runtime.config.groups);
       this.#warnings.look(this.engine.status().warnings);
+      this.#runtime.admission.open = true;
       return true;
     } catch (error) {
       if (error instanceof GroupsMismatch || error instanceof Corrupt) {
@@ -303,6 +316,7 @@ export class Topology {
       metrics: this.#metrics,
       archive: archivePort(this.#broker, this.#runtime.config.appendTimeoutMs / 2),
       archiverLimit: this.#archiverLimit,
+      slots: this.#slots,
       fetchCopy: (of) => this.#fetchCopy(of),
       otherLeader: (of) => otherLeader(this.#broker, of),
       announce: (event, payload) => this.#announce(event, payload),

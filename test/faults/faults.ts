@@ -103,7 +103,7 @@ const fillLogs: Fault = {
   of: "log",
   async strike(ground) {
     const groups = await ground.fillLogs();
-    ground.note(`the logs of groups ${groups.join(", ")} are full`);
+    ground.note(`the logs of groups ${groups.join(", ")} have little room`);
     return async () => {
       ground.note("the logs have room again");
       await ground.makeRoom();

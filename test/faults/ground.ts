@@ -11,6 +11,8 @@ import { until } from "../helpers/until.ts";
 const GROUPS = 6;
 const NODES = 3;
 const SERVERS = [0, 1, 2] as const;
+/** Less than a second of the load. */
+const ROOM_BYTES = 5000;
 
 /** `FLEET_FAULT_SEED`, or another one each time. Throws when it is no number. */
 export function faultSeed(): number {
@@ -123,15 +125,19 @@ export class Ground {
     await Promise.all(SERVERS.map((i) => this.killServer(i)));
   }
 
-  /** Lets the logs of some groups take no more, as where an operator gave them too little room; returns which. */
+  /**
+   * Gives the logs of some groups so little room that the load soon fills it; returns which. Never less room than
+   * they take: the copies of a stream learn of a limit at different moments, and one that knew of it earlier would
+   * refuse an entry that the others store.
+   */
   async fillLogs(): Promise<number[]> {
     const groups = Array.from({ length: GROUPS }, (_, group) => group).filter(() => this.random.chance(0.5));
     if (groups.length === 0) groups.push(this.random.below(GROUPS));
     for (const group of groups) {
       this.#fullGroups.add(group);
-      await until(`the log of group ${group} is full`, async () => {
+      await until(`the log of group ${group} has little room`, async () => {
         const { state } = await this.#jsm.streams.info(streamName(group));
-        return this.#jsm.streams.update(streamName(group), { max_bytes: state.bytes });
+        return this.#jsm.streams.update(streamName(group), { max_bytes: state.bytes + ROOM_BYTES });
       });
     }
     return groups;

@@ -7,7 +7,8 @@ import { SocketReaders } from "../helpers/socket-readers.ts";
 import { until } from "../helpers/until.ts";
 import type { Ground } from "./ground.ts";
 
-const SESSIONS = 12;
+/** Two sessions and more share each group's entries. */
+const SESSIONS_A_GROUP = 2;
 const READERS_EACH = 2;
 /** Enough appends that every entry holds several, few enough that two cores are not the limit. */
 const PAUSE_MS = 40;
@@ -34,9 +35,7 @@ export class Trial {
   /** Resolves once every session takes appends and has readers. */
   static async begin(ground: Ground): Promise<Trial> {
     trials += 1;
-    const sessions = Array.from({ length: SESSIONS }, (_, i) => `trial-${trials}-${i}`);
-    const groups = sessions.map((session) => groupOf(session, ground.cluster.groups));
-    assert.ok(new Set(groups).size < sessions.length, "some sessions share a group");
+    const sessions = sessionsOf(`trial-${trials}`, ground.cluster.groups);
     await createSessions(ground.urls()[0]!, sessions);
     const readers = await SocketReaders.join(sessions, ground.urls, READERS_EACH);
     const load = new Load(sessions, ground.urls, { pauseMs: PAUSE_MS, patienceMs: PATIENCE_MS });
@@ -87,6 +86,17 @@ export class Trial {
   }
 }
 
+/** Names of sessions, the same number in each group. */
+function sessionsOf(prefix: string, groups: number): string[] {
+  const found = Array.from({ length: groups }, (): string[] => []);
+  for (let n = 0; found.some((sessions) => sessions.length < SESSIONS_A_GROUP); n++) {
+    const session = `${prefix}-${n}`;
+    const sessions = found[groupOf(session, groups)]!;
+    if (sessions.length < SESSIONS_A_GROUP) sessions.push(session);
+  }
+  return found.flat();
+}
+
 /** Runs a trial around `body`; what fails is told with what was done before, and how to try it again. */
 export async function underLoad(
   ground: Ground,
@@ -95,6 +105,7 @@ export async function underLoad(
 ): Promise<void> {
   const from = ground.events.length;
   let trial: Trial | null = null;
+  let failed = false;
   try {
     trial = await Trial.begin(ground);
     // Where in the work of all writers the fault comes is the seed's choice too.
@@ -103,10 +114,14 @@ export async function underLoad(
     await trial.verify();
     for (const event of ground.events.slice(from)) console.log(`      ${event}`);
   } catch (cause) {
+    failed = true;
     const what = cause instanceof Error ? cause.message : String(cause);
     throw new Error([what, ...ground.events.slice(from), hint].join("\n"), { cause });
   } finally {
     await trial?.end();
-    await ground.recover();
+    // What failed first is what is told.
+    await ground.recover().catch((error: unknown) => {
+      if (!failed) throw error;
+    });
   }
 }

@@ -43,7 +43,7 @@ export async function testArchive(url: string): Promise<TestArchive> {
         }
       }),
     watermark: (group) => call("watermark", () => store.watermark(group)),
-    session: (id) => call("session", () => store.session(id)),
+    session: (group, id) => call("session", () => store.find(group, id)),
     messages: ({ session, after, limit, max_bytes }) =>
       call("messages", () => store.messages(session, after, limit, max_bytes)),
     saveSnapshot: ({ group, index, data }) =>

@@ -2,6 +2,8 @@
 import { IDLE } from "../../lib/conversation/state.ts";
 import type {
   ArchiveBatch,
+  ArchivedSession,
+  ArchiveStore,
   CursorRow,
   MessageRow,
   SessionRow,
@@ -70,6 +72,11 @@ export function conversation(id: string, count: number, logIndex = count): Archi
     }),
   ];
   return batch({ sessions, messages, archivedIndex: logIndex });
+}
+
+/** What the archive holds of a session; null when it holds none. */
+export async function sessionOf(store: ArchiveStore, id: string): Promise<ArchivedSession | null> {
+  return (await store.find(7, id)).session;
 }
 
 /** Every row of the tables that a batch writes, but for what the database adds by itself. */

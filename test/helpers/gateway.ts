@@ -59,6 +59,7 @@ export function testBroker(options: GatewayOptions = {}): Omit<TestGateway, "url
             config,
             fanout,
             metrics,
+            admission: { open: true },
             halt: (error) => halts.push(error.message),
             retire: () => undefined,
           }),

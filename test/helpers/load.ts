@@ -14,8 +14,8 @@ interface Sent {
   message: Message | null;
   /** Whether it may be in the log without an acknowledgement. */
   maybe: boolean;
-  /** What made it uncertain. */
-  doubt: string | null;
+  /** What came of each try. */
+  readonly tries: string[];
 }
 
 export interface LoadOptions {
@@ -73,7 +73,7 @@ export class Load {
 
   /** What made appends uncertain, one entry an append. */
   get doubts(): string[] {
-    return this.sent.flatMap(({ doubt }) => doubt ?? []);
+    return this.sent.filter(({ maybe }) => maybe).map(({ tries }) => tries.join(", "));
   }
 
   /** Ends the load. Throws when the outcome of a keyed append is not known after `limitMs`. */
@@ -100,8 +100,13 @@ export class Load {
       const times = stored.map(({ inserted_at }) => inserted_at);
       assert.deepEqual(times, [...times].sort(), `times of ${session} never decrease`);
       const nonces = stored.map(({ content }) => String(content.nonce));
-      assert.equal(new Set(nonces).size, nonces.length, `no message of ${session} is there twice`);
       const known = new Map(this.sent.filter((sent) => sent.session === session).map((s) => [s.nonce, s]));
+      const doubled = stored.filter(({ content }, i) => nonces.indexOf(String(content.nonce)) !== i);
+      assert.deepEqual(
+        doubled.map((message) => ({ ...message, sent: known.get(String(message.content.nonce)) })),
+        [],
+        `no message of ${session} is there twice`,
+      );
       for (const { nonce, message } of known.values()) {
         if (message)
           assert.deepEqual(stored[message.seq - 1], message, `acknowledged ${nonce} is where it was`);
@@ -123,7 +128,7 @@ export class Load {
         key: keyed ? nonce : null,
         message: null,
         maybe: false,
-        doubt: null,
+        tries: [],
       };
       this.sent.push(sent);
       await this.#attempt(sent, n);
@@ -143,17 +148,11 @@ export class Load {
 
   /** A connection that broke, or an answer that did not come, says nothing about the outcome; no connection does. */
   #judge(error: unknown, sent: Sent, url: string): void {
-    if (error instanceof DOMException && error.name === "TimeoutError") {
-      return this.#doubt(sent, `no answer from ${url}`);
-    }
-    if (!(error instanceof TypeError)) throw error;
+    const timedOut = error instanceof DOMException && error.name === "TimeoutError";
+    if (!timedOut && !(error instanceof TypeError)) throw error;
     const { code } = (error.cause ?? {}) as { code?: unknown };
-    if (code !== "ECONNREFUSED") this.#doubt(sent, `${String(error.cause)} from ${url}`);
-  }
-
-  #doubt(sent: Sent, why: string): void {
-    sent.maybe = true;
-    sent.doubt = why;
+    sent.tries.push(`${timedOut ? "no answer" : String(error.cause)} from ${url}`);
+    if (code !== "ECONNREFUSED") sent.maybe = true;
   }
 
   /** A keyed append is retried until its outcome is known; a keyless one only while it was certainly not written. */
@@ -169,11 +168,12 @@ export class Load {
       }
       try {
         const { status, body } = await this.#post(url, sent);
+        sent.tries.push(`${status} from ${url}`);
         if (status === 200) {
           sent.message = body.message;
           return;
         }
-        if (status === 504) this.#doubt(sent, `504 from ${url}`);
+        if (status === 504) sent.maybe = true;
         else if (status === 503 || status === 429) this.refusals += 1;
         else throw new Error(`unexpected ${status} ${JSON.stringify(body)}`);
       } catch (error) {
@@ -181,7 +181,9 @@ export class Load {
       }
       if (sent.maybe && sent.key === null) return;
       if (performance.now() > this.#giveUpAt) {
-        throw new Error(`the outcome of ${sent.nonce} in ${sent.session} stays unknown: ${sent.doubt}`);
+        throw new Error(
+          `the outcome of ${sent.nonce} in ${sent.session} stays unknown: ${sent.tries.join(", ")}`,
+        );
       }
       await setTimeout(RETRY_MS);
     }

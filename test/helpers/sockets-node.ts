@@ -224,7 +224,14 @@ export async function startSockets({
     middlewares: [
       {
         created: (made: ServiceBroker) =>
-          attachRuntime(made, { config, fanout, metrics, halt, retire: () => undefined }),
+          attachRuntime(made, {
+            config,
+            fanout,
+            metrics,
+            admission: { open: true },
+            halt,
+            retire: () => undefined,
+          }),
       },
     ],
   });

@@ -5,7 +5,7 @@ import { IDLE } from "../../lib/conversation/state.ts";
 import { ArchiveUnavailable } from "../../services/conversations/archive/errors.ts";
 import { migrateArchive } from "../../services/conversations/archive/migrate.ts";
 import { openArchive } from "../../services/conversations/archive/store.ts";
-import { batch, messageRow, sessionRow } from "../helpers/archive.ts";
+import { batch, messageRow, sessionOf, sessionRow } from "../helpers/archive.ts";
 import { execute, startPostgres, type TestPostgres } from "../helpers/postgres.ts";
 
 /** Contract, section 4: column to type, `*` for not null, default. */
@@ -171,7 +171,7 @@ describe("The archive's schema", () => {
       const archive = openArchive({ url, poolSize: 2 });
       try {
         const insertedAt = Date.parse("2025-10-01T08:00:00Z") * 1000;
-        assert.deepEqual(await archive.session("s1"), {
+        assert.deepEqual(await sessionOf(archive, "s1"), {
           id: "s1",
           user: "u",
           agent: "a",
@@ -187,7 +187,7 @@ describe("The archive's schema", () => {
           unread: [2, 3],
           keys: [],
         });
-        const empty = (await archive.session("s2"))!;
+        const empty = (await sessionOf(archive, "s2"))!;
         assert.deepEqual([empty.status, empty.lastSeq, empty.unread], ["active", 0, []]);
         await archive.writeBatch(
           batch({
@@ -203,7 +203,7 @@ describe("The archive's schema", () => {
           [1, 2, 3, 4],
         );
         assert.deepEqual(page.messages[0]?.inserted_at, "2025-10-01T08:00:01.000123Z");
-        const { lastSeq, cursor, unread, keys } = (await archive.session("s1"))!;
+        const { lastSeq, cursor, unread, keys } = (await sessionOf(archive, "s1"))!;
         assert.deepEqual(
           { lastSeq, cursor, unread, keys },
           { lastSeq: 4, cursor: 4, unread: [], keys: [["k", 4]] },

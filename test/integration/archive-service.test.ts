@@ -12,10 +12,10 @@ import archive from "../../services/conversations/archive.service.ts";
 import type {
   ArchiveChanged,
   ArchivedMessages,
-  ArchivedSession,
   ArchivedUserSessions,
   ArchiveStatus,
   ArchiveWritten,
+  FoundSession,
   LoadedSnapshot,
   SnapshotIndexes,
 } from "../../services/conversations/contract.ts";
@@ -108,9 +108,10 @@ describe("The archive service", () => {
       }
       assert.equal(await node.call("watermark", { group: 7 }), 40);
       assert.equal(await node.call("watermark", { group: 8 }), 0);
-      const session = await node.call<ArchivedSession>("session", { id: "s" });
-      assert.deepEqual([session.lastSeq, session.unread], [5, [2, 4]]);
-      assert.equal(await node.call("session", { id: "unknown" }), null);
+      const { session } = await node.call<FoundSession>("session", { id: "s", group: 7 });
+      assert.deepEqual([session?.lastSeq, session?.unread], [5, [2, 4]]);
+      const absent = await node.call<FoundSession>("session", { id: "unknown", group: 8 });
+      assert.deepEqual(absent, { session: null, watermark: 0 });
       const page = await node.call<ArchivedMessages>("messages", { session: "s", after: 2, ...ALL });
       assert.deepEqual(
         page.messages.map(({ seq }) => seq),
@@ -226,7 +227,7 @@ describe("The archive service", () => {
     await execute(url, "create view sessions as select 1 as one");
     const node = await start({ DATABASE_URL: url });
     await until("it is logged", () => node.errors.some((line) => /schema cannot be brought up/.test(line)));
-    const { code } = await node.refusal("session", { id: "s" });
+    const { code } = await node.refusal("session", { id: "s", group: 7 });
     assert.equal(code, "archive_unavailable");
     const [event] = node.events;
     assert.equal(event?.[0], "archive.unavailable");
@@ -265,7 +266,7 @@ describe("The archive service", () => {
     const calls: [string, object][] = [
       ["write", batch()],
       ["watermark", { group: 1 }],
-      ["session", { id: "s" }],
+      ["session", { id: "s", group: 7 }],
       ["messages", { session: "s", after: 0, ...ALL }],
       ["userSessions", { user_id: "u", limit: 1 }],
       ["saveSnapshot", { group: 1, index: 1, data: encodeSnapshot(emptyState(1)) }],
@@ -323,7 +324,7 @@ describe("The archive service", () => {
       let over = false;
       const reader = (async () => {
         while (!over) {
-          await node.call("session", { id: "s" }).catch((error: unknown) => {
+          await node.call("session", { id: "s", group: 7 }).catch((error: unknown) => {
             assert.equal(errorCode(error), "archive_unavailable");
             failed += 1;
           });
@@ -333,7 +334,7 @@ describe("The archive service", () => {
       await until("it is back", () => node.events.at(-1)?.[0] === "archive.available" && failed > 0);
       over = true;
       await reader;
-      assert.equal((await node.call<ArchivedSession>("session", { id: "s" })).lastSeq, 3);
+      assert.equal((await node.call<FoundSession>("session", { id: "s", group: 7 })).session?.lastSeq, 3);
       const names = node.events.map(([name]) => name);
       names.forEach((name, i) => {
         assert.equal(name, i % 2 === 0 ? "archive.available" : "archive.unavailable", names.join());
@@ -344,7 +345,7 @@ describe("The archive service", () => {
       const node = await start({ DATABASE_URL: await postgres.database() });
       await node.available();
       await postgres.pause();
-      const refused = node.refusal("session", { id: "s" });
+      const refused = node.refusal("session", { id: "s", group: 7 });
       const began = performance.now();
       await node.broker.stop();
       assert.ok(performance.now() - began < 3000);

@@ -20,7 +20,16 @@ import {
   openArchive,
   type SessionRow,
 } from "../../services/conversations/archive/store.ts";
-import { batch, contents, conversation, cursorRow, messageRow, sessionRow, T0 } from "../helpers/archive.ts";
+import {
+  batch,
+  contents,
+  conversation,
+  cursorRow,
+  messageRow,
+  sessionOf,
+  sessionRow,
+  T0,
+} from "../helpers/archive.ts";
 import { execute, startPostgres, type TestPostgres } from "../helpers/postgres.ts";
 import { until } from "../helpers/until.ts";
 
@@ -164,11 +173,11 @@ describe("The archive store", () => {
         batch({ sessions: [sessionRow({ lastSeq: 4, logIndex: 9, status: "archived" })] }),
       );
       await store.writeBatch(batch({ sessions: [sessionRow({ lastSeq: 6, logIndex: 10 })] }));
-      assert.equal((await store.session("s"))?.lastSeq, 5);
-      assert.equal((await store.session("s"))?.status, "active");
+      assert.equal((await sessionOf(store, "s"))?.lastSeq, 5);
+      assert.equal((await sessionOf(store, "s"))?.status, "active");
       const newer = sessionRow({ lastSeq: 7, logIndex: 11, status: "archived", metadata: { a: 1 } });
       await store.writeBatch(batch({ sessions: [newer, sessionRow({ lastSeq: 5, logIndex: 10 })] }));
-      const { lastSeq, status, metadata } = (await store.session("s"))!;
+      const { lastSeq, status, metadata } = (await sessionOf(store, "s"))!;
       assert.deepEqual({ lastSeq, status, metadata }, { lastSeq: 7, status: "archived", metadata: { a: 1 } });
     });
 
@@ -179,12 +188,12 @@ describe("The archive store", () => {
       await store.writeBatch(
         batch({ cursors: [cursorRow({ lastSeq: 4 }), cursorRow({ lastSeq: 2 })], archivedIndex: 40 }),
       );
-      assert.equal((await store.session("s"))?.cursor, 5);
+      assert.equal((await sessionOf(store, "s"))?.cursor, 5);
       assert.equal(await store.watermark(7), 50);
       await store.writeBatch(
         batch({ cursors: [cursorRow({ lastSeq: 6 }), cursorRow({ lastSeq: 8 })], archivedIndex: 51 }),
       );
-      assert.equal((await store.session("s"))?.cursor, 8);
+      assert.equal((await sessionOf(store, "s"))?.cursor, 8);
       assert.equal(await store.watermark(7), 51);
     });
 
@@ -206,7 +215,7 @@ describe("The archive store", () => {
             page.messages.map((message) => message.inserted_at),
             micros.map(isoMicros),
           );
-          const { insertedAt, updatedAt, lastActivityAt } = (await store.session(id))!;
+          const { insertedAt, updatedAt, lastActivityAt } = (await sessionOf(store, id))!;
           assert.deepEqual([insertedAt, updatedAt, lastActivityAt], [first, last, last]);
         }),
         { numRuns: 40 },
@@ -360,7 +369,7 @@ describe("The archive store", () => {
           );
           assert.equal(await store.watermark(group), entries.length);
           for (const expected of log.sessions()) {
-            const archived = await store.session(expected.id);
+            const archived = await sessionOf(store, expected.id);
             const { lastSeq, updatedAt, cursor } = archived!;
             assert.deepEqual({ lastSeq, updatedAt, cursor }, expected.state);
             const page = await store.messages(expected.id, 0, 1000, ALL);
@@ -398,7 +407,7 @@ describe("The archive store", () => {
 
   describe("reading a session", () => {
     it("gives null when it is not archived", async () => {
-      assert.equal(await store.session("nobody"), null);
+      assert.equal(await sessionOf(store, "nobody"), null);
     });
 
     it("gives what its state is made of, whatever its log was", async () => {
@@ -439,7 +448,7 @@ describe("The archive store", () => {
           const cursors: CursorRow[] =
             rest.cursor > 0 ? [cursorRow({ session: id, lastSeq: rest.cursor })] : [];
           await store.writeBatch(batch({ sessions: [header], messages, cursors }));
-          assert.deepEqual(await store.session(id), { ...rest, ...facts, keys: [...keys] });
+          assert.deepEqual(await sessionOf(store, id), { ...rest, ...facts, keys: [...keys] });
         }),
         { numRuns: 60 },
       );
@@ -453,7 +462,7 @@ describe("The archive store", () => {
       const keyed = messages.filter(({ key }) => key !== null).slice(-MAX_KEYS);
       assert.equal(keyed.length, MAX_KEYS);
       assert.deepEqual(
-        (await store.session("s"))!.keys,
+        (await sessionOf(store, "s"))!.keys,
         keyed.map(({ key, seq }) => [key, seq]),
       );
     });
@@ -461,7 +470,7 @@ describe("The archive store", () => {
     it("leaves out messages that its header does not know yet", async () => {
       const messages = [1, 2, 3].map((seq) => messageRow({ seq, sender: "a", key: `k${seq}` }));
       await store.writeBatch(batch({ sessions: [sessionRow({ lastSeq: 2 })], messages }));
-      const { unread, keys } = (await store.session("s"))!;
+      const { unread, keys } = (await sessionOf(store, "s"))!;
       assert.deepEqual(
         { unread, keys },
         {
@@ -478,13 +487,13 @@ describe("The archive store", () => {
       const lastFailure = { dispatchId: "s.3", reason: "timeout", at: T0 };
       const dispatch = { state: "pending", epoch: 4, lastSentSeq: 9, lastFailure } as const;
       await store.writeBatch(batch({ sessions: [sessionRow({ dispatch })] }));
-      assert.deepEqual((await store.session("s"))!.dispatch, dispatch);
+      assert.deepEqual((await sessionOf(store, "s"))!.dispatch, dispatch);
     });
 
     it("refuses a number that JavaScript cannot hold exactly", async () => {
       await store.writeBatch(batch({ sessions: [sessionRow()] }));
       await execute(url, "update sessions set last_seq = 9007199254740993");
-      await assert.rejects(store.session("s"), ArchiveDataError);
+      await assert.rejects(sessionOf(store, "s"), ArchiveDataError);
     });
   });
 
@@ -777,7 +786,7 @@ describe("The archive store", () => {
       });
       await outcome;
       await blocker.end();
-      assert.equal(await store.session("s"), null);
+      assert.equal(await sessionOf(store, "s"), null);
     });
 
     it("says so when Postgres has no connection left", async () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Draft } from "../../lib/conversation/commands.ts";
 import { stateDigest } from "../../lib/conversation/digest.ts";
+import { encodeSnapshot } from "../../lib/conversation/snapshot.ts";
 import { emptyState } from "../../lib/conversation/state.ts";
 import { errorCode } from "../../lib/errors.ts";
 import type { LeaderDriver } from "../../services/raft/leader-driver.ts";
@@ -234,12 +235,42 @@ describe("a leader's archiver", () => {
     assert.deepEqual(await readAll(leader, "s", 5), seqs(18));
   });
 
-  it("stands still when the archive knows more than the log: it is of other data", async () => {
-    const { leader } = await one.leader("n1");
+  it("stands still at a message that another one has taken the place of, and loses neither", async () => {
+    const { leader } = await one.leader("n1", { flushIntervalMs: 10 });
+    await leader.propose([create("s")]);
+    await until("it archives", () => leader.state.archived >= leader.state.changed);
+    const other = `insert into messages (id, session_id, sender_id, recipient_id, seq, kind, content, metadata, shard_key, inserted_at)
+      values ('other', 's', 'u', 'a', 2, 'text', '{}', '{}', 0, now())`;
+    await rows(other);
+    await talk(leader, "s", 3);
+    await until("it stands still", () => leader.archiver.problem !== null);
+    assert.match(leader.archiver.problem!, /other messages in the place of 1 of those up to log index \d+/);
+    assert.deepEqual(await readAll(leader, "s", 10), seqs(3));
+    await rows("delete from messages where id = 'other'");
+    await until("it goes on", () => leader.archiver.problem === null);
+    assert.deepEqual(await archivedSeqs("s"), seqs(3));
+  });
+
+  it("answers 503, and does not skip, where the archive has lost messages that it had", async () => {
+    const first = await one.leader("n1");
+    await first.leader.propose([create("s")]);
+    await talk(first.leader, "s", 9);
+    await first.leader.archiver.flush();
+    first.leader.abandon();
+    const { leader } = await one.leader("n2");
+    await rows("delete from messages where seq > 6");
+    await assert.rejects(leader.reader.messages("s", { after: 0 }, 100, 8e6), (error) => {
+      return errorCode(error) === "archive_unavailable";
+    });
+  });
+
+  it("ends a group when the archive knows more than the log: it is of other data", async () => {
+    const { leader, stalls } = await one.leader("n1");
     await leader.propose([create("s"), append("s", 1)]);
     await rows("insert into group_watermarks (group_id, archived_index, updated_at) values (0, 900, now())");
     await leader.archiver.flush();
     assert.match(leader.archiver.problem ?? "", /holds entries up to 900.*log ends at/);
+    assert.ok(stalls.length > 0);
     assert.deepEqual(await archivedSeqs("s"), []);
     const [result] = await leader.propose([append("elsewhere", 1)]);
     assert.deepEqual(result, { kind: "refused", why: "archive_unavailable", hint: null });
@@ -324,6 +355,28 @@ describe("a leader's archiver", () => {
       assert.equal(one.archive.calls.get("session"), 2);
     });
 
+    it("and gives no seq twice when an older database is put in place meanwhile", async () => {
+      const { leader } = await one.leader("n1", QUICK);
+      await leader.propose([create("s")]);
+      await talk(leader, "s", 3);
+      await leader.archiver.flush();
+      const backup = await watermark();
+      await leader.propose([append("s", 4), append("s", 5)]);
+      await until("the session has left RAM", () => leader.state.sessions.size === 0);
+      await rows("delete from messages where seq > 3");
+      await rows("update sessions set last_seq = 3, log_index = 1");
+      await rows(`update group_watermarks set archived_index = ${backup}`);
+      const [refused] = await leader.propose([append("s", 6)]);
+      assert.deepEqual(refused, { kind: "refused", why: "archive_unavailable", hint: null });
+      await until("the archive is whole again, and the session can be written", async () => {
+        const [result] = await leader.propose([append("s", 6)]);
+        if (result?.kind !== "appended") return false;
+        assert.equal(result.seq, 6);
+        return true;
+      });
+      assert.deepEqual(await readAll(leader, "s", 4), seqs(6));
+    });
+
     it("and replicas agree on it", async () => {
       const { leader } = await evicted();
       await leader.propose([append("s", 10)]);
@@ -405,6 +458,18 @@ describe("a leader's archiver", () => {
       await leader.archiver.flush();
       await until("it has recovered", () => follower.state.applied === leader.state.applied);
       assert.equal(stateDigest(await follower.stop()), stateDigest(leader.state));
+    });
+
+    it("and refuses one that is of another log", async () => {
+      const leader = await snapshotted(1);
+      const other = structuredClone(leader.state);
+      const [index = 0] = await stored();
+      const state = { ...other, applied: index, digest: [0, 0] as [number, number], sessions: new Map() };
+      await one.archive.store.saveSnapshot(0, index, encodeSnapshot(state));
+      const follower = await one.follower(null, { unavailable: () => undefined });
+      await until("it says why it waits", () => follower.obstacle !== null);
+      assert.equal(follower.state.applied, 0);
+      await follower.stop();
     });
 
     it("and a follower that fell behind the log's beginning recovers from one", async () => {

@@ -1,9 +1,12 @@
 /** @module Health, metrics and the status page of a node. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { startFleet, type TestFleet } from "../helpers/fleet.ts";
 import { startGateway } from "../helpers/gateway.ts";
 import { request } from "../helpers/http.ts";
 import { rawRequest } from "../helpers/raw-http.ts";
+import { until } from "../helpers/until.ts";
 
 describe("Health", () => {
   let fleet: TestFleet;
@@ -46,6 +49,29 @@ describe("Health", () => {
       assert.deepEqual(body, { ...readiness, retry_after_ms: 1000 });
     } finally {
       await gateway.stop();
+    }
+  });
+
+  it("is 503 while the log takes no entry, however much is read meanwhile", async () => {
+    const alone = await startFleet({ nodes: 1, groups: 1, env: { FLEET_APPEND_TIMEOUT_MS: "300" } });
+    const { url } = alone.nodes[0]!;
+    const other = new DatabaseSync(join(alone.dataDir, "log.sqlite"));
+    try {
+      await request(url, "POST", "/api/sessions", { id: "s", user_id: "u", agent_id: "a" });
+      // Somebody else holds the file's write lock.
+      other.exec("BEGIN IMMEDIATE");
+      await until("it is not ready", async () => {
+        assert.equal((await request(url, "GET", "/api/sessions/s")).status, 200);
+        const { status, body } = await request(url, "GET", "/health/ready");
+        return status === 503 && body.reason === "engine_unwritable";
+      });
+      other.exec("ROLLBACK");
+      await until("it is ready again", async () => {
+        return (await request(url, "GET", "/health/ready")).status === 200;
+      });
+    } finally {
+      other.close();
+      await alone.stop();
     }
   });
 

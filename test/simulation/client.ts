@@ -57,11 +57,22 @@ export class Client {
       this.#send(
         random.chance(0.25) ? [this.#append(session), this.#append(session)] : [this.#append(session)],
       );
+    } else if (roll < 86) {
+      this.#page(session);
     } else if (roll < 97) {
       this.#send([this.#read(session)]);
     } else {
       this.#send([this.#archive(session)]);
     }
+  }
+
+  /** Reads some messages; the node that is asked compares them with what was decided. */
+  #page(session: string): void {
+    const { ledger, random } = this.#world;
+    const acked = ledger.acked(session);
+    const node = this.#believedLeader;
+    const [after, limit] = [random.below(acked + 1), 1 + random.below(5)];
+    this.#world.traffic.callNode(node, () => node.leader?.read(session, after, limit, acked));
   }
 
   /** Makes a new session and writes to it, for as long as it takes. Used when the weather is good again. */
@@ -147,10 +158,10 @@ export class Client {
       };
       // A caller that hears nothing knows nothing: it may have been written, and may still be.
       const patience = () => hear({ kind: "refused", why: "maybe" });
-      world.timer(null, "caller's patience ends", patience, () => heard);
-      return { ticket, draft, answer: (answer) => world.answerCaller(() => hear(answer)) };
+      world.traffic.timer(null, "caller's patience ends", patience, () => heard);
+      return { ticket, draft, answer: (answer) => world.traffic.answerCaller(() => hear(answer)) };
     });
-    world.callNode(node, () => node.handle(requests));
+    world.traffic.callNode(node, () => node.handle(requests));
   }
 
   #hear(operation: Operation, ticket: number, answer: Answer): void {
@@ -168,6 +179,6 @@ export class Client {
     }
     if (settled || answer.why !== "unavailable" || random.chance(0.3))
       this.#believedLeader = random.pick(nodes);
-    this.#world.timer(null, "caller tries again", () => this.#send([operation]));
+    this.#world.traffic.timer(null, "caller tries again", () => this.#send([operation]));
   }
 }

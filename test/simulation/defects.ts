@@ -1,5 +1,7 @@
 /** @module Deliberate defects: worlds that break a rule, to prove that the simulation would notice. */
-import type { GroupState } from "../../lib/conversation/state.ts";
+import type { Command } from "../../lib/conversation/commands.ts";
+import { sessionHash, updateDigest } from "../../lib/conversation/digest.ts";
+import { dismiss, type GroupState } from "../../lib/conversation/state.ts";
 
 export interface Defects {
   /** The log takes an entry whatever its last index is. */
@@ -26,12 +28,41 @@ export interface Defects {
   readonly deniesUnconfirmed?: boolean;
   /** The timer that resolves an unknown outcome never fires. */
   readonly losesRetries?: boolean;
+  /** The state machine forgets that sessions were evicted, and takes whatever the archive said. */
+  readonly forgetsEvictions?: boolean;
+  /** A leader says that a session does not exist without asking the archive. */
+  readonly deniesWithoutLookup?: boolean;
+  /** A leader creates a session without asking the archive. */
+  readonly createsWithoutLookup?: boolean;
+  /** A leader calls archived what it has only begun to write. */
+  readonly archivedBeforeWritten?: boolean;
+  /** The log is truncated to the snapshot, archived or not. */
+  readonly truncatesToSnapshot?: boolean;
+  /** The state machine evicts sessions that are not archived. */
+  readonly evictsUnarchived?: boolean;
+  /** A replica begins empty over a log that has lost its beginning. */
+  readonly recoversEmpty?: boolean;
+  /** An index that the log does not hold any more counts as somebody else's entry. */
+  readonly vanishedMeansForeign?: boolean;
+  /** The archive answers without idempotency keys. */
+  readonly losesArchivedKeys?: boolean;
 }
 
 export const NO_DEFECTS: Defects = {};
 
 /** Applies the defects of the state machine, after each entry and on every replica alike. */
-export function spoil(state: GroupState, defects: Defects): void {
+export function spoil(state: GroupState, defects: Defects, commands: () => readonly Command[]): void {
   if (defects.forgetsKeys) for (const session of state.sessions.values()) session.keys.clear();
   if (defects.forgetsClock) state.clock = 0;
+  if (defects.forgetsEvictions) state.evicted = 0;
+  if (!defects.evictsUnarchived) return;
+  for (const command of commands()) {
+    if (command.t !== "evict") continue;
+    for (const session of state.sessions.values()) {
+      if (session.usedAt > command.unusedSince) continue;
+      dismiss(state, session);
+      updateDigest(state, sessionHash(session), null);
+      state.evicted = state.applied;
+    }
+  }
 }

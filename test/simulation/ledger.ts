@@ -1,13 +1,16 @@
 /** @module Keeps the books of one simulated world: what callers were told against what the log holds, at every step. */
 import type { Outcome } from "../../lib/conversation/apply.ts";
 import { applyEntry } from "../../lib/conversation/apply.ts";
-import type { Command } from "../../lib/conversation/commands.ts";
+import type { AppendCommand, Command } from "../../lib/conversation/commands.ts";
 import { stateDigest } from "../../lib/conversation/digest.ts";
 import { emptyState, type GroupState } from "../../lib/conversation/state.ts";
 import { decodeEntry } from "../../services/raft/entry.ts";
-import type { Refusal } from "../../services/raft/leader.ts";
+import type { ArchiveModel } from "./archive-model.ts";
+import { ArchivePromises } from "./archive-promises.ts";
 import { type Defects, spoil } from "./defects.ts";
+import type { LogModel } from "./log-model.ts";
 import { must, NaiveGroup, Violation } from "./naive-group.ts";
+import type { Answer } from "./node.ts";
 
 /** Something that a client wants once, in as many attempts as it takes. */
 export interface Intent {
@@ -30,6 +33,9 @@ interface Standing {
   readonly words: string;
   readonly command: Command;
 }
+
+/** Why a proposal got no outcome. */
+type Why = Extract<Answer, { kind: "refused" }>["why"];
 
 /** What became of a command, in the words that the reference uses. */
 export function summary(outcome: Outcome): string {
@@ -55,11 +61,23 @@ function ticketOf(command: Command): number | null {
   return null;
 }
 
+/** What is said only of a command that never comes into the log. */
+const REFUSED: ReadonlySet<string> = new Set<Why>([
+  "not_leader",
+  "unavailable",
+  "full",
+  "too_large",
+  "archive_unavailable",
+]);
+
+const NOT_FOUND = "rejected session_not_found 0";
+
 /** Full digests are dear; running ones are compared at every index. */
 const FULL_DIGEST_EVERY = 8;
 
 export class Ledger {
   readonly reference = new NaiveGroup();
+  readonly archive: ArchivePromises;
   readonly #entries: readonly Uint8Array[];
   readonly #defects: Defects;
   readonly #attempts = new Map<number, Attempt>();
@@ -73,8 +91,9 @@ export class Ledger {
   readonly #running = new Map<number, string>();
   readonly #full = new Map<number, string>();
 
-  constructor(entries: readonly Uint8Array[], defects: Defects) {
-    this.#entries = entries;
+  constructor(log: LogModel, archive: ArchiveModel, defects: Defects) {
+    this.archive = new ArchivePromises(archive, log, this.reference);
+    this.#entries = log.entries;
     this.#defects = defects;
   }
 
@@ -88,6 +107,11 @@ export class Ledger {
   written(index: number, data: Uint8Array): void {
     const entry = decodeEntry(0, index, data);
     for (const { command, words } of this.reference.take(index, entry)) {
+      if (command.t === "archived") {
+        this.archive.covers(command.index, "the log");
+        if (command.snapshot) this.archive.snapshotted(command.snapshot.index);
+      }
+      if (words.startsWith("appended")) this.archive.decided((command as AppendCommand).session);
       const ticket = ticketOf(command);
       if (ticket === null) continue;
       must(!this.#standing.has(ticket), () => `attempt ${ticket} stands in the log twice`);
@@ -111,6 +135,7 @@ export class Ledger {
   /** A leader told a proposer what became of its command. `index` is where the leader stands. */
   settled(ticket: number, outcome: Outcome, command: Command, index: number): void {
     const attempt = this.#tell(ticket, summary(outcome));
+    if (attempt.told === NOT_FOUND) this.#mustBeNew(ticket, attempt);
     if (ticketOf(command) === null) return;
     const standing = this.#standing.get(ticket);
     must(standing !== undefined, () => `attempt ${ticket} was settled and is not in the log`);
@@ -141,14 +166,17 @@ export class Ledger {
 
   /** A leader told a proposer, without the log, that its session does not exist. */
   denied(ticket: number): void {
-    const { intent, existed } = this.#tell(ticket, "rejected session_not_found 0");
+    this.#mustBeNew(ticket, this.#tell(ticket, NOT_FOUND));
+  }
+
+  #mustBeNew(ticket: number, { intent, existed }: Attempt): void {
     must(
       !existed,
       () => `attempt ${ticket} was told that ${intent.session} does not exist, which was acknowledged`,
     );
   }
 
-  refused(ticket: number, why: Refusal): void {
+  refused(ticket: number, why: Why): void {
     this.#tell(ticket, why);
     const standing = this.#standing.get(ticket);
     must(
@@ -209,14 +237,15 @@ export class Ledger {
       const entry = decodeEntry(0, i + 1, data);
       must(entry.digest.join() === state.digest.join(), () => `entry ${i + 1} is by a diverged author`);
       applyEntry(state, { index: i + 1, epoch: entry.epoch }, entry.commands);
-      spoil(state, this.#defects);
+      spoil(state, this.#defects, () => entry.commands);
       this.applied(state, "the replay");
     });
     this.compareFully(state, "the replay");
     this.reference.compare(state);
+    this.archive.finish(true);
     for (const [ticket, { told }] of this.#attempts) {
       const standing = this.#standing.get(ticket);
-      const refused = told === "not_leader" || told === "unavailable" || told === "too_large";
+      const refused = told !== null && REFUSED.has(told);
       if (refused && standing) throw new Violation(`attempt ${ticket}, told ${told}, is in the log`);
     }
   }

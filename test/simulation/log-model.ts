@@ -9,9 +9,12 @@ export type Written =
  * the expected last sequence. It never loses what it has taken: that is the engine's promise, not ours to test here.
  */
 export class LogModel {
+  /** All entries that ever were; those below `first` are for the books only. */
   readonly entries: Uint8Array[] = [];
   /** Message id of each entry. */
   readonly batches: string[] = [];
+  /** The log holds nothing below this index. */
+  first = 1;
   /** Message ids that are still remembered, oldest first. */
   readonly #window = new Map<string, number>();
   readonly #ignoresExpectedLast: boolean;
@@ -37,5 +40,9 @@ export class LogModel {
   /** The de-duplication window moves on: the oldest message ids are forgotten. */
   forget(count: number): void {
     for (const id of [...this.#window.keys()].slice(0, count)) this.#window.delete(id);
+  }
+
+  truncate(before: number): void {
+    this.first = Math.max(this.first, Math.min(before, this.last + 1));
   }
 }

@@ -40,6 +40,9 @@ interface NaiveSession {
   changed: number;
   /** Time of the last command that used it. */
   used: number;
+  /** Index of the last entry that brought it back from the archive; 0 before. */
+  hydrated: number;
+  readonly created: number;
   readonly messages: NaiveMessage[];
 }
 
@@ -60,6 +63,9 @@ export class NaiveGroup {
   /** Everything up to this index is in the archive. */
   archivedIndex = 0;
   #evicted = 0;
+  /** Evictions of a session, and appends known by a key that only the archive still had. */
+  evictions = 0;
+  dedupedByArchive = 0;
   /** Index of each epoch's claim, by epoch. */
   readonly claims: number[] = [0];
 
@@ -129,7 +135,7 @@ export class NaiveGroup {
         return "read";
       }
       case "hydrate":
-        return this.#hydrate(command);
+        return this.#hydrate(index, command);
       case "archived":
         must(command.index < index, () => `entry ${index} calls ${command.index} archived`);
         this.archivedIndex = Math.max(this.archivedIndex, command.index);
@@ -146,7 +152,7 @@ export class NaiveGroup {
   }
 
   /** What comes back from the archive must be all that was ever decided about the session. */
-  #hydrate(command: HydrateCommand): string {
+  #hydrate(index: number, command: HydrateCommand): string {
     const session = this.sessions.get(command.session);
     must(session !== undefined, () => `session ${command.session} came from the archive and never existed`);
     if (session.resident) return "hydrated true";
@@ -157,9 +163,14 @@ export class NaiveGroup {
       (command.status === "archived") === session.archived &&
       command.user === session.user &&
       command.agent === session.agent &&
+      command.insertedAt === session.created &&
+      command.lastActivityAt === (session.messages.at(-1)?.at ?? null) &&
+      command.lastSender === (session.messages.at(-1)?.role ?? null) &&
+      command.keys.join() === keysOf(session).join() &&
       unreadSeqs(command.cursor, command.unread).join() === unreadOf(session).join();
     must(same, () => `session ${command.session} came back as ${JSON.stringify({ command, session })}`);
     session.resident = true;
+    session.hydrated = index;
     session.used = command.at;
     return "hydrated true";
   }
@@ -169,6 +180,7 @@ export class NaiveGroup {
       const session = this.sessions.get(id);
       if (!session?.resident || session.used > unusedSince || session.changed > this.archivedIndex) continue;
       session.resident = false;
+      this.evictions += 1;
       this.#evicted = index;
     }
   }
@@ -188,6 +200,8 @@ export class NaiveGroup {
       resident: true,
       changed: index,
       used: command.at,
+      hydrated: 0,
+      created: command.at,
       messages: [],
     });
     return "created true";
@@ -201,9 +215,12 @@ export class NaiveGroup {
       return `rejected not_participant ${last}`;
     }
     if (command.key !== undefined) {
-      const keyed = session.messages.filter(({ key }) => key !== undefined).slice(-REMEMBERED_KEYS);
-      const original = keyed.find(({ key }) => key === command.key);
-      if (original) return `deduped ${original.seq}`;
+      const original = keysOf(session).find(([key]) => key === command.key);
+      if (original) {
+        const [, seq] = original;
+        if (session.messages[seq - 1]!.index < session.hydrated) this.dedupedByArchive += 1;
+        return `deduped ${seq}`;
+      }
     }
     if (session.archived) return `rejected session_archived ${last}`;
     if (command.expect !== undefined && command.expect !== last) {
@@ -250,4 +267,10 @@ export class NaiveGroup {
 
 function unreadOf({ messages, cursor }: NaiveSession): number[] {
   return messages.filter(({ seq, role }) => role === "agent" && seq > cursor).map(({ seq }) => seq);
+}
+
+/** The keys that are remembered, with their seqs, oldest first. */
+function keysOf({ messages }: NaiveSession): (readonly [string, number])[] {
+  const keyed = messages.flatMap(({ key, seq }) => (key === undefined ? [] : [[key, seq] as const]));
+  return keyed.slice(-REMEMBERED_KEYS);
 }

@@ -1,20 +1,25 @@
 /** @module One simulated node: a replica that follows the log, leads when its view says so, pauses, dies, returns. */
 import { applyEntry } from "../../lib/conversation/apply.ts";
 import type { Draft } from "../../lib/conversation/commands.ts";
+import { decodeSnapshot, encodeSnapshot } from "../../lib/conversation/snapshot.ts";
 import { emptyState, type GroupState } from "../../lib/conversation/state.ts";
+import { LogError } from "../../services/raft/engine/errors.ts";
 import { decodeEntry } from "../../services/raft/entry.ts";
 import { applyBytes } from "../../services/raft/follower.ts";
-import { GroupLeader, type LeaderPort, type Refusal } from "../../services/raft/leader.ts";
+import type { Refusal } from "../../services/raft/leader.ts";
 import { desiredRoles } from "../../services/raft/placement.ts";
+import { RecoveryGap, recoverState } from "../../services/raft/recovery.ts";
+import { archiveLink } from "./archive-link.ts";
 import { spoil } from "./defects.ts";
-import { summary } from "./ledger.ts";
+import { Lead } from "./lead.ts";
 import { must } from "./naive-group.ts";
+import { quietLogger } from "./quiet.ts";
 import type { World } from "./world.ts";
 
 /** What a caller hears: an outcome in the words of `summary`, or why there is none. */
 export type Answer =
   | { readonly kind: "settled"; readonly words: string }
-  | { readonly kind: "refused"; readonly why: Refusal };
+  | { readonly kind: "refused"; readonly why: Refusal | "archive_unavailable" };
 
 export interface Request {
   readonly ticket: number;
@@ -24,6 +29,9 @@ export interface Request {
 
 /** Copies of a group. */
 const REPLICAS = 3;
+
+/** Nodes that are asked for their copy, one after the other. */
+const ASKED = 2;
 
 export class SimNode {
   readonly id: string;
@@ -38,12 +46,13 @@ export class SimNode {
   /** How far its clock is off, in microseconds. */
   skew = 0;
   state: GroupState = emptyState(0);
-  leader: GroupLeader | null = null;
+  leader: Lead | null = null;
+  /** Whether the state is one that the log can be applied to. */
+  #recovered = false;
+  #recovering = false;
   /** While it is about to lead: the index to reach before the claim, null until the log has told. */
   #candidate: { target: number | null } | null = null;
   readonly #world: World;
-  readonly #waiting = new Map<number, Request>();
-  #flushPlanned = false;
 
   constructor(id: string, world: World) {
     this.id = id;
@@ -56,7 +65,7 @@ export class SimNode {
   }
 
   get leads(): boolean {
-    return this.leader?.phase === "leading";
+    return this.leader?.leads ?? false;
   }
 
   get name(): string {
@@ -68,11 +77,11 @@ export class SimNode {
     this.life += 1;
     this.alive = false;
     this.paused = false;
-    this.state = emptyState(0);
+    this.#drop();
+    this.leader?.forget();
     this.leader = null;
     this.#candidate = null;
-    this.#waiting.clear();
-    this.#flushPlanned = false;
+    this.#recovering = false;
   }
 
   restart(): void {
@@ -88,20 +97,20 @@ export class SimNode {
       if (desired === "leader" && !random.chance(climate.abandon / 20)) return;
       if (healing || random.chance(climate.release)) {
         stats.releases += 1;
-        this.leader.release();
+        this.leader.machine.release();
       } else if (random.chance(climate.abandon)) {
         stats.abandons += 1;
-        this.leader.abandon();
+        this.leader.machine.abandon();
       }
       return;
     }
     if (desired !== "leader") {
       this.#candidate = null;
-      if (desired === "none" && random.chance(0.1)) this.state = emptyState(0);
+      if (desired === "none" && random.chance(0.1)) this.#drop();
     } else if (!this.#candidate) {
       const candidate: { target: number | null } = { target: null };
       this.#candidate = candidate;
-      this.#world.bounds(this, (last) => {
+      this.#world.logLink.bounds(this, (last) => {
         if (this.#candidate !== candidate) return;
         if (last === null) this.#candidate = null;
         else candidate.target = last;
@@ -112,8 +121,17 @@ export class SimNode {
 
   /** Applies some of what the log holds next, unless it leads. */
   follow(most: number): void {
-    const { log, engineUp } = this.#world;
+    const { log, engineUp, stats, defects } = this.#world;
     if (this.leader || !engineUp) return;
+    if (this.#recovered && this.state.applied < log.first - 1) {
+      stats.fellBehind += 1;
+      this.#drop();
+    }
+    if (!this.#recovered && defects.recoversEmpty) {
+      this.#recovered = true;
+      this.state.applied = log.first - 1;
+    }
+    if (!this.#recovered) return this.#recover();
     const to = Math.min(log.last, this.state.applied + most);
     while (this.state.applied < to) this.#apply(this.state.applied + 1);
     this.#claimWhenReady();
@@ -123,40 +141,78 @@ export class SimNode {
   observe(): void {
     const { log, engineUp, stats } = this.#world;
     if (!engineUp || !this.leader || log.last <= this.state.applied) return;
-    if (!this.leader.inflight) stats.observedForeign += 1;
-    this.leader.foreignEntry();
+    if (!this.leader.machine.inflight) stats.observedForeign += 1;
+    this.leader.machine.foreignEntry();
   }
 
   /** A call from a client, with one or more commands. */
   handle(requests: readonly Request[]): void {
     if (!this.alive) return;
-    for (const request of requests) this.#propose(request);
-    if (this.leader && !this.#flushPlanned) {
-      this.#flushPlanned = true;
-      this.#world.later(this, "flush", () => {
-        this.#flushPlanned = false;
-        this.leader?.flush();
-      });
+    if (this.leader) return this.leader.handle(requests);
+    for (const { ticket, answer } of requests) {
+      this.#world.ledger.refused(ticket, "not_leader");
+      answer({ kind: "refused", why: "not_leader" });
     }
   }
 
-  #propose(request: Request): void {
-    const { ticket, draft, answer } = request;
-    const { defects, engineUp, ledger, log } = this.#world;
-    if (this.leader?.phase === "leading" && draft.t !== "create" && !this.leader.knows(draft.session)) {
-      // Only a leader that the log confirms may say that something does not exist.
-      const confirmed = engineUp && !this.leader.inflight && log.last === this.state.applied;
-      if (confirmed || defects.deniesUnconfirmed) {
-        ledger.denied(ticket);
-        return answer({ kind: "settled", words: "rejected session_not_found 0" });
-      }
+  /** What this node gives to others; null when it has nothing that they can use. */
+  copy(): Uint8Array | null {
+    return this.up && this.#recovered ? encodeSnapshot(this.state) : null;
+  }
+
+  #drop(): void {
+    this.state = emptyState(0);
+    this.#recovered = false;
+  }
+
+  #recover(): void {
+    if (this.#recovering) return;
+    this.#recovering = true;
+    const world = this.#world;
+    const { stats, ledger } = world;
+    world.stir();
+    recoverState(world.logLink.of(this), {
+      replica: () => this.#fetchCopy(),
+      archive: archiveLink(world, this),
+      logger: quietLogger,
+      refused: () => {
+        stats.refusedSnapshots += 1;
+      },
+    })
+      .then((state) => {
+        this.#recovering = false;
+        if (this.leader || this.#recovered) return;
+        if (state.applied > 0 && this.#copied !== state) stats.recoveredFromSnapshot += 1;
+        else stats[state.applied > 0 ? "recoveredFromReplica" : "recoveredFromLog"] += 1;
+        world.trace(() => `${this.name} has recovered at ${state.applied}`);
+        this.state = state;
+        this.#recovered = true;
+        ledger.compareFully(state, this.name);
+      })
+      .catch((error: unknown) => {
+        this.#recovering = false;
+        if (error instanceof RecoveryGap) stats.recoveryGaps += 1;
+        else if (!(error instanceof LogError)) world.broken(error);
+      });
+  }
+  /** The last state that came from another node. */
+  #copied: GroupState | null = null;
+
+  async #fetchCopy(): Promise<GroupState | null> {
+    const world = this.#world;
+    const { callLost } = world.climate;
+    for (let asked = 0; asked < ASKED; asked++) {
+      const other = world.random.pick(world.nodes);
+      if (other === this) continue;
+      const lost = () => new Error("no answer");
+      const bytes = await world.traffic
+        .request(this, `copy of ${other.id}`, callLost, callLost, lost, () => other.copy())
+        .catch(() => null);
+      if (!bytes) continue;
+      this.#copied = decodeSnapshot(bytes);
+      return this.#copied;
     }
-    if (!this.leader) {
-      ledger.refused(ticket, "not_leader");
-      return answer({ kind: "refused", why: "not_leader" });
-    }
-    this.#waiting.set(ticket, request);
-    this.leader.propose(ticket, draft);
+    return null;
   }
 
   #apply(index: number): void {
@@ -169,70 +225,20 @@ export class SimNode {
     } else {
       must(applyBytes(this.state, index, data), () => `${this.name} diverged before entry ${index}`);
     }
-    spoil(this.state, defects);
+    spoil(this.state, defects, () => decodeEntry(0, index, data).commands);
     ledger.applied(this.state, this.name);
   }
 
   #claimWhenReady(): void {
     const target = this.#candidate?.target ?? null;
-    if (target === null || this.state.applied < target || this.leader) return;
+    if (target === null || !this.#recovered || this.state.applied < target || this.leader) return;
     this.#candidate = null;
     const { stats } = this.#world;
     stats.claims += 1;
     if (this.state.applied > 0) stats.hotPromotions += 1;
-    const leader: GroupLeader = new GroupLeader(
-      this.id,
-      this.state,
-      this.#port(() => leader),
-    );
-    this.leader = leader;
-    leader.claim();
-  }
-
-  #port(self: () => GroupLeader): LeaderPort {
-    const world = this.#world;
-    const { defects, ledger, stats } = world;
-    return {
-      append: (data, expectedLast, messageId) =>
-        world.append(this, data, expectedLast, messageId, (result) => self().appended(messageId, result)),
-      inspect: (index) => world.inspect(this, index, (batch) => self().inspected(index, batch)),
-      retryAfter: () => {
-        if (!defects.losesRetries) world.timer(this, "retry", () => self().retry());
-      },
-      settle: (ticket, outcome, command) => {
-        ledger.settled(ticket, outcome, command, this.state.applied);
-        stats.settled += 1;
-        this.#answer(ticket, { kind: "settled", words: summary(outcome) });
-      },
-      refuse: (ticket, why) => {
-        const said = why === "maybe" && defects.abandonedMeansNotWritten ? "not_leader" : why;
-        ledger.refused(ticket, said);
-        stats[said] += 1;
-        this.#answer(ticket, { kind: "refused", why: said });
-      },
-      committed: (index) => {
-        ledger.committed(this.state.epoch, index);
-        spoil(this.state, defects);
-        ledger.applied(this.state, this.name);
-      },
-      led: (epoch) => {
-        ledger.led(this.name, epoch);
-        stats.led += 1;
-        world.trace(() => `${this.name} leads epoch ${epoch} from ${this.state.applied}`);
-      },
-      ended: (reason) => {
-        stats[reason] += 1;
-        world.trace(() => `${this.name} leads no more: ${reason}`);
-        this.leader = null;
-      },
-      clock: () => world.now + this.skew,
-      messageId: () => world.nextId("m"),
-      batchId: () => world.nextId("b"),
-    };
-  }
-
-  #answer(ticket: number, answer: Answer): void {
-    this.#waiting.get(ticket)?.answer(answer);
-    this.#waiting.delete(ticket);
+    this.leader = new Lead(this.#world, this, this.state, () => {
+      this.leader = null;
+    });
+    this.leader.machine.claim();
   }
 }

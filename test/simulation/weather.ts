@@ -1,4 +1,5 @@
 /** @module What a simulated world is exposed to, and the count of what happened in it. */
+import type { ArchiverOptions } from "../../services/raft/archiver.ts";
 import type { Prng } from "../helpers/prng.ts";
 
 /** How bad the weather is: probabilities, drawn anew for each world so that each has a character of its own. */
@@ -23,6 +24,15 @@ export interface Climate {
   readonly pauses: number;
   readonly crashes: number;
   readonly outages: number;
+  readonly archiveOutages: number;
+  /** A request to the archive is lost; its answer is. */
+  readonly archiveLost: number;
+  readonly archiveAnswerLost: number;
+  /** A snapshot is damaged on its way to whoever recovers. */
+  readonly damaged: number;
+  /** An answer that comes is waited for too shortly. */
+  readonly impatience: number;
+  readonly archiver: ArchiverOptions;
 }
 
 export function drawClimate(random: Prng): Climate {
@@ -39,6 +49,17 @@ export function drawClimate(random: Prng): Climate {
     pauses: random.pick([0, 0.15, 0.6]),
     crashes: random.pick([0, 0.1, 0.3]),
     outages: random.pick([0, 0.15]),
+    archiveOutages: random.pick([0, 0, 0.15]),
+    archiveLost: random.pick([0, 0.02, 0.1]),
+    archiveAnswerLost: random.pick([0, 0.02, 0.1]),
+    damaged: random.pick([0, 0.3]),
+    impatience: random.pick([0, 0.05, 0.2]),
+    archiver: {
+      flushIntervalMs: random.pick([5, 30, 200]),
+      flushBatch: random.pick([1, 3, 5000]),
+      snapshotEvery: random.pick([4, 12, 1_000_000]),
+      evictIdleMs: random.pick([2, 100, 1_000_000]),
+    },
   };
 }
 
@@ -70,6 +91,30 @@ export interface Stats {
   definitelyUnavailable: number;
   severalLeaders: number;
   entries: number;
+  archive_unavailable: number;
+  denied: number;
+  pages: number;
+  lookups: number;
+  hydrates: number;
+  outdatedHydrates: number;
+  evictions: number;
+  dedupedByArchive: number;
+  archiveWrites: number;
+  racingWrites: number;
+  orphanWrites: number;
+  lateWrites: number;
+  archiveAway: number;
+  snapshots: number;
+  damagedSnapshots: number;
+  refusedSnapshots: number;
+  truncations: number;
+  fellBehind: number;
+  vanished: number;
+  vanishedOwn: number;
+  recoveredFromReplica: number;
+  recoveredFromSnapshot: number;
+  recoveredFromLog: number;
+  recoveryGaps: number;
 }
 
 export function noStats(): Stats {
@@ -100,5 +145,29 @@ export function noStats(): Stats {
     definitelyUnavailable: 0,
     severalLeaders: 0,
     entries: 0,
+    archive_unavailable: 0,
+    denied: 0,
+    pages: 0,
+    lookups: 0,
+    hydrates: 0,
+    outdatedHydrates: 0,
+    evictions: 0,
+    dedupedByArchive: 0,
+    archiveWrites: 0,
+    racingWrites: 0,
+    orphanWrites: 0,
+    lateWrites: 0,
+    archiveAway: 0,
+    snapshots: 0,
+    damagedSnapshots: 0,
+    refusedSnapshots: 0,
+    truncations: 0,
+    fellBehind: 0,
+    vanished: 0,
+    vanishedOwn: 0,
+    recoveredFromReplica: 0,
+    recoveredFromSnapshot: 0,
+    recoveredFromLog: 0,
+    recoveryGaps: 0,
   };
 }

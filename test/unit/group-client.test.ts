@@ -29,7 +29,7 @@ describe("the client of the groups", () => {
       },
     });
     await broker.start();
-    client = new GroupClient(broker, { groups: 1, timeoutMs: TIMEOUT_MS });
+    client = new GroupClient(broker, { groups: 1, timeoutMs: TIMEOUT_MS, admission: { open: true } });
   }
   afterEach(async () => {
     client.close();

@@ -1,8 +1,8 @@
 /** @module The leader machine: claim, group commit, fencing and uncertainty, path by path. */
 import assert from "node:assert/strict";
-import type { AppendCommand, Draft } from "../../lib/conversation/commands.ts";
+import type { AppendCommand, Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
 import { stateDigest } from "../../lib/conversation/digest.ts";
-import { emptyState, type GroupState, MAX_COMMANDS } from "../../lib/conversation/state.ts";
+import { emptyState, type GroupState, IDLE, MAX_COMMANDS } from "../../lib/conversation/state.ts";
 import { decodeEntry, type Entry, MAX_BATCH_BYTES } from "../../services/raft/entry.ts";
 import { applyBytes } from "../../services/raft/follower.ts";
 import { type AppendResult, GroupLeader, type LeaderPort } from "../../services/raft/leader.ts";
@@ -27,6 +27,7 @@ class Stage {
   now = 1_000_000;
   #ids = 0;
   #tickets = 0;
+  #waits = false;
 
   constructor(state: GroupState = emptyState(0)) {
     const port: LeaderPort = {
@@ -35,6 +36,9 @@ class Stage {
       },
       inspect: (index) => void this.inspected.push(index),
       retryAfter: (ms) => void this.retries.push(ms),
+      waiting: () => {
+        this.#waits = true;
+      },
       settle: (ticket, outcome, command) => {
         this.#tell(ticket, "seq" in outcome ? `${outcome.kind} ${outcome.seq}` : outcome.kind);
         if (command.t === "append") this.settled.push({ ticket, command });
@@ -69,16 +73,24 @@ class Stage {
   answer(kind: AppendResult["kind"]): void {
     const { id, expectedLast } = this.last;
     this.leader.appended(id, kind === "committed" ? { kind, index: expectedLast + 1 } : { kind });
+    this.turn();
+  }
+
+  /** What waits is sent at the end of a turn. */
+  turn(): void {
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.leader.flush();
   }
 
   /** Proposes drafts of one turn. Returns their tickets. */
-  propose(...drafts: Draft[]): number[] {
+  propose(...drafts: (Draft | UpkeepDraft)[]): number[] {
     const tickets = drafts.map((draft) => {
       this.#tickets += 1;
       this.leader.propose(this.#tickets, draft);
       return this.#tickets;
     });
-    this.leader.flush();
+    this.turn();
     return tickets;
   }
 
@@ -434,6 +446,163 @@ describe("an append to the log without an answer", () => {
     stage.answer("fenced");
     stage.leader.inspected(1, stage.last.id);
     assert.deepEqual(stage.events, ["committed 1 (1)", "led 1"]);
+  });
+});
+
+describe("an entry that the log does not hold any more, whoever wrote it", () => {
+  it("ends the leader as fenced: what was in flight may have been written, the rest was not", () => {
+    const stage = leading();
+    const inFlight = stage.propose(append(), append());
+    const waiting = stage.propose(append());
+    stage.answer("fenced");
+    const whileLooking = stage.propose(append());
+    stage.leader.vanished(3);
+    assert.deepEqual(stage.words(inFlight), ["maybe", "maybe"]);
+    assert.deepEqual(stage.words([...waiting, ...whileLooking]), ["not_leader", "not_leader"]);
+    assert.deepEqual([stage.leader.phase, stage.events.at(-1)], ["ended", "ended fenced"]);
+    assert.equal(stage.leader.state.applied, 2, "nothing was applied that may not stand there");
+    assert.deepEqual([stage.leader.pendingBytes, stage.leader.inflight], [0, false]);
+    assert.deepEqual(stage.words(stage.propose(append())), ["not_leader"]);
+  });
+
+  it("may be a claim or a release", () => {
+    const claiming = new Stage();
+    claiming.leader.claim();
+    claiming.answer("fenced");
+    claiming.leader.vanished(1);
+    assert.deepEqual(claiming.events, ["ended fenced"]);
+
+    const releasing = leading();
+    releasing.leader.release();
+    releasing.answer("fenced");
+    releasing.leader.vanished(3);
+    assert.equal(releasing.events.at(-1), "ended fenced");
+  });
+
+  it("changes nothing when nobody waits for it, or when it is another one", () => {
+    const stage = leading();
+    stage.leader.vanished(3);
+    const tickets = stage.propose(append());
+    stage.leader.vanished(3);
+    stage.answer("fenced");
+    stage.leader.vanished(2);
+    assert.deepEqual(stage.words(tickets), [undefined]);
+    stage.leader.inspected(3, stage.last.id);
+    assert.deepEqual(stage.words(tickets), ["appended 1"]);
+    stage.leader.vanished(3);
+    assert.equal(stage.leader.phase, "leading");
+  });
+});
+
+describe("what a leader proposes by itself", () => {
+  const archived = (index: number): UpkeepDraft => ({ t: "archived", index });
+  const evict = (...sessions: string[]): UpkeepDraft => ({ t: "evict", sessions, unusedSince: 9_000_000 });
+  const hydrate = (session: string, evicted: number): UpkeepDraft => ({
+    t: "hydrate",
+    session,
+    user: "u",
+    agent: "a",
+    metadata: {},
+    status: "active",
+    insertedAt: 1,
+    updatedAt: 1,
+    lastSeq: 0,
+    lastSender: null,
+    lastActivityAt: null,
+    cursor: 0,
+    unread: [],
+    dispatch: IDLE,
+    keys: [],
+    evicted,
+  });
+
+  it("stands in the log, stamped, among what callers propose, and is settled as they are", () => {
+    const stage = leading();
+    const first = stage.propose(archived(2), append());
+    assert.deepEqual(
+      stage.last.entry.commands.map(({ t, v, at }) => [t, v, at]),
+      [
+        ["archived", 1, 1_000_000],
+        ["append", 1, 1_000_000],
+      ],
+    );
+    stage.answer("committed");
+    assert.deepEqual(stage.words(first), ["kept", "appended 1"]);
+    assert.equal(stage.leader.state.archived, 2);
+    const second = stage.propose(archived(3));
+    stage.answer("committed");
+    const third = stage.propose(evict("s"));
+    stage.answer("committed");
+    assert.deepEqual(stage.words([...second, ...third]), ["kept", "kept"]);
+    assert.ok(!stage.leader.knows("s"));
+    const { evicted } = stage.leader.state;
+    const fourth = stage.propose(hydrate("s", evicted));
+    assert.ok(!stage.leader.knows("s"), "not before it is committed");
+    stage.answer("committed");
+    assert.deepEqual(stage.words(fourth), ["hydrated"]);
+    assert.ok(stage.leader.knows("s"));
+  });
+
+  it("hides a session that is on its way out: what is proposed behind that is refused, not begun anew", () => {
+    const stage = leading();
+    stage.propose(archived(2), append());
+    stage.answer("committed");
+    stage.propose(archived(3));
+    stage.answer("committed");
+    stage.propose(evict("s"));
+    assert.ok(!stage.leader.knows("s"));
+    const behind = stage.propose(append(), CREATE);
+    assert.deepEqual(stage.words(behind), ["unavailable", "unavailable"]);
+    stage.answer("committed");
+    assert.equal(stage.leader.state.sessions.size, 0);
+  });
+
+  it("brings nothing back with an answer from before an eviction", () => {
+    const stage = leading();
+    stage.propose(archived(2));
+    stage.answer("committed");
+    const tickets = stage.propose(evict("s"), hydrate("s", 0));
+    stage.answer("committed");
+    assert.deepEqual(stage.words(tickets), ["kept", "hydrated"]);
+    assert.ok(!stage.leader.knows("s"));
+  });
+
+  it("is refused as any proposal is: unresolved, fenced, abandoned, vanished, or never led", () => {
+    const unresolved = leading();
+    const open = unresolved.propose(archived(2));
+    const waiting = unresolved.propose(evict("s"));
+    unresolved.answer("unknown");
+    assert.deepEqual(unresolved.words([...open, ...waiting]), [undefined, "unavailable"]);
+    assert.deepEqual(unresolved.words(unresolved.propose(archived(2))), ["unavailable"]);
+    unresolved.leader.abandon();
+    assert.deepEqual(unresolved.words(open), ["maybe"]);
+
+    const fenced = leading();
+    const tickets = fenced.propose(hydrate("t", 0));
+    fenced.answer("fenced");
+    fenced.leader.inspected(3, "somebody's");
+    assert.deepEqual(fenced.words(tickets), ["not_leader"]);
+
+    const gone = leading();
+    const lost = gone.propose(archived(2));
+    gone.answer("fenced");
+    gone.leader.vanished(3);
+    assert.deepEqual(gone.words(lost), ["maybe"]);
+
+    const unavailable = leading();
+    const refused = unavailable.propose(archived(2));
+    unavailable.answer("unavailable");
+    assert.deepEqual(unavailable.words(refused), ["unavailable"]);
+
+    const never = new Stage();
+    assert.deepEqual(never.words(never.propose(archived(0))), ["not_leader"]);
+  });
+
+  it("is too large when no entry can hold it", () => {
+    const stage = leading();
+    const keys = [["k".repeat(MAX_BATCH_BYTES), 1]] as const;
+    const tickets = stage.propose({ ...hydrate("t", 0), keys } as UpkeepDraft);
+    assert.deepEqual(stage.words(tickets), ["too_large"]);
   });
 });
 

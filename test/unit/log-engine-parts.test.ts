@@ -1,8 +1,10 @@
 /** @module The small parts of the log engines, each alone. */
 import assert from "node:assert/strict";
+import { headers } from "nats";
 import { DoubtKeeper } from "../../services/raft/engine/entry-rules.ts";
 import { Fenced, Unavailable, Unknown } from "../../services/raft/engine/errors.ts";
 import { LiveTail } from "../../services/raft/engine/live-tail.ts";
+import { EXPECTED_LAST, inPlace } from "../../services/raft/engine/nats-place.ts";
 import { streamSequence } from "../../services/raft/engine/nats-tail.ts";
 import { isOlder } from "../../services/raft/engine/nats-version.ts";
 import { Slots } from "../../services/raft/engine/slots.ts";
@@ -109,5 +111,25 @@ describe("a bound on parallel tasks", () => {
     assert.deepEqual(begun, ["first", "straggler", "last"]);
     straggler.resolve();
     await Promise.all(tasks);
+  });
+});
+
+describe("an entry of a stream", () => {
+  const written = (expectedLast: string) => {
+    const head = headers();
+    head.set(EXPECTED_LAST, expectedLast);
+    return head;
+  };
+
+  it("stands where its writer put it, or its copy of the stream is damaged", () => {
+    assert.ok(inPlace(written("279"), 280));
+    assert.ok(!inPlace(written("280"), 280), "everything behind a lost entry has moved up");
+    assert.ok(!inPlace(written("279"), 281));
+    assert.ok(inPlace(written("0"), 1));
+  });
+
+  it("without such a header is taken as it is", () => {
+    assert.ok(inPlace(undefined, 7));
+    assert.ok(inPlace(headers(), 7));
   });
 });

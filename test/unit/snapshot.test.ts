@@ -4,13 +4,14 @@ import fc from "fast-check";
 import { applyEntry } from "../../lib/conversation/apply.ts";
 import type { Command } from "../../lib/conversation/commands.ts";
 import { stateDigest } from "../../lib/conversation/digest.ts";
+import { unreadSteps } from "../../lib/conversation/residency.ts";
 import {
   decodeSnapshot,
   encodeSnapshot,
   type SnapshotProblem,
   UnusableSnapshot,
 } from "../../lib/conversation/snapshot.ts";
-import { emptyState, type GroupState, MAX_KEYS, STATE_VERSION } from "../../lib/conversation/state.ts";
+import { emptyState, type GroupState, IDLE, MAX_KEYS, STATE_VERSION } from "../../lib/conversation/state.ts";
 import type { JsonObject } from "../../lib/json.ts";
 
 const SESSIONS = ["s1", "s2", "s3", "s4"];
@@ -20,6 +21,9 @@ const USERS = ["u", "w", 'usér \u2028 "\n'];
 function asSent(value: object): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject;
 }
+
+/** Stands for the state's own `evicted`. */
+const CURRENT = -1;
 
 /** Commands without times and ids, many of them refused. */
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -62,6 +66,60 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     session: fc.constantFrom(...SESSIONS),
     at: fc.constant(0),
   }),
+  // Indexes beside the log's end mean nothing here: `applyAll` puts in what the state has.
+  fc.record({
+    t: fc.constant("archived" as const),
+    v: fc.constant(1 as const),
+    index: fc.nat(5),
+    at: fc.constant(0),
+  }),
+  fc.record({
+    t: fc.constant("archived" as const),
+    v: fc.constant(1 as const),
+    index: fc.nat(5),
+    snapshot: fc.record({ index: fc.nat(40), commands: fc.nat(200) }).map((snapshot) => ({ ...snapshot })),
+    at: fc.constant(0),
+  }),
+  fc.record({
+    t: fc.constant("evict" as const),
+    v: fc.constant(1 as const),
+    sessions: fc.subarray(SESSIONS, { minLength: 1 }),
+    unusedSince: fc.constant(Number.MAX_SAFE_INTEGER),
+    at: fc.constant(0),
+  }),
+  fc
+    .record({
+      session: fc.constantFrom(...SESSIONS),
+      user: fc.constantFrom(...USERS),
+      metadata: fc.dictionary(fc.string(), fc.jsonValue()).map(asSent),
+      status: fc.constantFrom("active" as const, "archived" as const),
+      lastSeq: fc.nat(30),
+      read: fc.nat(30),
+      unread: fc.uniqueArray(fc.integer({ min: 1, max: 30 })),
+      keys: fc.uniqueArray(fc.tuple(fc.string({ minLength: 1 }), fc.integer({ min: 1, max: 30 })), {
+        selector: ([key]) => key,
+      }),
+      current: fc.boolean(),
+    })
+    .map(({ read, unread, current, ...rest }): Command => {
+      const cursor = Math.min(read, rest.lastSeq);
+      const seqs = unread.filter((seq) => seq > cursor && seq <= rest.lastSeq).sort((a, b) => a - b);
+      return {
+        t: "hydrate",
+        v: 1,
+        ...rest,
+        agent: "a",
+        insertedAt: 1_600_000_000_000_001,
+        updatedAt: 1_600_000_000_000_002,
+        lastSender: rest.lastSeq > 0 ? "a" : null,
+        lastActivityAt: rest.lastSeq > 0 ? 1_600_000_000_000_002 : null,
+        cursor,
+        unread: unreadSteps(cursor, seqs),
+        dispatch: { ...IDLE, epoch: rest.lastSeq, lastSentSeq: cursor },
+        evicted: current ? CURRENT : 0,
+        at: 0,
+      };
+    }),
 );
 
 const entries = fc.array(fc.array(command, { minLength: 1, maxLength: 8 }), { maxLength: 30 });
@@ -70,9 +128,16 @@ const entries = fc.array(fc.array(command, { minLength: 1, maxLength: 8 }), { ma
 function applyAll(state: GroupState, log: readonly (readonly Command[])[]): void {
   for (const commands of log) {
     const at = state.clock + 1_000_003;
-    const stamped = commands.map((one, i): Command => ({ ...one, at: at + i }));
+    const stamped = commands.map((one, i): Command => fitted(state, { ...one, at: at + i }));
     applyEntry(state, { index: state.applied + 1, epoch: state.epoch }, stamped);
   }
+}
+
+/** The command as a leader of this state might have written it. */
+function fitted(state: GroupState, one: Command): Command {
+  if (one.t === "archived") return { ...one, index: Math.max(0, state.applied - one.index) };
+  if (one.t === "hydrate" && one.evicted === CURRENT) return { ...one, evicted: state.evicted };
+  return one;
 }
 
 function led(group = 7): GroupState {
@@ -146,6 +211,22 @@ describe("a snapshot", () => {
     );
   });
 
+  it("is tried with states that have archived, evicted and brought back", () => {
+    const seen = { archived: 0, evicted: 0, hydrated: 0, snapshot: 0 };
+    fc.assert(
+      fc.property(entries, (log) => {
+        const state = led();
+        applyAll(state, log);
+        if (state.archived > 0) seen.archived += 1;
+        if (state.evicted > 0) seen.evicted += 1;
+        if (state.snapshot.index > 0) seen.snapshot += 1;
+        if ([...state.sessions.values()].some(({ logIndex }) => logIndex === 0)) seen.hydrated += 1;
+      }),
+      { numRuns: 300 },
+    );
+    for (const [what, times] of Object.entries(seen)) assert.ok(times > 10, `${what}: ${times} times`);
+  });
+
   it("with the log behind it gives the state that the whole log gives", () => {
     fc.assert(
       fc.property(entries, fc.nat(), (log, where) => {
@@ -198,14 +279,16 @@ describe("a snapshot", () => {
     assert.equal(problemOf(Buffer.concat([bytes, Buffer.from("x")])), "wrong_checksum");
   });
 
-  it("of another version is refused with both versions in the message", () => {
-    const bytes = Buffer.from(encodeSnapshot(busy()));
-    bytes.writeUInt16BE(STATE_VERSION + 1, 4);
-    assert.throws(() => decodeSnapshot(bytes), {
-      name: "UnusableSnapshot",
-      problem: "unknown_version",
-      message: `the snapshot has version ${STATE_VERSION + 1}, and this version of Fleetport reads version ${STATE_VERSION}`,
-    });
+  it("of another version, older or newer, is refused with both versions in the message", () => {
+    for (const version of [1, STATE_VERSION + 1]) {
+      const bytes = Buffer.from(encodeSnapshot(busy()));
+      bytes.writeUInt16BE(version, 4);
+      assert.throws(() => decodeSnapshot(bytes), {
+        name: "UnusableSnapshot",
+        problem: "unknown_version",
+        message: `the snapshot has version ${version}, and this version of Fleetport reads version ${STATE_VERSION}`,
+      });
+    }
   });
 
   it("is told from other bytes", () => {

@@ -1,9 +1,9 @@
 /** @module The archive: what a leader writes to Postgres and reads back from it. */
-import { Database } from "./database.ts";
+import type { FoundSession } from "../contract.ts";
+import { Database, type Query } from "./database.ts";
 import {
   type ArchivedHeader,
   type ArchivedMessages,
-  type ArchivedSession,
   readMessages,
   readSession,
   readSessions,
@@ -47,8 +47,11 @@ export interface ArchiveStore {
   writeBatch(batch: ArchiveBatch): Promise<{ readonly conflicts: number }>;
   /** Log index up to which the group is archived; 0 when nothing is. */
   watermark(group: number): Promise<number>;
-  /** What a session's state is made of; null when the session is not archived. */
-  session(id: string): Promise<ArchivedSession | null>;
+  /**
+   * What a session's state is made of, null when the session is not archived; with the watermark of its group, read
+   * behind it on the same connection: an archive that has lost entries shows it there.
+   */
+  find(group: number, id: string): Promise<FoundSession>;
   /**
    * Messages after+1 .. after+limit, fewer where the archive or `maxBytes` ends, but never less than one that is
    * there.
@@ -66,6 +69,10 @@ export interface ArchiveStore {
 
 const WATERMARK = "select archived_index as index from group_watermarks where group_id = $1";
 
+async function readWatermark(query: Query, group: number): Promise<number> {
+  return (await query<{ index: number }>(WATERMARK, [group])).rows[0]?.index ?? 0;
+}
+
 /** Opens the archive. Nothing is connected before the first call, so it works while Postgres is away. */
 export function openArchive(options: ArchiveOptions): ArchiveStore {
   const {
@@ -78,9 +85,12 @@ export function openArchive(options: ArchiveOptions): ArchiveStore {
   return {
     writeBatch: (batch) =>
       database.transaction(async (query) => ({ conflicts: await writeBatch(query, batch, flushBatch) })),
-    watermark: (group) =>
-      database.run(async (query) => (await query<{ index: number }>(WATERMARK, [group])).rows[0]?.index ?? 0),
-    session: (id) => database.run((query) => readSession(query, id)),
+    watermark: (group) => database.run((query) => readWatermark(query, group)),
+    find: (group, id) =>
+      database.run(async (query) => ({
+        session: await readSession(query, id),
+        watermark: await readWatermark(query, group),
+      })),
     messages: (session, after, limit, maxBytes) =>
       database.run((query) => readMessages(query, session, after, limit, maxBytes)),
     sessionsOfUser: (user, filter) => database.run((query) => readSessions(query, user, filter)),

@@ -4,10 +4,10 @@ import { headers, type MsgHdrs, type StreamInfo } from "nats";
 import { Corrupt, Fenced, Full, type LogError, Unavailable, Unknown } from "./errors.ts";
 import { apiCode, isNoResponders, isUnsent, JS, reasonOf } from "./nats-errors.ts";
 import type { NatsLink } from "./nats-link.ts";
+import { EXPECTED_LAST } from "./nats-place.ts";
 import { streamName, subjectOf } from "./nats-streams.ts";
 
 const MESSAGE_ID = "Nats-Msg-Id";
-const EXPECTED_LAST = "Nats-Expected-Last-Sequence";
 const EXPECTED_STREAM = "Nats-Expected-Stream";
 
 /** How long to wait before looking again at an entry that is being committed. */

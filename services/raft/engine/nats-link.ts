@@ -32,12 +32,17 @@ const JETSTREAM_RETRY_MS = 300;
 /** The connection went while an answer was awaited. */
 export class ConnectionLost extends Error {}
 
+/** A damaged copy is told of this often at most. */
+const TELL_EVERY_MS = 60_000;
+
 export class NatsLink {
   readonly connection: NatsConnection;
   readonly jsm: JetStreamManager;
   /** The same for requests that wait for an election. */
   readonly slowJsm: JetStreamManager;
   readonly #logger: EngineLogger | undefined;
+  /** When a stream's damage was last told of, on the monotonic clock in ms. */
+  readonly #toldOf = new Map<string, number>();
   readonly #servers: string;
   /** Names and versions of the servers that this client has been connected to. */
   readonly #seen = new Map<string, string>();
@@ -124,6 +129,17 @@ export class NatsLink {
         `the NATS servers take messages of ${limit} bytes at most, entries have up to ${MAX_ENTRY_BYTES}: raise max_payload to 1MB`,
       );
     return warnings;
+  }
+
+  /** A copy of a stream holds an entry in another place than it was written for: tells of it, now and then. */
+  misplaced(stream: string, index: number): void {
+    const now = performance.now();
+    if (now - (this.#toldOf.get(stream) ?? Number.NEGATIVE_INFINITY) < TELL_EVERY_MS) return;
+    this.#toldOf.set(stream, now);
+    this.#logger?.warn(
+      "a copy of a stream is damaged: it holds an entry where it was not written, and is not read; compare the servers' copies, and remove the one that differs",
+      { stream, index },
+    );
   }
 
   /** Name of the server that the client is connected to. */

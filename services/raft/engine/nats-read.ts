@@ -4,6 +4,7 @@ import type { LogEntry } from "./engine.ts";
 import { Truncated, Unavailable } from "./errors.ts";
 import { apiCode, JS, unavailable } from "./nats-errors.ts";
 import type { NatsLink } from "./nats-link.ts";
+import { inPlace } from "./nats-place.ts";
 import { streamName } from "./nats-streams.ts";
 import type { OrderedTail } from "./nats-tail.ts";
 import type { OrderedTails } from "./nats-tails.ts";
@@ -51,6 +52,10 @@ export class StreamReader {
     if (near) return { index, data: near };
     try {
       const message = await this.#link.jsm.streams.getMessage(this.#stream, { seq: index });
+      if (!inPlace(message.header, index)) {
+        this.#link.misplaced(this.#stream, index);
+        throw new Unavailable(`group ${this.#group}: index ${index} is not what was written there`);
+      }
       return { index, data: message.data };
     } catch (error) {
       if (apiCode(error) === JS.noMessageFound) {
@@ -70,7 +75,10 @@ export class StreamReader {
         new TextEncoder().encode(question),
         DIRECT_MS,
       );
-      return answer.headers?.get("Nats-Sequence") === String(index) ? answer.data : null;
+      if (answer.headers?.get("Nats-Sequence") !== String(index)) return null;
+      if (inPlace(answer.headers, index)) return answer.data;
+      this.#link.misplaced(this.#stream, index);
+      return null;
     } catch {
       // The leader is asked next, and what it says counts.
       return null;

@@ -10,6 +10,7 @@ import {
   type Subscription,
 } from "nats";
 import type { NatsLink } from "./nats-link.ts";
+import { inPlace } from "./nats-place.ts";
 
 /** The server speaks at least this often. */
 const HEARTBEAT_MS = 2000;
@@ -126,9 +127,18 @@ export class OrderedTail {
   #heard(message: Msg): void {
     this.#lastHeard = performance.now();
     const code = message.headers?.code ?? 0;
-    if (code === 0) this.#entry(streamSequence(message.reply), message.data);
-    else if (code === 100) this.#control(message);
+    if (code === 0) {
+      const index = streamSequence(message.reply);
+      if (inPlace(message.headers, index)) this.#entry(index, message.data);
+      else this.#misplaced(index);
+    } else if (code === 100) this.#control(message);
     else this.break();
+  }
+
+  /** The copy of the stream that this consumer reads is not what was written: another one may be. */
+  #misplaced(index: number): void {
+    this.#link.misplaced(this.#stream, index);
+    this.break();
   }
 
   #entry(index: number, data: Uint8Array): void {
