@@ -110,7 +110,8 @@ export class Topology {
 
   /** Runs a round after so many milliseconds, or earlier when one is due earlier. */
   soon(ms: number): void {
-    if (this.#stopping || !this.#engine) return;
+    // Before the logs are known to be those of its configuration the node has no place among the others.
+    if (this.#stopping || !this.#runtime.admission.open) return;
     const dueAt = performance.now() + ms;
     if (this.#timer) {
       if (this.#dueAt <= dueAt) return;
