@@ -18,10 +18,7 @@ describe("groups with a problem", () => {
     try {
       const [{ url, broker }] = fleet.nodes as [(typeof fleet.nodes)[0]];
       await request(url, "POST", "/api/sessions", { id: "s", user_id: "u", agent_id: "a" });
-      await execute(
-        fleet.databaseUrl,
-        "insert into group_watermarks values (0, 1000, now()) on conflict (group_id) do update set archived_index = 1000",
-      );
+      await execute(fleet.databaseUrl, "alter table messages add constraint none check (kind <> 'text')");
       await request(url, "POST", "/api/sessions/s/messages", { user_id: "u", content: {} });
       await until("its archive stands still", async () =>
         /^fleet_groups_stalled 1$/m.test(await runtimeOf(broker).metrics.metrics()),
@@ -29,6 +26,10 @@ describe("groups with a problem", () => {
     } finally {
       await fleet.stop();
     }
+    await execute(
+      fleet.databaseUrl,
+      "insert into group_watermarks values (0, 1000, now()) on conflict (group_id) do update set archived_index = 1000",
+    );
     // A log that is empty, over that database: no group starts empty over existing data.
     const dataDir = await mkdtemp(join(tmpdir(), "fleet-problems-"));
     const config = readConfig({
