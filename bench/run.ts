@@ -28,6 +28,8 @@ const { values, positionals: names } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: "boolean", default: false }, groups: { type: "string" } },
 });
+// Children end with this process only when it exits in its own way.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
 const unknown = names.filter((name) => !Object.hasOwn(PARTS, name));
 if (unknown.length > 0) {
   process.stderr.write(`no such part: ${unknown.join(", ")}; there are ${Object.keys(PARTS).join(", ")}\n`);

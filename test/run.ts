@@ -22,7 +22,7 @@ interface ProjectSuite extends Suite {
 const SUITES: readonly ProjectSuite[] = [
   { name: "unit", testTimeoutMs: 10_000, limitMs: 300_000, needsServers: false },
   { name: "simulation", testTimeoutMs: 60_000, limitMs: 300_000, needsServers: false },
-  { name: "integration", testTimeoutMs: 60_000, limitMs: 900_000, needsServers: true },
+  { name: "integration", testTimeoutMs: 60_000, limitMs: 1_800_000, needsServers: true },
   { name: "faults", testTimeoutMs: 240_000, limitMs: 900_000, needsServers: true },
 ];
 

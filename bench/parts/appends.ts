@@ -28,7 +28,11 @@ export async function appends(report: Report): Promise<void> {
     const distributed = await startDistributed({ env: report.fleetEnv });
     fleets.push(distributed, await startEmbedded());
     report.progress("starting the peers");
-    peers = await startPeers(distributed.servers, (sentence) => report.note(sentence));
+    peers = await startPeers(
+      distributed.servers,
+      (sentence) => report.note(sentence),
+      (peer) => report.progress(`  ${peer}`),
+    );
     const contestants: Contestant[] = peers.flatMap(ofPeer);
     for (const fleet of fleets) {
       report.progress(`preparing the ${fleet.mode} fleet`);

@@ -7,24 +7,26 @@ import { redisPeer } from "./redis.ts";
 import { sqlitePeer } from "./sqlite.ts";
 
 /**
- * Returns the peers, JetStream's on the given servers; `missing` is called with a sentence for each one that is not
- * installed. Throws when one is installed and does not start.
+ * Returns the peers, JetStream's on the given servers. `starting` is told of each one; `missing` gets a sentence for
+ * each one that is not installed. Throws when one is installed and does not start.
  */
 export async function startPeers(
   servers: readonly string[],
   missing: (sentence: string) => void,
+  starting: (peer: string) => void,
 ): Promise<Peer[]> {
   const peers: Peer[] = [];
   try {
-    const all = [
-      () => jetStreamPeer(servers),
-      () => jetStreamsPeer(servers),
-      rabbitPeer,
-      redisPeer,
-      postgresPeer,
-      sqlitePeer,
+    const all: readonly (readonly [string, () => Promise<Peer>])[] = [
+      ["JetStream, one stream", () => jetStreamPeer(servers)],
+      ["JetStream, 64 streams", () => jetStreamsPeer(servers)],
+      ["RabbitMQ", rabbitPeer],
+      ["Redis", redisPeer],
+      ["Postgres", postgresPeer],
+      ["SQLite", sqlitePeer],
     ];
-    for (const start of all) {
+    for (const [name, start] of all) {
+      starting(name);
       try {
         peers.push(await start());
       } catch (error) {
