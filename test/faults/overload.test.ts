@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Cluster } from "../helpers/cluster.ts";
 import { type Answer, request } from "../helpers/http.ts";
-import { readAll } from "../helpers/load.ts";
+import { createSessions, readAll } from "../helpers/load.ts";
 import { until } from "../helpers/until.ts";
 
 const APPENDS = 300;
@@ -25,7 +25,7 @@ describe("node processes whose log hangs under load", function () {
 
   it("answer 429 beyond FLEET_INFLIGHT_BYTES; what they answer 200 is stored once, what they refuse is not", async () => {
     const urls = cluster.nodes.map(({ url }) => url);
-    await request(urls[0]!, "POST", "/api/sessions", { id: "s", user_id: "u", agent_id: "a" });
+    await createSessions(urls[0]!, ["s"]);
     const append = (n: number): Promise<Answer> =>
       request(urls[n % 2]!, "POST", "/api/sessions/s/messages", {
         user_id: "u",

@@ -69,6 +69,7 @@ export class Cluster {
       const ids = Array.from({ length: options.nodes ?? 3 }, (_, i) => `n${i + 1}`);
       await Promise.all(ids.map((id) => cluster.startNode(id)));
       await cluster.settled();
+      await cluster.archiveReached();
     } catch (error) {
       await cluster.stop();
       throw error;
@@ -153,6 +154,16 @@ export class Cluster {
       },
       limitMs,
     );
+  }
+
+  /** Waits until every live node has its archive: until then it cannot tell which sessions exist. */
+  async archiveReached(): Promise<void> {
+    await until("every node has its archive", async () => {
+      const metrics = await Promise.all(
+        this.nodes.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()),
+      );
+      return metrics.every((text) => /^fleet_archive_available 1$/m.test(text));
+    });
   }
 
   /** A broker on the same bus that holds nothing: what an operator's REPL would be. */
