@@ -116,9 +116,9 @@ async function drainRate(report: Report, postgres: TestPostgres, messages: numbe
   const url = await postgres.database();
   const fleet = await startEmbedded({ DATABASE_URL: url });
   try {
-    await postgres.pause();
     const ids = Array.from({ length: SESSIONS }, (_, i) => `bench-${i}`);
     await createSessions(fleet.urls, ids);
+    await postgres.pause();
     const client = await socketClient(fleet.urls, ids);
     report.progress(`appending ${messages} messages`);
     const appended = await sendAll(client.send, 512, messages);
