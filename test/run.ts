@@ -17,7 +17,7 @@ interface ProjectSuite extends Suite {
 
 /**
  * In this order, one test at a time: many of them start servers. On two idle cores everything together takes less
- * than 12 minutes; the limits are for what hangs, and leave room for a busy machine.
+ * than 15 minutes; the limits are for what hangs, and leave room for a busy machine.
  */
 const SUITES: readonly ProjectSuite[] = [
   { name: "unit", testTimeoutMs: 10_000, limitMs: 300_000, needsServers: false },
