@@ -17,7 +17,12 @@ const ARCHIVE_LIMIT_MS = 3000;
 
 /** Configuration of node N of an embedded start. */
 export function embeddedNode(config: Config, number: number): Config {
-  return { ...config, nodeId: `dev-node${number}`, port: config.port === 0 ? 0 : config.port + number };
+  return {
+    ...config,
+    nodeId: `${config.console.environment === "test" ? "test" : "dev"}-node${number}`,
+    port: config.port === 0 ? 0 : config.port + number,
+    console: config.consoleOf(number),
+  };
 }
 
 /** Starts the nodes, prints a line a stage and the URLs, opens the REPL on a terminal. Returns once all is up. */

@@ -1,6 +1,8 @@
 /** @module Configuration: the environment, read and checked once, before anything starts. */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
+import { type ConsoleConfig, type ConsoleOfNode, MAX_NODES, readConsole } from "./console-config.ts";
+import { type Env, envReader } from "./env.ts";
 import { InvalidNatsUrl, readNatsUrl } from "./nats-access.ts";
 
 /** Everything that a node takes from its environment. Durations are milliseconds, sizes bytes. */
@@ -54,6 +56,10 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Folder of the log files; null: structured lines go to standard output. */
   readonly logDir: string | null;
+  /** The Corrosion console's part, of this node. */
+  readonly console: ConsoleConfig;
+  /** The same for another node of this process. */
+  readonly consoleOf: ConsoleOfNode;
 }
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
@@ -64,14 +70,10 @@ export class InvalidConfig extends Error {
   override name = "InvalidConfig";
 }
 
-type Env = Readonly<Record<string, string | undefined>>;
-
 const MAX_PORT = 65_535;
 /** A node tells the others of all its groups in one message of the bus, which takes 1 MiB. */
 const MAX_GROUPS = 1024;
 const MAX_RATE = 1_000_000_000;
-/** Node's timers take no longer time. */
-const MAX_TIMER_MS = 2_147_483_647;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
 /**
@@ -79,33 +81,8 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
  * Throws `InvalidConfig` that names every wrong value, so that one start shows all of them.
  */
 export function readConfig(env: Env): Config {
-  const problems: string[] = [];
-  const text = (name: string): string | null => env[name]?.trim() || null;
-
-  function integer(name: string, fallback: number, min: number, max = Number.MAX_SAFE_INTEGER): number {
-    const raw = text(name);
-    if (raw === null) return fallback;
-    const value = Number(raw);
-    if (/^\d+$/.test(raw) && value >= min && value <= max) return value;
-    problems.push(`${name} must be a whole number from ${min} to ${max}, and is "${raw}".`);
-    return fallback;
-  }
-
-  const duration = (name: string, fallback: number, min: number) =>
-    integer(name, fallback, min, MAX_TIMER_MS);
-
-  function flag(name: string, fallback: boolean): boolean {
-    return oneOf(name, ["true", "false"], fallback ? "true" : "false") === "true";
-  }
-
-  function oneOf<T extends string>(name: string, values: readonly T[], fallback: T): T {
-    const raw = text(name);
-    if (raw === null) return fallback;
-    const value = values.find((candidate) => candidate === raw);
-    if (value) return value;
-    problems.push(`${name} must be one of ${values.join(", ")}, and is "${raw}".`);
-    return fallback;
-  }
+  const reader = envReader(env);
+  const { text, integer, duration, flag, oneOf, url, either, problem } = reader;
 
   function natsUrl(): string | null {
     const raw = text("NATS_URL");
@@ -114,19 +91,7 @@ export function readConfig(env: Env): Config {
       readNatsUrl(raw);
     } catch (error) {
       if (!(error instanceof InvalidNatsUrl)) throw error;
-      problems.push(error.message);
-    }
-    return raw;
-  }
-
-  /** The value may hold a password: it is not repeated in the sentence. */
-  function url(name: string, pattern: RegExp, example: string): string | null {
-    const raw = text(name);
-    // A Postgres behind a Unix socket has no host in its URL.
-    if (raw !== null && !(pattern.test(raw) && URL.canParse(raw.replace("@/", "@localhost/")))) {
-      problems.push(
-        `${name} must be a URL such as ${example}, with %-codes for characters like / ? # @ in a password.`,
-      );
+      problem(error.message);
     }
     return raw;
   }
@@ -134,12 +99,10 @@ export function readConfig(env: Env): Config {
   const nats = natsUrl();
   const engine = oneOf("FLEET_ENGINE", ["sqlite", "jetstream"], nats ? "jetstream" : "sqlite");
   if (engine === "jetstream" && !nats) {
-    problems.push(
-      "FLEET_ENGINE=jetstream needs NATS_URL: set it to the address of a NATS server with JetStream.",
-    );
+    problem("FLEET_ENGINE=jetstream needs NATS_URL: set it to the address of a NATS server with JetStream.");
   }
   if (engine === "sqlite" && nats) {
-    problems.push(
+    problem(
       "FLEET_ENGINE=sqlite keeps the log on one machine and cannot be used with NATS_URL: unset one of them.",
     );
   }
@@ -150,22 +113,24 @@ export function readConfig(env: Env): Config {
     "postgresql://user:password@host:5432/fleetport",
   );
   if (nats && databaseUrl === null) {
-    problems.push(
+    problem(
       "NATS_URL is set, and the distributed mode then needs DATABASE_URL: set it to the address of a Postgres, e.g. postgresql://user:password@host:5432/fleetport.",
     );
   }
 
-  const host = text("HOST") ?? "127.0.0.1";
+  const production = text("FLEETPORT_ENV") === "prod";
+  const host = either("HOST", "BIND_HOST") ?? (production ? "::" : "127.0.0.1");
   const insecureAllowed = flag("FLEET_AUTH_ALLOW_INSECURE", false);
   if (!LOOPBACK.test(host) && !insecureAllowed) {
-    problems.push(
+    problem(
       `HOST is "${host}", which others can reach, and there is no authentication: set FLEET_AUTH_ALLOW_INSECURE=true if that is meant, or HOST=127.0.0.1.`,
     );
   }
 
-  const nodeId = text("FLEET_NODE_ID") ?? hostname();
+  const number = integer("NODE_ID", 1, 1, MAX_NODES);
+  const nodeId = text("FLEET_NODE_ID") ?? nodeIdOf(text, number) ?? hostname();
   if (!/^[\w.-]{1,64}$/.test(nodeId)) {
-    problems.push(
+    problem(
       `FLEET_NODE_ID must be 1 to 64 letters, digits, dots, dashes or underscores, and is "${nodeId}".`,
     );
   }
@@ -175,22 +140,36 @@ export function readConfig(env: Env): Config {
   const heartbeatMs = duration("FLEET_HEARTBEAT_MS", 1000, 100);
   const nodeTimeoutMs = duration("FLEET_NODE_TIMEOUT_MS", 5000, 500);
   if (nodeTimeoutMs < 2 * heartbeatMs) {
-    problems.push(
+    problem(
       `FLEET_NODE_TIMEOUT_MS (${nodeTimeoutMs}) must be at least twice FLEET_HEARTBEAT_MS (${heartbeatMs}), or live nodes count as lost.`,
     );
+  }
+
+  const dataDirGiven = either("FLEET_DATA_DIR", "DATA_DIR");
+  const dataDir = resolve(dataDirGiven ?? "./data");
+  const consoleOf = readConsole(reader, {
+    dataDir,
+    dataDirGiven: dataDirGiven !== null,
+    embedded: nats === null,
+    nodes,
+  });
+  /** Node N of a cluster on one machine listens on 4000 + N; an embedded start adds its N's itself. */
+  function webPort(distributed: boolean): number {
+    if (production) return 8080;
+    return distributed && text("NODE_ID") !== null ? 4000 + number : 4000;
   }
 
   const config: Config = {
     mode: nats ? "distributed" : "embedded",
     host,
-    port: integer("PORT", 4000, 0, MAX_PORT - nodes),
+    port: integer("PORT", webPort(nats !== null), 0, MAX_PORT - nodes),
     natsUrl: nats,
     databaseUrl,
     redisUrl: url("REDIS_URL", /^rediss?:\/\/\S+$/, "redis://host:port"),
     rateLimit: integer("FLEET_RATE_LIMIT", 0, 0, MAX_RATE),
     nodeId,
     engine,
-    dataDir: resolve(text("FLEET_DATA_DIR") ?? "./data"),
+    dataDir,
     nodes,
     expectedNodes: nats ? 1 : nodes,
     groups: integer("FLEET_GROUPS", 256, 1, MAX_GROUPS),
@@ -214,7 +193,18 @@ export function readConfig(env: Env): Config {
     catchupIntervalMs: duration("FLEET_CATCHUP_INTERVAL_MS", 5000, 50),
     logLevel: oneOf("FLEET_LOG_LEVEL", LOG_LEVELS, nats ? "info" : "warn"),
     logDir: logDir === null ? null : resolve(logDir),
+    consoleOf,
+    console: consoleOf(number),
   };
-  if (problems.length > 0) throw new InvalidConfig(problems.join("\n"));
+  if (reader.problems.length > 0) throw new InvalidConfig(reader.problems.join("\n"));
   return config;
+}
+
+/** The console's name of a node (contract corroport, section 1); null where neither a number nor Fly gives it one. */
+function nodeIdOf(text: (name: string) => string | null, number: number): string | null {
+  const environment = text("FLEETPORT_ENV") ?? "dev";
+  if (environment === "prod") {
+    return `${text("FLY_REGION") ?? "fallback"}-${text("FLY_MACHINE_ID") ?? number}`;
+  }
+  return text("NODE_ID") === null ? null : `${environment}-node${number}`;
 }

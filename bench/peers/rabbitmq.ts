@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type ConfirmChannel, connect } from "amqplib";
 import { freePort } from "../../test/helpers/program.ts";
 import { until } from "../../test/helpers/until.ts";
@@ -12,6 +13,7 @@ import { type Peer, PeerMissing } from "./peer.ts";
 const QUEUE = "bench";
 const BROKERS = 3;
 const START_MS = 120_000;
+const HANDSHAKE_MS = 2000;
 /** Where Debian keeps RabbitMQ's own start script; the one on PATH changes the user. */
 const SCRIPTS = "/usr/lib/rabbitmq/bin";
 /** On few cores, schedulers that spin while they wait take time from the brokers themselves. */
@@ -103,9 +105,10 @@ function nodeName(i: number): string {
   return `bench${i + 1}@localhost`;
 }
 
+/** A broker that still boots may take the connection and never say a word on it: then it is asked again. */
 async function answers(port: number): Promise<boolean> {
-  const connection = await connect(`amqp://127.0.0.1:${port}`);
-  await connection.close();
+  const connection = await connect(`amqp://127.0.0.1:${port}`, { timeout: HANDSHAKE_MS });
+  await Promise.race([connection.close(), delay(HANDSHAKE_MS)]);
   return true;
 }
 

@@ -1,0 +1,145 @@
+/** @module Configuration of the Corrosion console: who this node is, its agent, and how it watches the cluster. */
+import { resolve } from "node:path";
+import type { EnvReader } from "./env.ts";
+
+export const ENVIRONMENTS = ["dev", "test", "prod"] as const;
+export const AGENT_MODES = ["auto", "binary", "embedded", "external"] as const;
+
+/** What a node takes from its environment for the console (contract corroport, section 1). Durations are milliseconds. */
+export interface ConsoleConfig {
+  readonly environment: (typeof ENVIRONMENTS)[number];
+  /** N, 1 to 10. */
+  readonly node: number;
+  /** Nodes that are expected where no DNS says so. */
+  readonly clusterSize: number;
+  /** This node's own folder, `{DATA_DIR}/node{N}`. */
+  readonly dataDir: string;
+  readonly agent: AgentConfig;
+  readonly fly: FlyConfig;
+  readonly dnsTtlMs: number;
+  readonly membersRefreshMs: number;
+  /** Changes over HTTP need it as a Bearer token; null: nobody does. Never shown. */
+  readonly token: string | null;
+  /** Origins, beside the node's own, whose pages may change something. */
+  readonly allowedOrigins: readonly string[];
+}
+
+export interface AgentConfig {
+  readonly mode: (typeof AGENT_MODES)[number];
+  /** CORROSION_BIN; null: `corrosion` on PATH. */
+  readonly bin: string | null;
+  /** Base URL of an agent that someone else runs. */
+  readonly apiUrl: string | null;
+  /** Its bearer token. Never shown. */
+  readonly apiToken: string | null;
+  /** Where the agent of this node listens, unless its TOML says otherwise. */
+  readonly apiPort: number;
+  readonly gossipPort: number;
+  readonly adminPath: string;
+  /** Holds `canonical/node{N}.toml` and `runtime/node{N}.toml`. */
+  readonly configDir: string;
+  /** Whether ports or folders were set, so that the canonical file is not this node's. */
+  readonly moved: boolean;
+  readonly schemaDir: string;
+  /** Gossip addresses of the nodes that are known without asking: those of CLUSTER_SIZE, or of the Fly app. */
+  readonly bootstrap: readonly string[];
+}
+
+export interface FlyConfig {
+  readonly appName: string | null;
+  readonly region: string | null;
+  readonly machineId: string | null;
+  readonly privateIp: string | null;
+}
+
+const DEV_API_PORT = 8080;
+const DEV_GOSSIP_PORT = 8786;
+export const MAX_NODES = 10;
+const PROJECT = new URL("..", import.meta.url).pathname;
+
+/** How node N of a start is derived from what all of them share. */
+export type ConsoleOfNode = (node: number) => ConsoleConfig;
+
+export interface ConsoleBase {
+  readonly dataDir: string;
+  readonly dataDirGiven: boolean;
+  /** Whether all nodes are in this process: then a port that is given counts from node 0. */
+  readonly embedded: boolean;
+  /** Nodes of an embedded start. */
+  readonly nodes: number;
+}
+
+/** Reads the console's variables; problems go to the reader. */
+export function readConsole(env: EnvReader, base: ConsoleBase): ConsoleOfNode {
+  const environment = env.oneOf("FLEETPORT_ENV", ENVIRONMENTS, "dev");
+  const prod = environment === "prod";
+  const counted = base.embedded || !prod;
+  const apiGiven = env.text("CORROSION_API_PORT") !== null;
+  const gossipGiven = env.text("CORROSION_GOSSIP_PORT") !== null;
+  const apiPort = env.integer("CORROSION_API_PORT", counted ? DEV_API_PORT : 8081, 1, 65_525);
+  const gossipPort = env.integer("CORROSION_GOSSIP_PORT", counted ? DEV_GOSSIP_PORT : 8787, 1, 65_525);
+  const clusterSize = env.integer("CLUSTER_SIZE", base.embedded ? base.nodes : 3, 1, MAX_NODES);
+  const mode = env.oneOf("CORROSION_MODE", AGENT_MODES, "auto");
+  const apiUrl = env.url("CORROSION_API_URL", /^https?:\/\/\S+$/, "http://127.0.0.1:8081");
+  if (mode === "external" && apiUrl === null) {
+    env.problem("CORROSION_MODE=external needs CORROSION_API_URL: set it to the agent's HTTP address.");
+  }
+  if (mode !== "external" && mode !== "auto" && apiUrl !== null) {
+    env.problem(
+      `CORROSION_MODE=${mode} runs an agent of its own and cannot be used with CORROSION_API_URL: unset one of them.`,
+    );
+  }
+  if (base.embedded && apiUrl !== null && base.nodes > 1) {
+    env.problem(
+      `CORROSION_API_URL names one agent, and ${base.nodes} nodes would share it: start with FLEET_NODES=1.`,
+    );
+  }
+  const configDir = env.text("CORROSION_CONFIG_DIR");
+  const shared = {
+    environment,
+    clusterSize,
+    fly: {
+      appName: env.text("FLY_APP_NAME"),
+      region: env.text("FLY_REGION"),
+      machineId: env.text("FLY_MACHINE_ID"),
+      privateIp: env.text("FLY_PRIVATE_IP"),
+    },
+    dnsTtlMs: env.duration("DNS_TTL_MS", 30_000, 100),
+    membersRefreshMs: env.duration("MEMBERS_REFRESH_MS", 30_000, 100),
+    token: env.text("CONSOLE_TOKEN"),
+    allowedOrigins: (env.text("ALLOWED_ORIGINS") ?? "").split(/[\s,]+/).filter((origin) => origin !== ""),
+  };
+  /** A given port is node N's own where one process is one node, and counts from node 0 otherwise. */
+  const port = (given: boolean, value: number, n: number) =>
+    counted && (base.embedded || !given) ? value + n : value;
+
+  return (node) => {
+    const dataDir = resolve(base.dataDir, `node${node}`);
+    return {
+      ...shared,
+      node,
+      dataDir,
+      agent: {
+        mode: apiUrl === null ? mode : "external",
+        bin: env.text("CORROSION_BIN"),
+        apiUrl,
+        apiToken: env.text("CORROSION_API_TOKEN"),
+        apiPort: port(apiGiven, apiPort, node),
+        gossipPort: port(gossipGiven, gossipPort, node),
+        adminPath: resolve(dataDir, "admin.sock"),
+        configDir: resolve(configDir ?? `${PROJECT}corrosion/configs`),
+        moved: prod || apiGiven || gossipGiven || base.dataDirGiven,
+        schemaDir: `${PROJECT}corrosion/schemas`,
+        bootstrap: prod
+          ? [`${shared.fly.appName ?? "localhost"}.internal:8787`]
+          : neighbours(node, clusterSize).map(
+              (n) => `127.0.0.1:${port(gossipGiven && base.embedded, gossipPort, n)}`,
+            ),
+      },
+    };
+  };
+}
+
+function neighbours(node: number, size: number): number[] {
+  return Array.from({ length: size }, (_, i) => i + 1).filter((n) => n !== node);
+}
