@@ -8,11 +8,11 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
-const LEVELS = ["error", "warn", "info"] as const;
+const LEVELS: readonly string[] = ["error", "warn", "info"];
 
 /** A log that leaves out what is less important than `level` (`error`, `warn`, `info`; anything else counts as info). */
 export function openLog(level: string, write: (line: string) => void): Log {
-  const known = LEVELS.findIndex((name) => name === level.toLowerCase());
+  const known = LEVELS.indexOf(level.toLowerCase());
   const most = known < 0 ? LEVELS.length - 1 : known;
   const at =
     (rank: number) =>
