@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
 import type { Statement } from "../values.ts";
 import {
   type Attachment,
@@ -20,6 +19,7 @@ import type { Aggregates } from "./select.ts";
 import { createState, reopenState, type StateFile } from "./state-file.ts";
 import { SubscriptionStream } from "./stream.ts";
 import { Subscription } from "./subscription.ts";
+import { aggregatesOf } from "./unfollowable.ts";
 
 const DEFAULT_TIMES: Required<SubscriptionTimes> = {
   batch: 600,
@@ -214,14 +214,4 @@ class Registry implements Subscriptions {
 function hyphenated(id: string): string {
   const digits = id.toLowerCase().replace(/[^0-9a-f]/g, "");
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
-
-/** SQLite knows best which of its functions aggregate; `min` and `max` do so with one argument only. */
-function aggregatesOf(reader: DatabaseSync): Aggregates {
-  const rows = reader.prepare("SELECT DISTINCT name, type FROM pragma_function_list").all();
-  const names = (scalar: boolean): Set<string> =>
-    new Set(rows.filter((row) => (row.type === "s") === scalar).map((row) => String(row.name)));
-  const scalars = names(true);
-  const others = names(false);
-  return { always: others.difference(scalars), withOneArgument: others.intersection(scalars) };
 }

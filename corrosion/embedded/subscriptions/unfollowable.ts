@@ -1,4 +1,5 @@
 /** @module Refuses what a subscription could show once, but not follow. */
+import type { DatabaseSync } from "node:sqlite";
 import { SubscriptionRefused } from "./contract.ts";
 import type { Aggregates, Placed } from "./select.ts";
 import { isPunctuation, isWord, nameOf } from "./tokens.ts";
@@ -10,7 +11,6 @@ export function refuseUnfollowable(tokens: readonly Placed[], aggregates: Aggreg
     refuseInTable(tokens, at);
     if (token.nested) continue;
     if (token.depth === 0) refuseClause(tokens, at);
-    if (isWord(token, "OVER") && isPunctuation(tokens[at - 1], ")")) throw unfollowable("window functions");
     if (!isPunctuation(tokens[at + 1], "(")) continue;
     const name = nameOf(token)?.toLowerCase();
     if (name === undefined || token.kind === "string") continue;
@@ -55,4 +55,14 @@ export function unfollowable(what: string): SubscriptionRefused {
     `the embedded development agent does not follow ${what} in subscriptions, and Corrosion's results are wrong ` +
       "after the first one: use a query, or subscribe to the rows",
   );
+}
+
+/** SQLite knows best which of its functions aggregate, over windows too; `min` and `max` do so with one argument only. */
+export function aggregatesOf(reader: DatabaseSync): Aggregates {
+  const rows = reader.prepare("SELECT DISTINCT name, type FROM pragma_function_list").all();
+  const names = (scalar: boolean): Set<string> =>
+    new Set(rows.filter((row) => (row.type === "s") === scalar).map((row) => String(row.name)));
+  const scalars = names(true);
+  const others = names(false);
+  return { always: others.difference(scalars), withOneArgument: others.intersection(scalars) };
 }
