@@ -8,7 +8,7 @@ import type { ReplicatedTable } from "../store/contract.ts";
 import type { SqlValue, Statement } from "../values.ts";
 
 /**
- * Runs a read in a process that can be ended, and yields its rows in batches of any size, integers as bigints.
+ * Runs a read in a process that can be ended, and yields its rows in batches of some hundred, integers as bigints.
  * Throws the message for the client: SQLite's own, or `interrupted` after `limitMs`. Ends early on the signal.
  * The snapshot that it reads is taken after the call.
  */
@@ -140,5 +140,5 @@ export interface Updates {
 }
 
 // Built elsewhere in this folder:
-//   subscriptions.ts  openSubscriptions(options: SubscriptionsOptions): Promise<Subscriptions>
+//   subscriptions.ts  openSubscriptions(options: SubscriptionsOptions): Subscriptions
 //   updates.ts        openUpdates(options: UpdatesOptions): Updates
