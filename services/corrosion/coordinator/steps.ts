@@ -65,7 +65,8 @@ export class Steps {
     await this.#idle(calls, deadline, signal);
     await this.#othersUp(nodeId, signal);
     const now = await calls.configuration();
-    const backup = now.backups.find(({ id }) => !before.backups.has(id));
+    // The oldest one of those that came since holds what there was before.
+    const backup = now.backups.findLast(({ id }) => !before.backups.has(id));
     if (backup === undefined && sameHosts(now.hosts, before.hosts)) {
       if ((await calls.agent()).state !== "running") {
         const { ok, reason } = await calls.restart(left(deadline));

@@ -32,17 +32,21 @@ export async function clusterMembers(
   const command = "cluster members";
   const failed = (what: string, cause?: unknown) =>
     new CommandFailed(`the command "${command}" of ${program} ${what}`, { cause });
-  const { stdout, stderr, code, ended } = await run(
-    program,
-    [...args, "cluster", "members"],
-    signal,
-    limitMs,
-  );
+  const {
+    stdout,
+    stderr,
+    code,
+    signal: killed,
+    ended,
+  } = await run(program, [...args, "cluster", "members"], signal, limitMs);
   if (ended === "aborted") throw failed("was ended: this node stops");
   if (ended === "limit") throw failed(`gave no answer in ${limitMs / 1000} s and was killed`);
   if (ended === "output") throw failed(`printed more than ${MAX_OUTPUT_BYTES} bytes and was killed`);
   if (ended instanceof Error) throw failed(`cannot be run: ${ended.message}`, ended);
-  if (code !== 0) throw failed(`failed: ${stderr.trim().slice(0, QUOTED) || `exit code ${code}`}`);
+  if (code !== 0)
+    throw failed(
+      `failed: ${stderr.trim().slice(0, QUOTED) || (killed ? `it was ended by ${killed}` : `exit code ${code}`)}`,
+    );
   try {
     return concatenatedJson(stdout);
   } catch (error) {
@@ -54,6 +58,7 @@ interface Ran {
   readonly stdout: string;
   readonly stderr: string;
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   /** Why it did not end by itself. */
   readonly ended: "aborted" | "limit" | "output" | Error | null;
 }
@@ -87,11 +92,11 @@ function run(program: string, args: readonly string[], signal: AbortSignal, limi
     child.on("error", (error) => {
       ended ??= error;
     });
-    child.on("close", (code) => {
+    child.on("close", (code, killed) => {
       clearTimeout(timer);
       signal.removeEventListener("abort", aborted);
       const text = (name: "stdout" | "stderr") => Buffer.concat(output[name]).toString("utf8");
-      resolve({ stdout: text("stdout"), stderr: text("stderr"), code, ended });
+      resolve({ stdout: text("stdout"), stderr: text("stderr"), code, signal: killed, ended });
     });
     if (signal.aborted) aborted();
   });
