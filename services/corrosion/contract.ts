@@ -161,7 +161,7 @@ export interface NodeConfiguration {
 /** `corrosion.config.applyBootstrap` with `{hosts, wait?}` and the like: at once the job, with `wait` when it is over. */
 export type ApplyResult = ConfigJob;
 
-/* Cluster update: `corrosion.coordinator` (reserve, update, status), on any node */
+/* Cluster update: `corrosion.coordinator` (reserve, release, update, status), on any node */
 
 export type UpdateState =
   | "running"
@@ -193,7 +193,7 @@ export interface ClusterUpdate {
   }[];
 }
 
-/* Members: `corrosion.members` (get, refresh, view, disagreements) */
+/* Members: `corrosion.members` (get, refresh, view, disagreements, corrosion) */
 
 export type FetchStatus = "initializing" | "fetching" | "ok" | "error";
 
@@ -298,7 +298,7 @@ export interface Discovery {
   readonly source: "dns" | "development";
 }
 
-/* Identity: `corrosion.identity` (get, map, report) */
+/* Identity: `corrosion.identity` (get, map, report, configs, reportHosts) */
 
 export interface Identity {
   readonly node_id: string;

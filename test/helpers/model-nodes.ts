@@ -113,6 +113,12 @@ export class ModelNode implements NodePort {
     return over;
   }
 
+  /** What a person does to the node alone. */
+  edit(hosts: readonly string[]): void {
+    this.#backups = [{ id: `b${this.#backups.length}`, created_at: "", hosts: this.hosts }, ...this.#backups];
+    this.hosts = hosts;
+  }
+
   async rollback(backupId: string): Promise<ConfigJob> {
     this.#all.begun.push(`rollback ${this.nodeId}`);
     await this.#reached();

@@ -364,8 +364,8 @@ describe("A node that is cut off", function () {
     const hosts = [`127.0.0.1:${two.gossipPort}`];
     await two.call("coordinator.update", { hosts, node_ids: ["dev-node1", "dev-node2"] });
     await until(
-      "the other one is being changed",
-      async () => (await one.call<ClusterUpdate>("coordinator.status")).nodes[0]?.status === "applying",
+      "the other one restarts its agent",
+      async () => (await one.call<ClusterUpdate>("coordinator.status")).nodes[0]?.status === "restarting",
       LIMIT_MS,
     );
     // No goodbye: the others must find out.

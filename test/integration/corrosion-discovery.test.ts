@@ -92,6 +92,19 @@ describe("Discovery by DNS", () => {
     assert.deepEqual([stale.status, stale.nodes.length], ["error", 1], "what was known stays");
   });
 
+  it("gives all silent servers together no more time than one", async () => {
+    const second = await startDnsServer();
+    try {
+      const { refresh } = await start(PROD, { servers: [dns.address, second.address], limitMs: 600 });
+      const began = performance.now();
+      assert.match((await refresh()).error ?? "", /gave no answer for .* within 0\.6 s/);
+      const took = performance.now() - began;
+      assert.ok(took < 1100, `it took ${took} ms`);
+    } finally {
+      await second.stop();
+    }
+  });
+
   it("gives the DNS 5 s", () => {
     assert.deepEqual(discovery.settings, { servers: null, limitMs: 5000 });
   });

@@ -26,6 +26,8 @@ interface Played {
   readonly update: ClusterUpdate;
   readonly published: readonly ClusterUpdate[];
   readonly nodes: ModelNodes;
+  /** How many steps had begun when it was stopped before its end; null when it was not. */
+  readonly begunAtStop: number | null;
 }
 
 /** Updates the nodes of a model; the update is stopped after so many published states. */
@@ -39,6 +41,7 @@ async function play(
   const steps = new Steps({ hosts: NEW, calls, running, stepMs: STEP_MS, pollMs: 1 });
   const stopping = new AbortController();
   const published: ClusterUpdate[] = [];
+  let begunAtStop: number | null = null;
   const plan = newPlan({ update_id: "u", initiator, targets: nodes.ids, hosts: NEW }, AT);
   const port = {
     renew: async () => undefined,
@@ -46,11 +49,13 @@ async function play(
     rollBack: steps.rollBack.bind(steps),
     publish(update: ClusterUpdate) {
       published.push(update);
-      if (published.length > stopAfter) stopping.abort(new Error("stopped"));
+      if (published.length <= stopAfter) return;
+      if (!isOver(update)) begunAtStop ??= nodes.begun.length;
+      stopping.abort(new Error("stopped"));
     },
     now: () => AT,
   };
-  return { update: await runUpdate(plan, port, stopping.signal), published, nodes };
+  return { update: await runUpdate(plan, port, stopping.signal), published, nodes, begunAtStop };
 }
 
 const faultsOf = (entries: Record<string, Faults>) =>
@@ -121,6 +126,18 @@ describe("A cluster update", () => {
     }
   });
 
+  it("goes back to what there was before it, whatever somebody did to a node meanwhile", async () => {
+    const nodes = new ModelNodes(faultsOf({}));
+    const calls = (id: string) => nodes.node(id);
+    const steps = new Steps({ hosts: NEW, calls, running: nodes.ids, stepMs: STEP_MS, pollMs: 1 });
+    const { signal } = new AbortController();
+    nodes.node("a").edit(["before:1"]);
+    await steps.apply("a", () => undefined, signal);
+    nodes.node("a").edit(["meanwhile:1"]);
+    await steps.rollBack("a", signal);
+    assert.deepEqual(nodes.node("a").hosts, ["before:1"]);
+  });
+
   it("does not begin with a node while another one's agent is down", async () => {
     const nodes = new ModelNodes(faultsOf({}));
     const calls = (id: string) => nodes.node(id);
@@ -153,15 +170,22 @@ describe("A cluster update", () => {
         fc.option(fc.nat({ max: 12 })),
         async (faults, initiator, stopAfter) => {
           const ids = faults.map((_, i) => `n${i}`);
-          const { nodes, published, update } = await play(new Map(faults.map((one, i) => [`n${i}`, one])), {
-            initiator: ids[initiator % ids.length]!,
-            stopAfter: stopAfter ?? Number.POSITIVE_INFINITY,
-          });
+          const { begunAtStop, nodes, published, update } = await play(
+            new Map(faults.map((one, i) => [`n${i}`, one])),
+            {
+              initiator: ids[initiator % ids.length]!,
+              stopAfter: stopAfter ?? Number.POSITIVE_INFINITY,
+            },
+          );
           assert.deepEqual(nodes.violations, []);
           checkOrder(nodes.begun, update);
           for (const state of published) checkUpdate(state);
           checkUpdate(update);
           assert.ok(isOver(update));
+          if (begunAtStop !== null) {
+            assert.equal(nodes.begun.length, begunAtStop, "nothing begins after the stop");
+            assert.equal(update.state, "interrupted");
+          }
           if (update.state === "rolled_back") {
             assert.ok(ids.every((id) => nodes.node(id).unchanged && nodes.node(id).up));
           }

@@ -50,6 +50,7 @@ export class Steps {
       });
     });
     this.#before.set(nodeId, { hosts: before.hosts, backups: backupsOf(before) });
+    signal.throwIfAborted();
     const job = await this.#watched(calls, restarting, signal, this.#applied(calls, left(deadline)));
     if (job.state !== "ready") throw new StepFailed(job.message, false);
     await this.#wellAgain(calls, deadline, signal);
@@ -65,6 +66,7 @@ export class Steps {
     await this.#idle(calls, deadline, signal);
     await this.#othersUp(nodeId, signal);
     const now = await calls.configuration();
+    signal.throwIfAborted();
     // The oldest one of those that came since holds what there was before.
     const backup = now.backups.findLast(({ id }) => !before.backups.has(id));
     if (backup === undefined && sameHosts(now.hosts, before.hosts)) {

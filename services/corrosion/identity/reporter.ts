@@ -19,6 +19,7 @@ export class Reporter {
   #running: Promise<Identity> | null = null;
   #stopped = false;
   #paused = false;
+  #again = false;
   #actorId: string | null = null;
   #reportedAt: string | null = null;
   #error: string | null = null;
@@ -43,9 +44,10 @@ export class Reporter {
     this.#paused = true;
   }
 
-  /** The agent may be another one now. */
+  /** The agent may be another one now; a report that began before may have met the old one. */
   resume(): void {
     this.#paused = false;
+    this.#again = this.#running !== null;
     this.#after(0);
   }
 
@@ -64,7 +66,9 @@ export class Reporter {
     if (this.#timer) clearTimeout(this.#timer);
     this.#running ??= this.#once().finally(() => {
       this.#running = null;
-      this.#after(this.#error === null ? this.#env.recheckMs : this.#env.retryMs);
+      const { recheckMs, retryMs } = this.#env;
+      this.#after(this.#again ? 0 : this.#error === null ? recheckMs : retryMs);
+      this.#again = false;
     });
     return this.#running;
   }

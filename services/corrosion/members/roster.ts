@@ -25,6 +25,7 @@ export class Roster {
   #error: string | null = null;
   #status: FetchStatus = "initializing";
   #paused = false;
+  #again = false;
 
   constructor(env: RosterEnvironment) {
     this.#env = env;
@@ -46,9 +47,11 @@ export class Roster {
     this.#paused = true;
   }
 
+  /** Fetches at once; a fetch that began before may have met the agent as it went. */
   resume(): void {
     this.#paused = false;
-    this.#soon();
+    this.#again = this.#fetching !== null;
+    this.#after(0);
   }
 
   /** Fetches now, or joins the fetch under way. Never throws: what went wrong stands in the answer. */
@@ -57,7 +60,9 @@ export class Roster {
     if (this.#timer) clearTimeout(this.#timer);
     this.#fetching ??= this.#fetch().finally(() => {
       this.#fetching = null;
-      this.#after(this.#good?.fetched.source === "cli" ? this.#env.cliRefreshMs : this.#env.refreshMs);
+      const { cliRefreshMs, refreshMs } = this.#env;
+      this.#after(this.#again ? 0 : this.#good?.fetched.source === "cli" ? cliRefreshMs : refreshMs);
+      this.#again = false;
     });
     return this.#fetching;
   }
@@ -107,13 +112,9 @@ export class Roster {
     return this.membership();
   }
 
-  #soon(): void {
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#after(0);
-  }
-
   #after(ms: number): void {
     if (this.#stopping.signal.aborted) return;
+    if (this.#timer) clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (this.#paused) this.#after(this.#env.refreshMs);
       else void this.refresh();
