@@ -83,22 +83,11 @@ export class Program {
   }
 }
 
-/** A port of the loopback interface that is free, with `span - 1` free ones behind it. */
-export async function freePort(span = 1): Promise<number> {
-  for (;;) {
-    const base = await probe(0);
-    const rest = await Promise.all(
-      Array.from({ length: span - 1 }, (_, i) => probe(base + i + 1).catch(() => null)),
-    );
-    if (base !== null && !rest.includes(null)) return base;
-  }
-}
-
 /**
- * The first of `span` free ports in a row that no outgoing connection gets from the system: for what is to be started
- * later, or again, on the same port.
+ * The first of `span` free ports in a row, none of which an outgoing connection gets from the system: something else
+ * may open connections before a server listens there, or while it is down.
  */
-export async function quietPorts(span: number): Promise<number> {
+export async function freePort(span = 1): Promise<number> {
   for (;;) {
     const base = randomInt(10_000, 32_000 - span);
     const ports = Array.from({ length: span }, (_, i) => probe(base + i).catch(() => null));

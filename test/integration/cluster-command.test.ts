@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
 import { request } from "../helpers/http.ts";
-import { Program, quietPorts } from "../helpers/program.ts";
+import { freePort, Program } from "../helpers/program.ts";
 import { until } from "../helpers/until.ts";
 import { isAlive, MARK, markedProcesses, newMark } from "../runner/processes.ts";
 
@@ -26,7 +26,7 @@ describe("npm run cluster", function () {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "fleet-local-"));
     // Nodes on port + 1 to port + 3, then the rest.
-    port = await quietPorts(14);
+    port = await freePort(14);
     natsPort = port + 4;
     env = {
       PORT: String(port),
