@@ -136,7 +136,7 @@ export function readConfig(env: Env): Config {
   }
 
   const logDir = text("FLEET_LOG_DIR") ?? (nats ? null : "./logs");
-  const nodes = integer("FLEET_NODES", 3, 1, 9);
+  const nodes = integer("FLEET_NODES", 3, 1, MAX_NODES);
   const heartbeatMs = duration("FLEET_HEARTBEAT_MS", 1000, 100);
   const nodeTimeoutMs = duration("FLEET_NODE_TIMEOUT_MS", 5000, 500);
   if (nodeTimeoutMs < 2 * heartbeatMs) {

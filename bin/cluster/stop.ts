@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { stage } from "../stages.ts";
 import { isAlive, type ProcessIdentity, signalProcess } from "./process-identity.ts";
-import { forget, PARTS, type PartName, type Running } from "./record.ts";
+import { forget, NODES, PARTS, type PartName, type Running } from "./record.ts";
 
 const POLL_MS = 25;
 /** A node ends itself when its time for draining is over; this much later it is killed. */
@@ -13,7 +13,8 @@ const IMMEDIATE_MS = 5000;
 /** A killed process takes a moment to vanish. */
 const KILLED_MS = 5000;
 
-type Step = readonly [signal: NodeJS.Signals, limitMs: number];
+/** A signal, and how long the process may take after it. */
+export type Step = readonly [signal: NodeJS.Signals, limitMs: number];
 
 interface Ending {
   /** As the person reads it. */
@@ -26,7 +27,7 @@ interface Ending {
 /** Nodes hand over what they lead while the servers still run. */
 function endings(drainTimeoutMs: number): readonly Ending[] {
   return [
-    { stage: "nodes", parts: ["n1", "n2", "n3"], steps: [["SIGTERM", drainTimeoutMs + MARGIN_MS]] },
+    { stage: "nodes", parts: NODES, steps: [["SIGTERM", drainTimeoutMs + MARGIN_MS]] },
     { stage: "redis", parts: ["redis"], steps: [["SIGTERM", SERVER_MS]] },
     {
       stage: "postgres",
@@ -58,7 +59,8 @@ export async function endParts(
   }
 }
 
-async function endPart(pids: string, part: Running, steps: readonly Step[]): Promise<string> {
+/** Ends one part, by these signals and then by SIGKILL, and says how it ended. Throws as `endParts` does. */
+export async function endPart(pids: string, part: Running, steps: readonly Step[]): Promise<string> {
   const how = await endProcess(part, steps);
   if (part.scratch !== undefined) await rm(part.scratch, { recursive: true, force: true });
   forget(pids, part.name);

@@ -28,14 +28,15 @@ export class Program {
   constructor(command: string, env: Readonly<Record<string, string>>, args: readonly string[] = []) {
     const inherited = Object.fromEntries(
       Object.entries(process.env).filter(
-        ([name]) => !/^(FLEET_|(NATS|DATABASE|REDIS)_URL$|PORT$|HOST$)/.test(name),
+        ([name]) => !/^(FLEET|CORROSION_|NODE_ID$|(NATS|DATABASE|REDIS)_URL$|PORT$|HOST$)/.test(name),
       ),
     );
     this.child = spawn(
       process.execPath,
       ["--disable-warning=ExperimentalWarning", PROGRAM, command, ...args],
       {
-        env: { ...inherited, ...env },
+        // Agents listen on ports of their own, and most tests have no use for them.
+        env: { ...inherited, CORROSION_MODE: "off", ...env },
         stdio: ["ignore", "pipe", "pipe"],
       },
     );
