@@ -68,7 +68,9 @@ export class Program {
       "the program is ready",
       () => /^ready (in|at) /m.test(this.#output) || !this.running,
       limitMs,
-    );
+    ).catch((cause: unknown) => {
+      throw new Error(`the program is not ready after ${limitMs} ms:\n${this.#output}`, { cause });
+    });
     if (!this.running) throw new Error(`the program ended instead of getting ready:\n${this.#output}`);
     return this;
   }
