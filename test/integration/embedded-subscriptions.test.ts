@@ -11,13 +11,9 @@ import { SubscriptionClient } from "../helpers/subscription-client.ts";
 import { until } from "../helpers/until.ts";
 
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS tests (id INTEGER NOT NULL PRIMARY KEY, text TEXT NOT NULL DEFAULT "", n INTEGER);
-  CREATE TABLE IF NOT EXISTS notes (region TEXT NOT NULL, id INTEGER NOT NULL, test_id INTEGER, body TEXT, PRIMARY KEY (region, id));
+  CREATE TABLE tests (id INTEGER NOT NULL PRIMARY KEY, text TEXT NOT NULL DEFAULT "", n INTEGER);
+  CREATE TABLE notes (region TEXT NOT NULL, id INTEGER NOT NULL, test_id INTEGER, body TEXT, PRIMARY KEY (region, id));
 `;
-const TABLES = [
-  { name: "tests", keys: ["id"], columns: ["id", "text", "n"] },
-  { name: "notes", keys: ["region", "id"], columns: ["region", "id", "test_id", "body"] },
-];
 const ANEW: StartAt = { from: null, skipRows: false };
 const from = (id: number | bigint): StartAt => ({ from: BigInt(id), skipRows: false });
 const SKIP: StartAt = { from: null, skipRows: true };
@@ -29,7 +25,7 @@ describe("subscriptions of the embedded development agent", () => {
 
   async function open(times: SubscriptionTimes = { batch: 5 }): Promise<World> {
     folder = await mkdtemp(join(tmpdir(), "fleet-subs-"));
-    world = new World({ folder, schema: SCHEMA, tables: TABLES, times });
+    world = new World({ folder, schema: SCHEMA, times });
     return world;
   }
   afterEach(async () => {
@@ -259,7 +255,7 @@ describe("subscriptions of the embedded development agent", () => {
     await world.restart(true);
     assert.ok(before.ended);
     assert.equal(before.error, undefined);
-    world.commitUnheard("UPDATE tests SET text = 'TWO' WHERE id = 2");
+    world.commit("UPDATE tests SET text = 'TWO' WHERE id = 2");
     const resumed = attach(before.id, from(1), before);
     await until("what was missed", () => resumed.changes.length === 1);
     world.commit("INSERT INTO tests VALUES (1, 'again', 1)");
@@ -289,7 +285,7 @@ describe("subscriptions of the embedded development agent", () => {
     const before = subscribe("SELECT * FROM tests");
     await before.eoq();
     await world.restart(true);
-    world.commitUnheard("ALTER TABLE tests ADD COLUMN more");
+    world.store.applySchema([SCHEMA.replace("n INTEGER)", "n INTEGER, more TEXT)")]);
     assert.throws(() => attach(before.id, ANEW), { status: 404 });
     const after = subscribe("SELECT * FROM tests");
     await after.eoq();
