@@ -1,7 +1,7 @@
 /** @module The subscriber of a node: its agent's `node_messages`, told to the node's actors as they change. */
 import type { Service } from "moleculer";
 import { defineService } from "../../lib/service.ts";
-import { corrosionLifecycle } from "../../mixins/corrosion-lifecycle.ts";
+import { corrosionLifecycle, pausedFor } from "../../mixins/corrosion-lifecycle.ts";
 import { AgentAccess } from "./agent-access.ts";
 import type { MessageUpdate, SubscriberStatus } from "./contract.ts";
 import { MessageSubscriber } from "./subscriber.ts";
@@ -64,7 +64,7 @@ export default defineService<SubscriberService>({
 
   async started(this: SubscriberService) {
     // The node starts whether its agent is there or not.
-    this.subscriber.start();
+    if (pausedFor(this) === null) this.subscriber.start();
   },
 
   async stopped(this: SubscriberService) {
