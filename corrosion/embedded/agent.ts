@@ -1,5 +1,5 @@
 /** @module One running agent: its parts put together, started in order and stopped in order. */
-import { mkdirSync, statSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
@@ -125,7 +125,7 @@ class Start {
     const metrics = new AgentMetrics({
       members: () => joined?.members().length ?? 0,
       queuedChanges: () => joined?.status().queuedChanges ?? 0,
-      database: () => databaseFigures(own, db.path, writer),
+      database: () => databaseFigures(own, writer),
     });
     // Before gossip starts: it merges from its first moment on.
     this.#listeners.push(
@@ -307,10 +307,11 @@ function storedMembers(gossip: Gossip): StoredMember[] {
   }));
 }
 
-async function databaseFigures(own: Readers, path: string, writer: Writer) {
+async function databaseFigures(own: Readers, writer: Writer) {
   const [figures] = await own.all(
     `SELECT (SELECT COALESCE(SUM("end" - start + 1), 0) FROM __corro_bookkeeping_gaps),
-       (SELECT COUNT(*) FROM __corro_buffered_changes)`,
+       (SELECT COUNT(*) FROM __corro_buffered_changes),
+       (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)`,
     OWN_QUERY_MS,
   );
   const rows = new Map<string, number>();
@@ -318,8 +319,8 @@ async function databaseFigures(own: Readers, path: string, writer: Writer) {
     const [count] = await own.all(`SELECT COUNT(*) FROM "${name.replaceAll('"', '""')}"`, OWN_QUERY_MS);
     rows.set(name, Number(count?.[0]));
   }
-  const [gaps, buffered] = figures ?? [];
-  return { gaps: Number(gaps), buffered: Number(buffered), bytes: statSync(path).size, rows };
+  const [gaps, buffered, bytes] = figures ?? [];
+  return { gaps: Number(gaps), buffered: Number(buffered), bytes: Number(bytes), rows };
 }
 
 function reasonOf(error: unknown): string {

@@ -6,9 +6,9 @@ import { startAgent } from "../agent.ts";
 import { type Config, DEFAULT_ADMIN_PATH, loadConfig, parseAddress, type SocketAddress } from "../config.ts";
 import { prettyJsonText } from "../json/cells.ts";
 import { openLog } from "../log.ts";
+import { backupStore, type RestoredAs, restoreStore } from "../store/identity.ts";
 import { AGENT_NAME, FOLLOWS } from "../version.ts";
 import { type Command, type GlobalFlags, readArguments, USAGE, WrongUsage } from "./arguments.ts";
-import { backUp, CopyFailed, type Owner, restore } from "./backup.ts";
 import { runExec, runQuery } from "./statements.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
@@ -63,7 +63,7 @@ class Run {
       case "exec":
         return runExec(this.#apiAddr(), command, this.#terminal);
       case "backup":
-        backUp(this.#flags.dbPath ?? this.#config().db.path, command.path);
+        backupStore(this.#flags.dbPath ?? this.#config().db.path, command.path);
         return this.#terminal.info(
           `Successfully cleaned for restoration and backed up database to ${command.path}`,
         );
@@ -89,10 +89,10 @@ class Run {
 
   async #restore(command: Command & { readonly kind: "restore" }): Promise<void> {
     if (await answers(this.#adminPath())) {
-      throw new CopyFailed("corrosion is currently running, shut it down before restoring!");
+      throw new Error("corrosion is currently running, shut it down before restoring!");
     }
     const { db } = this.#config();
-    restore(command.path, db.path, ownerOf(command));
+    restoreStore(command.path, db.path, ownerOf(command));
     rmSync(db.subscriptionsPath, { recursive: true, force: true });
     this.#terminal.info("cleared subscriptions");
     this.#terminal.info(`successfully restored ${command.path}`);
@@ -129,7 +129,7 @@ class Run {
   }
 }
 
-function ownerOf({ selfActorId, actorId }: Command & { readonly kind: "restore" }): Owner {
-  if (actorId !== null) return { kind: "given", id: actorId };
-  return selfActorId ? { kind: "same" } : { kind: "new" };
+function ownerOf({ selfActorId, actorId }: Command & { readonly kind: "restore" }): RestoredAs {
+  if (actorId !== null) return { kind: "actor", actorId: actorId.replaceAll("-", "") };
+  return selfActorId ? { kind: "self" } : { kind: "new" };
 }

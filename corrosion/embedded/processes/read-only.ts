@@ -10,7 +10,9 @@ export function isReadOnly(db: DatabaseSync, sql: string): boolean {
   return db
     .prepare(`EXPLAIN ${withoutExplain(sql)}`)
     .all()
-    .every(({ opcode, p2 }) => !WRITING.has(String(opcode)) && (opcode !== "Transaction" || p2 === 0));
+    .every(
+      ({ opcode, p2 }) => !WRITING.has(String(opcode)) && (opcode !== "Transaction" || Number(p2) === 0),
+    );
 }
 
 /** An explained statement counts as what it explains. */

@@ -1,6 +1,6 @@
 /** @module A reading process: one read-only connection, one statement at a time, its rows sent in chunks. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { cellsText } from "../json/cells.ts";
+import { cellsText, realText } from "../json/cells.ts";
 import { openReader } from "../store/connection.ts";
 import { tokenize } from "../store/sql-tokens.ts";
 import type { SqlValue, Statement } from "../values.ts";
@@ -119,7 +119,8 @@ function attempt<T>(status: 400 | 500, what: () => T): T {
 
 async function sendLines({ columns, rows }: Accepted): Promise<void> {
   let text = `{"columns":${JSON.stringify(columns)}}\n`;
-  let sentAt = performance.now();
+  const began = performance.now();
+  let sentAt = began;
   let n = 0;
   for (const row of rows) {
     text += `{"row":[${++n},${cellsText(row)}]}\n`;
@@ -130,7 +131,7 @@ async function sendLines({ columns, rows }: Accepted): Promise<void> {
     text = "";
     sentAt = performance.now();
   }
-  const end = `{"eoq":{"time":${((performance.now() - sentAt) / 1000).toExponential()}}}\n`;
+  const end = `{"eoq":{"time":${realText((performance.now() - began) / 1000)}}}\n`;
   await room();
   say({ kind: "lines", bytes: Buffer.from(text + end) });
 }

@@ -7,16 +7,20 @@ import { deleteRow, insertRow, type Mark, moveRow, RowClock, SENTINEL, updateRow
 import type { TrackedTable } from "./tracked-table.ts";
 import { keyText } from "./value-order.ts";
 
+interface WrittenRow {
+  readonly table: TrackedTable;
+  readonly keys: readonly SqlValue[];
+}
+
 type Write =
-  | { readonly kind: "insert" | "delete"; readonly table: TrackedTable; readonly keys: readonly SqlValue[] }
-  | {
+  | (WrittenRow & { readonly kind: "insert" })
+  | (WrittenRow & { readonly kind: "delete" })
+  | (WrittenRow & {
       readonly kind: "update";
-      readonly table: TrackedTable;
-      readonly keys: readonly SqlValue[];
       readonly oldKeys: readonly SqlValue[];
       readonly moved: boolean;
       readonly changed: readonly string[];
-    };
+    });
 
 /** A row that the transaction wrote. */
 interface Row {
