@@ -44,7 +44,8 @@ export function readRun(run: QueryRun): RunRequest {
   if (sql === null) return { preset, statement: null, sql: preset?.id ?? "", mode, limit };
   const verdict = judge(sql, mode);
   if (verdict.kind === "blocked") throw new CorrosionError("blocked_statement", verdict.reason);
-  const values = preset ? presetValues(preset, run.params, fields) : (run.params ?? []);
+  const values = preset ? presetValues(preset, run.params, fields) : (run.params ?? {});
+  refuse(fields);
   const params = bind(values, verdict.tokens, fields);
   refuse(fields);
   return { preset, statement: [sql, params] as Statement, sql, mode, limit };
