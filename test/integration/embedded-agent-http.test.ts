@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { AGENT_NAME } from "../../corrosion/embedded/version.ts";
 import { EmbeddedAgent } from "../helpers/embedded-agent.ts";
-import { rawRequest } from "../helpers/raw-http.ts";
+import { RawConnection, rawRequest } from "../helpers/raw-http.ts";
 import { until } from "../helpers/until.ts";
 
 const NO_STATEMENT = "data did not match any variant of untagged enum Statement";
@@ -11,7 +11,9 @@ const JSON_TYPE = { "content-type": "application/json" };
 describe("the embedded agent's guards", () => {
   let agent: EmbeddedAgent;
   before(async () => {
-    agent = await EmbeddedAgent.start({ api: `endpoint_name = "here"\n[api.authz]\nbearer-token = "secret"` });
+    agent = await EmbeddedAgent.start({
+      api: `endpoint_name = "here"\n[api.authz]\nbearer-token = "secret"`,
+    });
   });
   after(() => agent.stop());
   const get = (path: string, headers: Record<string, string> = {}) => fetch(agent.api + path, { headers });
@@ -31,7 +33,8 @@ describe("the embedded agent's guards", () => {
     });
 
     it(`refuse on ${path} a wrong or missing token with 401 and no body`, async () => {
-      for (const headers of [{}, { authorization: "Bearer other" }, { authorization: "Bearer secret2" }]) {
+      for (const token of [null, "other", "secret2"]) {
+        const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
         const answer = await get(path, headers);
         assert.deepEqual([answer.status, await answer.text()], [401, ""]);
       }
@@ -83,7 +86,11 @@ describe("the embedded agent's HTTP API", () => {
         ["/v1/subscriptions/0", "GET,HEAD"],
       ] as const) {
         const answer = await fetch(agent.api + path, { method: "PUT" });
-        assert.deepEqual([answer.status, answer.headers.get("allow"), await answer.text()], [405, allow, ""], path);
+        assert.deepEqual(
+          [answer.status, answer.headers.get("allow"), await answer.text()],
+          [405, allow, ""],
+          path,
+        );
       }
     });
 
@@ -95,7 +102,7 @@ describe("the embedded agent's HTTP API", () => {
       }
       const bare = await rawRequest(
         agent.api,
-        "POST /v1/queries HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n\"SELECT 1\"",
+        'POST /v1/queries HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n"SELECT 1"',
       );
       assert.equal(bare.status, 415);
       for (const type of ["application/vnd.x+json", "application/json; charset=utf-8"]) {
@@ -159,11 +166,15 @@ describe("the embedded agent's HTTP API", () => {
     });
 
     it("sheds the 129th query that waits for its answer, but not those behind open streams", async () => {
-      const endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c WHERE x < 0";
+      const endless =
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c WHERE x < 0";
       const stop = new AbortController();
       // A body that never ends keeps a request before its handler.
       const hanging = Array.from({ length: 128 }, () =>
-        rawOpen(agent.api, "POST /v1/queries HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n\""),
+        rawOpen(
+          agent.api,
+          'POST /v1/queries HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"',
+        ),
       );
       const closers = await Promise.all(hanging);
       try {
@@ -174,13 +185,24 @@ describe("the embedded agent's HTTP API", () => {
       } finally {
         for (const close of closers) close();
       }
-      await until("queries are taken again", async () => (await post("/v1/queries", `"SELECT 1"`)).status === 200);
+      await until(
+        "queries are taken again",
+        async () => (await post("/v1/queries", `"SELECT 1"`)).status === 200,
+      );
       const streams = await Promise.all(
         Array.from({ length: 3 }, () =>
-          fetch(`${agent.api}/v1/queries`, { method: "POST", headers: JSON_TYPE, body: JSON.stringify(endless), signal: stop.signal }),
+          fetch(`${agent.api}/v1/queries`, {
+            method: "POST",
+            headers: JSON_TYPE,
+            body: JSON.stringify(endless),
+            signal: stop.signal,
+          }),
         ),
       );
-      assert.deepEqual(streams.map(({ status }) => status), [200, 200, 200]);
+      assert.deepEqual(
+        streams.map(({ status }) => status),
+        [200, 200, 200],
+      );
       stop.abort();
     });
   });
@@ -197,7 +219,10 @@ describe("the embedded agent's HTTP API", () => {
         "UPDATE tests SET text = 'c'",
       ]);
       assert.equal(status, 200);
-      assert.deepEqual(body.results.map(({ rows_affected }) => rows_affected), [1, 1, 2]);
+      assert.deepEqual(
+        body.results.map(({ rows_affected }) => rows_affected),
+        [1, 1, 2],
+      );
       assert.ok(body.results.every(({ time }) => typeof time === "number") && body.time > 0);
       assert.match(body.actor_id, /^[0-9a-f]{32}$/);
       const next = await agent.transact(["INSERT INTO tests VALUES (3, '')"]);
@@ -241,7 +266,11 @@ describe("the embedded agent's HTTP API", () => {
     for (const [what, statement, message] of failures) {
       it(`fail with 500 and keep nothing because of ${what}`, async () => {
         await agent.transact(["INSERT INTO tests VALUES (1, 'first')"]);
-        const { status, body } = await agent.transact(["INSERT INTO tests2 VALUES (1, 'x')", statement, "also wrong"]);
+        const { status, body } = await agent.transact([
+          "INSERT INTO tests2 VALUES (1, 'x')",
+          statement,
+          "also wrong",
+        ]);
         assert.equal(status, 500);
         assert.deepEqual(body.results, [{ error: `rusqlite: ${message} (actor_id: None, version: None)` }]);
         assert.equal(body.version, null);
@@ -252,9 +281,13 @@ describe("the embedded agent's HTTP API", () => {
 
     it("store integers, reals, text, blobs, booleans and null as what they are", async () => {
       await agent.post("/v1/transactions", []);
-      const body = `[["INSERT INTO tests2 (id, text) VALUES (1, (SELECT group_concat(typeof(value), ' ') FROM (
+      const body =
+        `[["INSERT INTO tests2 (id, text) VALUES (1, (SELECT group_concat(typeof(value), ' ') FROM (
         SELECT ? AS value UNION ALL SELECT ? UNION ALL SELECT ? UNION ALL SELECT ? UNION ALL SELECT ? UNION ALL
-        SELECT ? UNION ALL SELECT ?)))",[1,1.0,true,null,"t",[1,2],9223372036854775808]]]`.replaceAll("\n", " ");
+        SELECT ? UNION ALL SELECT ?)))",[1,1.0,true,null,"t",[1,2],9223372036854775808]]]`.replaceAll(
+          "\n",
+          " ",
+        );
       assert.equal((await post("/v1/transactions", body)).status, 200);
       assert.deepEqual(await agent.rows("SELECT text FROM tests2"), [
         ["integer real integer null text blob real"],
@@ -313,8 +346,18 @@ describe("the embedded agent's HTTP API", () => {
       ["an explained write", "EXPLAIN QUERY PLAN DELETE FROM tests", 400, "statement is not readonly"],
       ["VACUUM INTO", "VACUUM INTO '/tmp/never'", 400, "statement is not readonly"],
       ["two statements", "SELECT 1; SELECT 2", 400, "Multiple statements provided"],
-      ["too few parameters", ["SELECT ?, ?", [1]], 500, "Wrong number of parameters passed to query. Got 1, needed 2"],
-      ["too many parameters", ["SELECT ?", [1, 2]], 500, "Wrong number of parameters passed to query. Got 2, needed 1"],
+      [
+        "too few parameters",
+        ["SELECT ?, ?", [1]],
+        500,
+        "Wrong number of parameters passed to query. Got 1, needed 2",
+      ],
+      [
+        "too many parameters",
+        ["SELECT ?", [1, 2]],
+        500,
+        "Wrong number of parameters passed to query. Got 2, needed 1",
+      ],
       ["an unknown name", ["SELECT :a", { ":b": 1 }], 500, "Invalid parameter name: :b"],
     ];
     for (const [what, statement, status, message] of refusals) {
@@ -327,7 +370,7 @@ describe("the embedded agent's HTTP API", () => {
 
     it("take a statement with comments and a semicolon behind it", async () => {
       assert.deepEqual(await agent.rows("SELECT 1; -- one\n /* two */ ;"), [[1]]);
-      assert.deepEqual(await agent.rows("EXPLAIN QUERY PLAN SELECT 1"), [[1, 0, 0, "SCAN CONSTANT ROW"]].slice(0, 0).concat(await agent.rows("EXPLAIN QUERY PLAN SELECT 1")));
+      assert.equal((await agent.rows("EXPLAIN QUERY PLAN SELECT 1")).length, 1);
     });
 
     it("that fail while they run end with an error line and no eoq", async () => {
@@ -357,31 +400,50 @@ describe("the embedded agent's HTTP API", () => {
       assert.equal(wrong, -1);
     });
 
-    it("wait for a slow client instead of filling memory, and end when it goes", async () => {
-      const stop = new AbortController();
-      const answer = await fetch(`${agent.api}/v1/queries?timeout=0`, {
+    const endless = (signal: AbortSignal) =>
+      fetch(`${agent.api}/v1/queries?timeout=0`, {
         method: "POST",
         headers: JSON_TYPE,
         body: JSON.stringify(
           "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x, printf('%.1000c', 'x') FROM c",
         ),
-        signal: stop.signal,
+        signal,
       });
+
+    it("end when their clients go: many endless ones leave room for others", async () => {
+      for (let i = 0; i < 40; i++) {
+        const stop = new AbortController();
+        assert.equal((await endless(stop.signal)).status, 200);
+        stop.abort();
+      }
+      assert.deepEqual(await agent.rows("SELECT 1"), [[1]]);
+    });
+
+    it("wait for a slow client instead of filling memory, while others are answered", async () => {
+      const stop = new AbortController();
+      const answer = await endless(stop.signal);
       assert.equal(answer.status, 200);
-      const before = agent.childPids.length;
+      const reader = answer.body?.getReader();
+      await reader?.read();
       assert.deepEqual(await agent.rows("SELECT 1"), [[1]]);
       stop.abort();
-      await until("the reader is free or gone", async () => {
-        const busy = agent.childPids.length <= before;
-        return busy && (await agent.rows("SELECT 2")).length === 1;
+      await assert.rejects(async () => {
+        for (;;) await reader?.read();
       });
     });
   });
 
   describe("table_stats and health", () => {
     it("sum the rows of all valid tables and name the others", async () => {
-      await agent.transact(["DELETE FROM tests", "DELETE FROM tests2", "INSERT INTO tests VALUES (1,''),(2,'')", "INSERT INTO tests2 VALUES (1,'')"]);
-      const answer = await agent.post("/v1/table_stats", { tables: ["tests", "nowhere", "tests2", "__corro_members"] });
+      await agent.transact([
+        "DELETE FROM tests",
+        "DELETE FROM tests2",
+        "INSERT INTO tests VALUES (1,''),(2,'')",
+        "INSERT INTO tests2 VALUES (1,'')",
+      ]);
+      const answer = await agent.post("/v1/table_stats", {
+        tables: ["tests", "nowhere", "tests2", "__corro_members"],
+      });
       assert.equal(answer.status, 200);
       assert.equal(answer.headers.get("content-type"), "application/json");
       assert.deepEqual(await answer.json(), { total_row_count: 3, invalid_tables: ["nowhere"] });
@@ -399,7 +461,6 @@ describe("the embedded agent's HTTP API", () => {
 
 /** Sends a part of a request on a connection of its own; returns what closes it. */
 async function rawOpen(base: string, bytes: string): Promise<() => void> {
-  const { RawConnection } = await import("../helpers/raw-http.ts");
   const connection = await RawConnection.open(base);
   connection.send(bytes);
   return () => connection.close();
