@@ -1,14 +1,15 @@
 /** @module `fleetport stop`: ends what `up` or `cluster` runs in the background on these data, and nothing else. */
 import type { Env } from "../lib/env.ts";
+import type { EndingStep } from "../lib/process-ending.ts";
 import { readLayout } from "./cluster/layout.ts";
 import { readPart } from "./cluster/record.ts";
-import { endPart, type Step } from "./cluster/stop.ts";
+import { endPart } from "./cluster/stop.ts";
 import { runClusterCommand } from "./cluster.ts";
 import { stage } from "./stages.ts";
 import { pidFolder } from "./up.ts";
 
 /** An embedded start ends within 5 s. */
-const STEPS: readonly Step[] = [["SIGTERM", 10_000]];
+const STEPS: readonly EndingStep[] = [["SIGTERM", 10_000]];
 
 /** Returns the exit code. Throws a sentence when something cannot be ended. */
 export async function runStop(args: readonly string[], environment: Env): Promise<number> {
