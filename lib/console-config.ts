@@ -1,5 +1,5 @@
 /** @module Configuration of the Corrosion console: who this node is, its agent, and how it watches the cluster. */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { EnvReader } from "./env.ts";
 
 export const ENVIRONMENTS = ["dev", "test", "prod"] as const;
@@ -127,7 +127,10 @@ export function readConsole(env: EnvReader, base: ConsoleBase): ConsoleOfNode {
         apiPort: port(apiGiven, apiPort, node),
         gossipPort: port(gossipGiven, gossipPort, node),
         adminPath: resolve(dataDir, "admin.sock"),
-        configDir: resolve(configDir ?? `${PROJECT}corrosion/configs`),
+        // Two clusters on one machine must not write one runtime file: a folder of its own has its own.
+        configDir: resolve(
+          configDir ?? (base.dataDirGiven ? join(base.dataDir, "configs") : `${PROJECT}corrosion/configs`),
+        ),
         moved: prod || apiGiven || gossipGiven || base.dataDirGiven,
         schemaDir: `${PROJECT}corrosion/schemas`,
         bootstrap: prod

@@ -1,7 +1,7 @@
 /** @module The pid files of a cluster: what was started, as which process, and where it answers. */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { identify, isAlive, type ProcessIdentity } from "./process-identity.ts";
+import { identify, isAlive, type ProcessIdentity } from "../../lib/process-identity.ts";
 
 /** In the order in which they start. */
 export const PARTS = ["nats-1", "nats-2", "nats-3", "postgres", "redis", "n1", "n2", "n3"] as const;

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { identify, isAlive, signalProcess } from "../../bin/cluster/process-identity.ts";
+import { identify, isAlive, signalProcess } from "../../lib/process-identity.ts";
 import { forget, note, readRunning } from "../../bin/cluster/record.ts";
 
 describe("The pid files of a cluster", () => {
