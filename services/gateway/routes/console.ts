@@ -155,6 +155,7 @@ const SQL: readonly ConsoleRoute[] = [
   }),
   route("GET /api/console/history", {
     action: "corrosion.query.history",
+    params: ({ query }) => defined({ limit: query.integer("limit") }),
     body: (history: readonly object[]) => ({ history }),
   }),
   route("POST /api/console/run", {
