@@ -36,11 +36,12 @@ export function shownEnvironment(env: Env): Readonly<Record<string, string | nul
   );
 }
 
-/** A URL, or a list of them, from its last credentials on: what stands before may be a part of a password. */
+/** A URL, or a list of them. Where it cannot be told what belongs to a password, nothing of it is shown. */
 function withoutCredentials(value: string): string {
   const [scheme = ""] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(value) ?? [];
   const at = value.lastIndexOf("@");
-  const shown = at < 0 ? value : `${scheme}${REDACTED}${value.slice(at)}`;
-  const query = shown.indexOf("?");
-  return query < 0 ? shown : `${shown.slice(0, query)}?${REDACTED}`;
+  const query = value.indexOf("?");
+  if (at >= 0 && query >= 0 && query < at) return `${scheme}${REDACTED}`;
+  const credentials = at < 0 ? value : `${scheme}${REDACTED}${value.slice(at)}`;
+  return credentials.replace(/\?.*$/s, `?${REDACTED}`);
 }

@@ -47,7 +47,10 @@ const COMMANDS: Readonly<
 > = {
   corrosion: status,
   "subscriber:flow": flow,
-  "config:restore": (broker, command, print) => job(broker, command, "restoreCanonical", {}, print),
+  "config:restore": async (broker, command, print) => {
+    takesNothing(command);
+    await job(broker, command, "restoreCanonical", {}, print);
+  },
   "config:rollback": (broker, command, print) =>
     job(broker, command, "rollback", command.argument === null ? {} : { backup_id: command.argument }, print),
   "agent:restart": restart,
@@ -177,6 +180,7 @@ async function job(
 }
 
 async function restart(broker: ServiceBroker, command: ConsoleCommand, print: Print): Promise<void> {
+  takesNothing(command);
   const nodeID = nodeOf(broker, command);
   const params = { wait: true };
   const outcome = await ask<RestartOutcome>(broker, nodeID, "corrosion.agent.restart", params, JOB_MS);
@@ -186,6 +190,11 @@ async function restart(broker: ServiceBroker, command: ConsoleCommand, print: Pr
     );
   }
   print(`The agent of ${nodeID} runs again (restart ${outcome.restart_id}).`);
+}
+
+function takesNothing({ name, argument }: ConsoleCommand): void {
+  if (argument === null) return;
+  throw new ConsoleCommandFailed(`${name} takes no "${argument}"; a node is given as --node <id>.`);
 }
 
 const NO_NODE = "No node with a Corrosion agent is there.";

@@ -5,8 +5,8 @@ import { once } from "node:events";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { identify, isAlive, signalProcess } from "../../lib/process-identity.ts";
 import { forget, note, readRunning } from "../../bin/cluster/record.ts";
+import { identify, isAlive, signalProcess } from "../../lib/process-identity.ts";
 
 describe("The pid files of a cluster", () => {
   let folder: string;
