@@ -68,8 +68,24 @@ const MAX_WAITING = 1_048_576;
 /** A file that cannot be written is told of this often at most. */
 const TELL_EVERY_MS = 60_000;
 
+/** A file for lines that somebody else wrote. */
+export interface LineFile {
+  /** `text` ends with a newline. A disk that takes none costs the line, and nothing else. */
+  write(text: string): void;
+  close(): void;
+}
+
+/** Opens a file to append lines to; its folder is made. */
+export function openLineFile(path: string): LineFile {
+  const file = destination(path);
+  return {
+    write: (text) => void file.write(text),
+    close: () => file.end(),
+  };
+}
+
 /** A full disk costs log lines, and nothing else. */
-function destination(dest: string | number): DestinationStream {
+function destination(dest: string | number): ReturnType<typeof pino.destination> {
   const stream = pino.destination({ dest, mkdir: true, sync: false, maxLength: MAX_WAITING });
   let toldAt = Number.NEGATIVE_INFINITY;
   stream.on("error", (error: Error) => {
