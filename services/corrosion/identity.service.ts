@@ -114,7 +114,7 @@ async function withClient<T>(
 ): Promise<T> {
   const agent = await ownAgent(service.broker);
   try {
-    return await use(clientOf(service.broker, agent));
+    return await use(await clientOf(service.broker, agent));
   } catch (error) {
     throw asFailure(error);
   }

@@ -83,7 +83,7 @@ export default defineService<MembersService>({
       async handler(): Promise<CorrosionTables> {
         const [agent, map] = await Promise.all([ownAgent(this.broker), identityMap(this)]);
         try {
-          return await corrosionTables(clientOf(this.broker, agent), map);
+          return await corrosionTables(await clientOf(this.broker, agent), map);
         } catch (error) {
           throw asFailure(error);
         }
@@ -121,7 +121,7 @@ async function fetchOwn(service: MembersService, signal: AbortSignal): Promise<F
   return fetchMembers({
     nodeId: broker.nodeID,
     agent,
-    client: clientOf(broker, agent),
+    client: await clientOf(broker, agent),
     map,
     commandLine: commandLineOf(agent),
     signal,

@@ -8,7 +8,7 @@ import { NodeCalls } from "./node-calls.ts";
 import { type NewUpdate, newPlan } from "./plan.ts";
 import { RESERVATION_MS } from "./reservation.ts";
 import { runUpdate, StepFailed } from "./run.ts";
-import { runningAgents, Steps } from "./steps.ts";
+import { POLL_MS, runningAgents, Steps } from "./steps.ts";
 
 export interface CampaignOptions {
   readonly broker: ServiceBroker;
@@ -74,7 +74,7 @@ export class Campaign {
       publish(plan.update);
       const calls = (node: string) => new NodeCalls(broker, node);
       const running = await runningAgents(this.#reserved.map(calls));
-      const steps = new Steps({ hosts: update.hosts, calls, running, stepMs });
+      const steps = new Steps({ hosts: update.hosts, calls, running, stepMs, pollMs: POLL_MS });
       const port = {
         renew: () => this.#renew(),
         apply: steps.apply.bind(steps),

@@ -5,6 +5,12 @@ import type { AgentStatus, ConfigJob, MemberView, NodeConfiguration } from "../c
 /** How long an actor that answers from its memory may take. */
 const ASK_MS = 5000;
 
+/** What a step needs of a node. */
+export type NodePort = Pick<
+  NodeCalls,
+  "nodeId" | "agent" | "configuration" | "job" | "applyBootstrap" | "rollback" | "restart" | "members"
+>;
+
 /** Calls of one node; each throws what the call throws. */
 export class NodeCalls {
   readonly #broker: ServiceBroker;

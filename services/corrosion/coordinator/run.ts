@@ -73,14 +73,19 @@ export async function runUpdate(plan: Plan, port: UpdatePort, signal: AbortSigna
     try {
       await port.renew();
       const done = await port.rollBack(nodeId, signal);
-      return { kind: "rolled_back", message: before ? `${before} ${done}` : done };
+      return { kind: "rolled_back", message: after(before, done) };
     } catch (error) {
       return {
         kind: "rollback_failed",
-        message: before ? `${before} ${messageOf(error)}` : messageOf(error),
+        message: after(before, messageOf(error)),
       };
     }
   }
+}
+
+/** What happened to the node first, then what was made of it. */
+function after(before: string | null | undefined, done: string): string {
+  return before ? `${before.replace(/\.?$/, ".")} ${done}` : done;
 }
 
 function messageOf(error: unknown): string {

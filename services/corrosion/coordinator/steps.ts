@@ -1,23 +1,25 @@
 /** @module The steps of an update on one node: apply, see it well again, and undo. */
 import { setTimeout as delay } from "node:timers/promises";
-import { Errors } from "moleculer";
 import type { AgentStatus, ConfigJob, NodeConfiguration } from "../contract.ts";
-import { failureType } from "../failures.ts";
-import type { NodeCalls } from "./node-calls.ts";
+import { type FailureType, failureType } from "../failures.ts";
+import type { NodePort } from "./node-calls.ts";
 import { StepFailed } from "./run.ts";
 
 /** Each node has so long for its step. */
 export const STEP_MS = 60_000;
-const POLL_MS = 250;
+/** Between two looks at a node. */
+export const POLL_MS = 250;
+const REFUSALS: ReadonlySet<FailureType> = new Set(["busy", "agent_not_managed", "invalid_request"]);
 /** How long an agent that is away may take to come back before a step on another node is given up. */
 const OTHERS_UP_MS = 20_000;
 
 export interface StepEnvironment {
   readonly hosts: readonly string[];
-  readonly calls: (nodeId: string) => NodeCalls;
+  readonly calls: (nodeId: string) => NodePort;
   /** Nodes whose agents ran when the update began. */
   readonly running: readonly string[];
   readonly stepMs: number;
+  readonly pollMs: number;
 }
 
 /** What a node was like before its step. */
@@ -50,8 +52,8 @@ export class Steps {
     this.#before.set(nodeId, { hosts: before.hosts, backups: backupsOf(before) });
     const job = await this.#watched(calls, restarting, signal, this.#applied(calls, left(deadline)));
     if (job.state !== "ready") throw new StepFailed(job.message, false);
-    await wellAgain(calls, deadline, signal);
-    await this.#seesPeer(nodeId, deadline, signal);
+    await this.#wellAgain(calls, deadline, signal);
+    await this.#seesPeer(calls, deadline, signal);
   }
 
   /** Returns a sentence on what was done. Throws `StepFailed`, or what a call throws. */
@@ -60,7 +62,7 @@ export class Steps {
     const calls = this.#env.calls(nodeId);
     const before = this.#before.get(nodeId);
     if (!before) throw new StepFailed(`What ${nodeId} was like before is not known.`, true);
-    await idle(calls, deadline, signal);
+    await this.#idle(calls, deadline, signal);
     await this.#othersUp(nodeId, signal);
     const now = await calls.configuration();
     const backup = now.backups.find(({ id }) => !before.backups.has(id));
@@ -73,19 +75,19 @@ export class Steps {
             false,
           );
       }
-      await wellAgain(calls, deadline, signal);
+      await this.#wellAgain(calls, deadline, signal);
       return "Its configuration was not changed.";
     }
     if (backup === undefined) throw new StepFailed(`${nodeId} has no backup from before the update.`, false);
     const job = await calls.rollback(backup.id, left(deadline));
     if (job.state !== "ready") throw new StepFailed(`The rollback failed: ${job.message}`, false);
-    await wellAgain(calls, deadline, signal);
+    await this.#wellAgain(calls, deadline, signal);
     return "The configuration from before the update is back.";
   }
 
   /** Tells when the job restarts the agent: calls do not say so before they are over. */
   async #watched<T>(
-    calls: NodeCalls,
+    calls: NodePort,
     restarting: () => void,
     signal: AbortSignal,
     running: Promise<T>,
@@ -96,7 +98,7 @@ export class Steps {
       while (!either.aborted) {
         const job = await calls.job().catch(() => null);
         if (job?.state === "restarting" && !either.aborted) return restarting();
-        await delay(POLL_MS, undefined, { signal: either }).catch(() => undefined);
+        await delay(this.#env.pollMs, undefined, { signal: either }).catch(() => undefined);
       }
     })();
     try {
@@ -107,7 +109,7 @@ export class Steps {
     }
   }
 
-  async #applied(calls: NodeCalls, timeout: number): Promise<ConfigJob> {
+  async #applied(calls: NodePort, timeout: number): Promise<ConfigJob> {
     try {
       return await calls.applyBootstrap(this.#env.hosts, timeout);
     } catch (error) {
@@ -116,70 +118,66 @@ export class Steps {
   }
 
   /** Restarting an agent while another one is down would make two. */
-  async #othersUp(nodeId: string, signal: AbortSignal): Promise<void> {
-    const others = this.#env.running.filter((id) => id !== nodeId);
+  #othersUp(nodeId: string, signal: AbortSignal): Promise<void> {
+    const others = this.#env.running.filter((id) => id !== nodeId).map(this.#env.calls);
     const deadline = performance.now() + Math.min(OTHERS_UP_MS, this.#env.stepMs);
-    for (;;) {
-      const states = await Promise.all(others.map((id) => stateOf(this.#env.calls(id))));
-      const down = others.filter((_id, i) => !isUp(states[i] ?? null));
-      if (down.length === 0) return;
-      if (performance.now() >= deadline) {
-        throw new StepFailed(
-          `The agent of ${down.join(", ")} is down, and a restart of ${nodeId} would make two.`,
-          false,
-        );
-      }
-      await delay(POLL_MS, undefined, { signal });
-    }
+    return this.#until(deadline, signal, async () => {
+      const up = new Set(await runningAgents(others));
+      const down = others.map((other) => other.nodeId).filter((id) => !up.has(id));
+      if (down.length === 0) return null;
+      return `The agent of ${down.join(", ")} is down, and a restart of ${nodeId} would make two.`;
+    });
   }
 
-  async #seesPeer(nodeId: string, deadline: number, signal: AbortSignal): Promise<void> {
-    if (!this.#env.running.some((id) => id !== nodeId)) return;
-    const calls = this.#env.calls(nodeId);
-    for (;;) {
+  #wellAgain(calls: NodePort, deadline: number, signal: AbortSignal): Promise<void> {
+    return this.#until(deadline, signal, async () => {
+      const state = await stateOf(calls);
+      if (state === "running") return null;
+      return `The agent of ${calls.nodeId} is not well again in time (${state ?? "no answer"}).`;
+    });
+  }
+
+  async #seesPeer(calls: NodePort, deadline: number, signal: AbortSignal): Promise<void> {
+    if (!this.#env.running.some((id) => id !== calls.nodeId)) return;
+    await this.#until(deadline, signal, async () => {
       const view = await calls.members(left(deadline)).catch(() => null);
-      if (view?.error === null && view.subjects.some(({ state }) => state === "Alive")) return;
-      if (performance.now() >= deadline) {
-        throw new StepFailed(`The agent of ${nodeId} runs again and sees no other one Alive.`, false);
-      }
-      await delay(POLL_MS, undefined, { signal });
+      if (view?.error === null && view.subjects.some(({ state }) => state === "Alive")) return null;
+      return `The agent of ${calls.nodeId} runs again and sees no other one Alive.`;
+    });
+  }
+
+  /** Waits for a job that goes on although nobody waits for it any more. */
+  #idle(calls: NodePort, deadline: number, signal: AbortSignal): Promise<void> {
+    return this.#until(deadline, signal, async () => {
+      const job = await calls.job();
+      if (job === null || job.state === "ready" || job.state === "error") return null;
+      return `${calls.nodeId} is still busy: ${job.message}`;
+    });
+  }
+
+  /** Looks until there is nothing left to complain of. Throws the complaint as `StepFailed` at the deadline. */
+  async #until(
+    deadline: number,
+    signal: AbortSignal,
+    complaint: () => Promise<string | null>,
+  ): Promise<void> {
+    for (;;) {
+      const problem = await complaint();
+      if (problem === null) return;
+      if (performance.now() >= deadline) throw new StepFailed(problem, false);
+      await delay(this.#env.pollMs, undefined, { signal });
     }
   }
 }
 
 /** Which of the nodes have an agent that runs. */
-export async function runningAgents(all: readonly NodeCalls[]): Promise<string[]> {
+export async function runningAgents(all: readonly NodePort[]): Promise<string[]> {
   const states = await Promise.all(all.map(stateOf));
   return all.filter((_calls, i) => isUp(states[i] ?? null)).map(({ nodeId }) => nodeId);
 }
 
-async function wellAgain(calls: NodeCalls, deadline: number, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    const state = await stateOf(calls);
-    if (state === "running") return;
-    if (performance.now() >= deadline) {
-      throw new StepFailed(
-        `The agent of ${calls.nodeId} is not well again in time (${state ?? "no answer"}).`,
-        false,
-      );
-    }
-    await delay(POLL_MS, undefined, { signal });
-  }
-}
-
-/** Waits for a job that goes on although nobody waits for it any more. */
-async function idle(calls: NodeCalls, deadline: number, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    const job = await calls.job();
-    if (job === null || job.state === "ready" || job.state === "error") return;
-    if (performance.now() >= deadline)
-      throw new StepFailed(`${calls.nodeId} is still busy: ${job.state}.`, false);
-    await delay(POLL_MS, undefined, { signal });
-  }
-}
-
 /** Null when the node does not answer: its agent has ended with it. */
-async function stateOf(calls: NodeCalls): Promise<AgentStatus["state"] | null> {
+async function stateOf(calls: NodePort): Promise<AgentStatus["state"] | null> {
   return (await calls.agent().catch(() => null))?.state ?? null;
 }
 
@@ -187,11 +185,10 @@ function isUp(state: AgentStatus["state"] | null): boolean {
   return state === "running" || state === "external" || state === "unhealthy";
 }
 
-/** Whether the call was turned down before anything was done, or never got there. */
+/** Whether the call was turned down before anything was done. */
 function wasRefused(error: unknown): boolean {
   const type = failureType(error);
-  if (type !== null) return type !== "timeout";
-  return error instanceof Errors.ServiceNotFoundError || error instanceof Errors.ServiceNotAvailableError;
+  return type !== null && REFUSALS.has(type);
 }
 
 function backupsOf({ backups }: NodeConfiguration): ReadonlySet<string> {

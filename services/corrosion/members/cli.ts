@@ -1,5 +1,6 @@
 /** @module `cluster members` of the agent's command line: what to do where its admin socket cannot be used. */
 import { spawn } from "node:child_process";
+import { agentEnvironment } from "../agent/environment.ts";
 import type { Json } from "../client/json.ts";
 import { concatenatedJson } from "./concatenated-json.ts";
 
@@ -63,7 +64,8 @@ function run(program: string, args: readonly string[], signal: AbortSignal, limi
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
-      env: { ...process.env, RUST_LOG: "error" },
+      // Log lines go to the standard output.
+      env: { ...agentEnvironment(process.env), RUST_LOG: "error" },
     });
     let ended: Ran["ended"] = null;
     const output: Record<"stdout" | "stderr", Buffer[]> = { stdout: [], stderr: [] };
