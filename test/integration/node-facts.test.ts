@@ -6,6 +6,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import agent from "../../services/corrosion/agent.service.ts";
+import configuration from "../../services/corrosion/config.service.ts";
 import type { NodeFacts } from "../../services/corrosion/contract.ts";
 import coordinator from "../../services/corrosion/coordinator.service.ts";
 import discovery from "../../services/corrosion/discovery.service.ts";
@@ -13,7 +15,9 @@ import identity from "../../services/corrosion/identity.service.ts";
 import members from "../../services/corrosion/members.service.ts";
 import node from "../../services/corrosion/node.service.ts";
 import query from "../../services/corrosion/query.service.ts";
+import subscriber from "../../services/corrosion/subscriber.service.ts";
 import { CONSOLE_ROUTES } from "../../services/gateway/routes/console.ts";
+import { agentEnv } from "../helpers/agent-node.ts";
 import { AGENT, actors, ask, CONFIGURATION, targetOf } from "../helpers/console.ts";
 import { EventSource } from "../helpers/event-source.ts";
 import { startGateway, type TestGateway } from "../helpers/gateway.ts";
@@ -83,21 +87,21 @@ describe("The node's facts", () => {
 
   it("include a ping: how long the agent took for SELECT 1, or why it did not answer", async () => {
     const statements: string[] = [];
-    const agent = createServer(async (request, response) => {
+    const server = createServer(async (request, response) => {
       const chunks = await Array.fromAsync(request);
       statements.push(`${request.url} ${Buffer.concat(chunks as Buffer[])}`);
       response.end('{"columns":["1"]}\n{"row":[1,[1]]}\n{"eoq":{"time":1e-5}}\n');
     }).listen(0, "127.0.0.1");
-    await once(agent, "listening");
+    await once(server, "listening");
     try {
-      const gate = await over(`http://127.0.0.1:${(agent.address() as AddressInfo).port}`);
+      const gate = await over(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
       const { status, body } = await ask(gate, "GET /api/node/ping");
       assert.deepEqual([status, body.ok, body.error], [200, true, null]);
       assert.ok((body.latency_ms as number) > 0);
       assert.match(statements.join(), /^\/v1\/queries\S* "SELECT 1"$/);
     } finally {
-      agent.closeAllConnections();
-      agent.close();
+      server.closeAllConnections();
+      server.close();
     }
     await gate?.stop();
     const { body } = await ask(await over(`http://127.0.0.1:${await freePort()}`), "GET /api/node/ping");
@@ -109,31 +113,25 @@ describe("The node's facts", () => {
 describe("A secret", () => {
   it("is in no answer, no event and no log line, whatever is asked", async function () {
     this.timeout(60_000);
-    const dataDir = await mkdtemp(join(tmpdir(), "secret-"));
+    const dataDir = await mkdtemp(join(tmpdir(), "fp-"));
     const secret = (n: number) => `s3cr3t-${n}-planted`;
     const env = {
       CONSOLE_TOKEN: secret(1),
       ACK_TOKEN: secret(2),
       CORROSION_API_TOKEN: secret(3),
       DATABASE_URL: `postgresql://user:${secret(4)}@127.0.0.1:1/db?application_name=${secret(5)}`,
+      ...(await agentEnv(dataDir)),
       DATA_DIR: dataDir,
+      CORROSION_CONFIG_DIR: join(dataDir, "configs"),
       DNS_TTL_MS: "100",
       SOME_PASSWORD: secret(7),
     };
-    const agent = {
-      ...AGENT,
-      api_url: `http://127.0.0.1:${await freePort()}`,
-      admin_path: join(dataDir, "a.sock"),
-    };
-    const rest = actors({
-      "corrosion.agent.status": () => agent,
-      "corrosion.agent.restart": () => {
-        throw new Error(secret(8));
-      },
-      "corrosion.config.get": () => CONFIGURATION,
-    });
+    await writeFile(
+      join(await folderOf(dataDir, "configs", "canonical"), "node1.toml"),
+      `[api]\naddr = "127.0.0.1:1"\n[api.authz]\nbearer-token = "${secret(6)}"\n[gossip]\naddr = "127.0.0.1:2"\nbootstrap = []\n`,
+    );
     const gate = await startGateway({
-      services: [...rest, node, discovery, identity, members, query, coordinator],
+      services: [configuration, agent, node, discovery, identity, members, query, coordinator, subscriber],
       env,
       logLevel: "info",
     });
@@ -156,10 +154,11 @@ describe("A secret", () => {
       await source.untilEvents(2);
       seen.push(source.text);
       assert.ok(seen.length > 100);
+      // The file with a secret was shown, and the variables were.
+      assert.ok(seen.some((text) => /bearer-token = \\"\[redacted\]/.test(text)));
+      assert.ok(seen.some((text) => text.includes('"CONSOLE_TOKEN":"[redacted]"')));
       for (const text of seen) assert.doesNotMatch(text, /s3cr3t/);
-      // The one that an actor throws is in the log, which is where its cause belongs.
-      const logged = gate.errors.filter((line) => !line.includes(secret(8)));
-      for (const line of logged) assert.doesNotMatch(line, /s3cr3t/);
+      for (const line of gate.errors) assert.doesNotMatch(line, /s3cr3t/);
     } finally {
       source.close();
       await gate.stop();
@@ -167,3 +166,9 @@ describe("A secret", () => {
     }
   });
 });
+
+async function folderOf(...parts: string[]): Promise<string> {
+  const folder = join(...parts);
+  await mkdir(folder, { recursive: true });
+  return folder;
+}
