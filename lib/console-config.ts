@@ -82,6 +82,10 @@ export function readConsole(env: EnvReader, base: ConsoleBase): ConsoleOfNode {
   const clusterSize = env.integer("CLUSTER_SIZE", base.embedded ? base.nodes : 3, 1, MAX_NODES);
   const mode = env.oneOf("CORROSION_MODE", AGENT_MODES, "auto");
   const apiUrl = env.url("CORROSION_API_URL", /^https?:\/\/\S+$/, "http://127.0.0.1:8081");
+  // It is shown, in contrast to CORROSION_API_TOKEN.
+  if (apiUrl?.includes("@")) {
+    env.problem("CORROSION_API_URL must not hold credentials: give the token in CORROSION_API_TOKEN.");
+  }
   if (mode === "external" && apiUrl === null) {
     env.problem("CORROSION_MODE=external needs CORROSION_API_URL: set it to the agent's HTTP address.");
   }
