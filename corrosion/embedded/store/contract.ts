@@ -45,9 +45,24 @@ export interface Store {
   noteHead(origin: ActorId, head: bigint): void;
   /** Members as gossip sees them, self left out; replaces what is no longer listed after two days. */
   writeMembers(members: readonly StoredMember[]): void;
+  /** The members that were written last. */
+  readMembers(): readonly StoredMember[];
+  /** Agents of different clusters never talk to each other. 0 until it is set. */
+  readonly clusterId: number;
+  setClusterId(clusterId: number): void;
+  /**
+   * Takes a new actor id: what this agent wrote so far counts as another origin's, and its own versions start again
+   * at 1. Returns the new id, which `actorId` is from now on.
+   */
+  newIdentity(): ActorId;
+  /**
+   * Writes a consistent copy of the database to a file that must not exist yet. The copy belongs to nobody: its own
+   * id is an origin as others are, and it remembers no members. Throws `StoreUnusable`.
+   */
+  backupTo(path: string): void;
   /** Called after each commit, in order, before the call that made it returns. */
   onCommitted(listener: (committed: Committed) => void): void;
-  /** Tables of the schema with their key columns, in key order. */
+  /** Tables of the schema, by name, with their key columns in key order. */
   tables(): readonly ReplicatedTable[];
   /** Checkpoints the write-ahead log and closes. */
   close(): void;
@@ -65,5 +80,6 @@ export interface StoredMember {
 export interface ReplicatedTable {
   readonly name: string;
   readonly keys: readonly string[];
+  /** All columns in declared order, those of the key and generated ones too. */
   readonly columns: readonly string[];
 }

@@ -1,0 +1,31 @@
+/** @module NTP64 times: seconds since 1970 in the upper 32 bits, fractions of a second in the lower ones. */
+
+/** @param ms Milliseconds since 1970. */
+export function ntp64(ms: number): bigint {
+  const seconds = Math.floor(ms / 1000);
+  const fraction = Math.floor(((ms - seconds * 1000) / 1000) * 2 ** 32);
+  return (BigInt(seconds) << 32n) | BigInt(fraction);
+}
+
+/** Milliseconds since 1970. */
+export function ntp64Ms(ts: bigint): number {
+  return Number(ts >> 32n) * 1000 + (Number(ts & 0xffff_ffffn) / 2 ** 32) * 1000;
+}
+
+/** A clock that follows the wall clock but never goes back and never says the same time twice. */
+export class MonotonicClock {
+  readonly #now: () => number;
+  #last: bigint;
+
+  /** @param last The last time that it told in an earlier life. */
+  constructor(now: () => number, last: bigint) {
+    this.#now = now;
+    this.#last = last;
+  }
+
+  next(): bigint {
+    const wall = ntp64(this.#now());
+    this.#last = wall > this.#last ? wall : this.#last + 1n;
+    return this.#last;
+  }
+}
