@@ -11,12 +11,14 @@ import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
 import { drainAndStop, stopAll } from "./stop-node.ts";
-import { archiveProblem, untilAllLed, untilReady } from "./waiting.ts";
+import { agentLine, agentSettled, archiveProblem, untilAllLed, untilReady } from "./waiting.ts";
 
 /** Everything is over this long after Ctrl-C. */
 const STOP_LIMIT_MS = 4500;
 /** A start waits this long for the archive, and then goes on without it. */
 const ARCHIVE_LIMIT_MS = 3000;
+/** And this long for its Corrosion agents, which begin with the nodes. */
+const AGENTS_LIMIT_MS = 3000;
 
 /** Where an embedded start notes its process. */
 export function pidFolder(config: Config): string {
@@ -109,6 +111,13 @@ export async function runEmbedded(config: Config, { repl }: EmbeddedOptions): Pr
         "archive",
         () => Promise.all(brokers.map((broker) => archiveProblem(broker, ARCHIVE_LIMIT_MS))),
         (problems) => archiveLine(problems.find((problem) => problem !== null) ?? null),
+      );
+    }
+    if (config.console.agent.mode !== "off") {
+      await stage(
+        "agents",
+        () => Promise.all(brokers.map((broker) => agentSettled(broker, AGENTS_LIMIT_MS))),
+        (agents) => agents.map(agentLine).join(`\n${" ".repeat(13)}`),
       );
     }
   } catch (error) {
