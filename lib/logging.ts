@@ -97,13 +97,18 @@ function destination(dest: string | number): ReturnType<typeof pino.destination>
   return stream;
 }
 
+/** Name of a log file: of a node itself (`app`), or of what runs beside it. */
+export function logFile(nodeId: string, what: "app" | "corrosion"): string {
+  return `${nodeId.replace(/^(dev|test)-/, "")}-${what}.log`;
+}
+
 function filesAndTerminal(
   logDir: string,
   nodeId: string,
   fileLevel: Level,
   terminalLevel: Level,
 ): DestinationStream {
-  const file = join(logDir, `${nodeId.replace(/^dev-/, "")}-fleetport.log`);
+  const file = join(logDir, logFile(nodeId, "app"));
   return pino.multistream([
     { level: fileLevel, stream: destination(file) },
     { level: terminalLevel, stream: terminal() },

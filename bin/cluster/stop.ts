@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { type EndingStep, endProcess } from "../../lib/process-ending.ts";
 import { stage } from "../stages.ts";
-import { forget, PARTS, type PartName, type Running } from "./record.ts";
+import { forget, NODES, PARTS, type PartName, type Running } from "./record.ts";
 
 /** A node ends itself when its time for draining is over; this much later it is killed. */
 const MARGIN_MS = 2000;
@@ -20,7 +20,7 @@ interface Ending {
 /** Nodes hand over what they lead while the servers still run. */
 function endings(drainTimeoutMs: number): readonly Ending[] {
   return [
-    { stage: "nodes", parts: ["n1", "n2", "n3"], steps: [["SIGTERM", drainTimeoutMs + MARGIN_MS]] },
+    { stage: "nodes", parts: NODES, steps: [["SIGTERM", drainTimeoutMs + MARGIN_MS]] },
     { stage: "redis", parts: ["redis"], steps: [["SIGTERM", SERVER_MS]] },
     {
       stage: "postgres",
@@ -52,7 +52,8 @@ export async function endParts(
   }
 }
 
-async function endPart(pids: string, part: Running, steps: readonly EndingStep[]): Promise<string> {
+/** Ends one part, by these signals and then by SIGKILL, and says how it ended. Throws as `endParts` does. */
+export async function endPart(pids: string, part: Running, steps: readonly EndingStep[]): Promise<string> {
   const how = await endProcess(part.name, part, steps);
   if (part.scratch !== undefined) await rm(part.scratch, { recursive: true, force: true });
   forget(pids, part.name);

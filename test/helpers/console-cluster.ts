@@ -11,7 +11,7 @@ import identity from "../../services/corrosion/identity.service.ts";
 import members from "../../services/corrosion/members.service.ts";
 import { shortFolder } from "./agent-node.ts";
 import { testBroker } from "./gateway.ts";
-import { quietPorts } from "./program.ts";
+import { freePort } from "./program.ts";
 import { until } from "./until.ts";
 
 export interface ConsoleNode {
@@ -54,7 +54,7 @@ export async function startConsole({
   clusters += 1;
   const folder = shortFolder();
   const namespace = `console-${process.pid}-${clusters}`;
-  const [apiPort, gossipPort] = [await quietPorts(size + 1), await quietPorts(size + 1)];
+  const [apiPort, gossipPort] = [await freePort(size + 1), await freePort(size + 1)];
   const shared = {
     FLEET_NODES: String(size),
     CLUSTER_SIZE: String(size),

@@ -1,88 +1,117 @@
-/** @module A program that answers like an agent and fails as a script says: for failures that a real one cannot be made to give. */
-import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parse } from "smol-toml";
+/** @module An HTTP server that answers as an agent would, request by request, as the test says. */
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import { until } from "./until.ts";
 
-/** What the next start does. */
-export interface Script {
-  /** Ends at once with code 1 and this line on standard error. */
-  readonly die?: string;
-  /** Listens, but answers nothing. */
-  readonly mute?: boolean;
-  /** Answers `SELECT 1`, and no subscription ever gets a line. */
-  readonly silentSubscriptions?: boolean;
-  /** Pays no attention to SIGTERM. */
-  readonly stubborn?: boolean;
-  /** Ends with this code as soon as a subscription is asked for. */
-  readonly dieOnSubscription?: number;
-}
+export class Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  /** The client closed the connection, or the answer is over. */
+  closed = false;
+  readonly #answer: ServerResponse;
 
-export interface ScriptedAgent {
-  /** For CORROSION_BIN. */
-  readonly bin: string;
-  write(script: Script): void;
-  /** One entry a start: its pid and the names of its environment. */
-  starts(): { readonly pid: number; readonly env: readonly string[]; readonly bootstrap: unknown }[];
-}
-
-/** Puts an executable into the folder. */
-export function scriptedAgent(folder: string): ScriptedAgent {
-  const bin = join(folder, "corrosion");
-  const script = join(folder, "script.json");
-  const starts = join(folder, "starts.ndjson");
-  const self = fileURLToPath(import.meta.url);
-  writeFileSync(script, "{}");
-  writeFileSync(
-    bin,
-    `#!/bin/sh\nexec '${process.execPath}' --disable-warning=ExperimentalWarning '${self}' '${script}' '${starts}' "$@"\n`,
-  );
-  chmodSync(bin, 0o755);
-  return {
-    bin,
-    write: (next) => writeFileSync(script, JSON.stringify(next)),
-    starts: () =>
-      existsSync(starts)
-        ? readFileSync(starts, "utf8")
-            .split("\n")
-            .filter((line) => line !== "")
-            .map((line) => JSON.parse(line) as ReturnType<ScriptedAgent["starts"]>[number])
-        : [],
-  };
-}
-
-function main([scriptFile = "", startsFile = "", command, option, config = ""]: readonly string[]): void {
-  const script = JSON.parse(readFileSync(scriptFile, "utf8")) as Script;
-  const toml = parse(readFileSync(config, "utf8")) as {
-    api: { addr: string };
-    gossip: { bootstrap: unknown };
-  };
-  const env = Object.keys(process.env);
-  const { bootstrap } = toml.gossip;
-  appendFileSync(startsFile, `${JSON.stringify({ pid: process.pid, env, bootstrap })}\n`);
-  if (command !== "agent" || option !== "-c") throw new Error(`started as ${command} ${option}`);
-  if (script.die !== undefined) {
-    process.stderr.write(`${script.die}\n`);
-    process.exit(1);
+  constructor(request: IncomingMessage, answer: ServerResponse, body: string) {
+    this.method = request.method ?? "";
+    this.path = request.url ?? "";
+    this.headers = request.headers;
+    this.body = body;
+    this.#answer = answer;
+    answer.on("close", () => {
+      this.closed = true;
+    });
   }
-  process.on("SIGTERM", () => {
-    if (!script.stubborn) process.exit(0);
-  });
-  const [host, port] = toml.api.addr.split(":");
-  const server = createServer((request, response) => {
-    if (script.mute) return;
-    request.resume();
-    if (request.url?.startsWith("/v1/subscriptions")) {
-      if (script.dieOnSubscription !== undefined) process.exit(script.dieOnSubscription);
-      response.writeHead(200, { "corro-query-id": crypto.randomUUID() });
-      response.flushHeaders();
-      if (!script.silentSubscriptions) response.write('{"columns":["pk"]}\n');
-      return;
-    }
-    response.end('{"columns":["1"]}\n{"row":[1,[1]]}\n{"eoq":{"time":5e-8}}\n');
-  });
-  server.listen(Number(port), host, () => process.stdout.write("listening\n"));
+
+  /** Sends the head of an answer; the body may follow. */
+  head(status: number, headers: Readonly<Record<string, string>> = {}): this {
+    this.#answer.writeHead(status, headers);
+    this.#answer.flushHeaders();
+    return this;
+  }
+
+  /** A subscription's head. */
+  subscribed(id: string): this {
+    return this.head(200, { "corro-query-id": id, "corro-query-hash": "0123456789abcdef" });
+  }
+
+  /** A whole answer. */
+  reply(status: number, body: string | object): void {
+    this.head(status).#answer.end(typeof body === "string" ? body : JSON.stringify(body));
+  }
+
+  write(bytes: string | Uint8Array): this {
+    this.#answer.write(bytes);
+    return this;
+  }
+
+  lines(...lines: readonly (string | object)[]): this {
+    return this.write(
+      lines.map((line) => `${typeof line === "string" ? line : JSON.stringify(line)}\n`).join(""),
+    );
+  }
+
+  end(): void {
+    this.#answer.end();
+  }
+
+  /** Ends the connection in the middle of the answer. */
+  cut(): void {
+    this.#answer.destroy();
+  }
 }
 
-if (import.meta.main) main(process.argv.slice(2));
+export class ScriptedAgent {
+  readonly url: string;
+  /** Every request that came, in order. */
+  readonly exchanges: Exchange[] = [];
+  /** Answers requests at once, instead of leaving them to the test. */
+  onRequest: ((exchange: Exchange) => void) | null = null;
+  readonly #server: ReturnType<typeof createServer>;
+  #taken = 0;
+
+  private constructor(server: ReturnType<typeof createServer>) {
+    this.#server = server;
+    const address = server.address();
+    this.url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+    server.on("request", (request, answer) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        const exchange = new Exchange(request, answer, Buffer.concat(chunks).toString());
+        this.exchanges.push(exchange);
+        this.onRequest?.(exchange);
+      });
+    });
+  }
+
+  static async start(port = 0): Promise<ScriptedAgent> {
+    const server = createServer();
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+    return new ScriptedAgent(server);
+  }
+
+  /** The next request that the test has not taken yet. */
+  async next(): Promise<Exchange> {
+    await until("a request reaches the agent", () => this.exchanges.length > this.#taken);
+    this.#taken += 1;
+    const exchange = this.exchanges[this.#taken - 1];
+    if (!exchange) throw new Error("no request");
+    return exchange;
+  }
+
+  /** Connections that are open now. */
+  connections(): Promise<number> {
+    return new Promise((resolve, reject) =>
+      this.#server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+    );
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#server.listening) return;
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await once(this.#server, "close");
+  }
+}

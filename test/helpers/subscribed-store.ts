@@ -1,61 +1,65 @@
 /** @module A database file with subscriptions on it; writes go through one connection, as in an agent. */
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers/promises";
-import type { Touched } from "../../corrosion/embedded/replication.ts";
-import type { ReplicatedTable } from "../../corrosion/embedded/store/contract.ts";
+import { openReader } from "../../corrosion/embedded/store/connection.ts";
+import type { Store } from "../../corrosion/embedded/store/contract.ts";
+import { openStore } from "../../corrosion/embedded/store/store.ts";
 import type {
   RunQuery,
   Subscriptions,
+  SubscriptionsLog,
   SubscriptionTimes,
+  Updates,
 } from "../../corrosion/embedded/subscriptions/contract.ts";
-import { packKey } from "../../corrosion/embedded/subscriptions/packed-key.ts";
 import { openSubscriptions } from "../../corrosion/embedded/subscriptions/subscriptions.ts";
+import { openUpdates } from "../../corrosion/embedded/subscriptions/updates.ts";
 import type { SqlValue } from "../../corrosion/embedded/values.ts";
 
-const OPTIONS = { enableDoubleQuotedStringLiterals: true };
+/** What is an error to the log is one to the test. */
+const LOG: SubscriptionsLog = {
+  info() {},
+  warn() {},
+  error(message, fields) {
+    throw new Error(`logged as an error: ${message} ${JSON.stringify(fields)}`);
+  },
+};
 const BATCH_ROWS = 200;
 
 export interface WorldOptions {
   readonly folder: string;
   readonly schema: string;
-  readonly tables: readonly ReplicatedTable[];
-  readonly times?: SubscriptionTimes;
+  readonly times: SubscriptionTimes;
 }
 
 export class World {
   readonly folder: string;
+  readonly store: Store;
   readonly queries: string[] = [];
   /** Thrown by the next queries, one each. */
   readonly failures: Error[] = [];
-  readonly #options: WorldOptions;
-  readonly #writer: DatabaseSync;
+  readonly #path: string;
+  readonly #times: SubscriptionTimes;
   readonly #reader: DatabaseSync;
-  #touched: Touched[] = [];
+  readonly #updates: Updates;
   #subscriptions: Subscriptions | null = null;
 
-  constructor(options: WorldOptions) {
-    this.#options = options;
-    this.folder = join(options.folder, "subs");
-    const path = join(options.folder, "db.sqlite");
-    this.#writer = new DatabaseSync(path, OPTIONS);
-    this.#writer.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; ${options.schema}`);
-    this.#writer.function("touch", { varargs: true, useBigIntArguments: true }, (table, ...key) => {
-      this.#touched.push({ table: String(table), pk: packKey(key as SqlValue[]), cl: 1n });
-      return null;
+  constructor({ folder, schema, times }: WorldOptions) {
+    this.folder = join(folder, "subs");
+    this.#path = join(folder, "db.sqlite");
+    this.#times = times;
+    this.store = openStore({ path: this.#path });
+    this.store.applySchema([schema]);
+    this.store.onCommitted((committed) => {
+      this.#subscriptions?.committed(committed);
+      this.#updates.committed(committed);
     });
-    for (const { name, keys } of options.tables) {
-      const call = (row: string): string => `touch('${name}', ${keys.map((key) => `${row}."${key}"`)})`;
-      for (const [event, rows] of [
-        ["INSERT", ["new"]],
-        ["UPDATE", ["old", "new"]],
-        ["DELETE", ["old"]],
-      ] as const) {
-        this.#writer.exec(`CREATE TEMP TRIGGER "${name}_${event}" AFTER ${event} ON main."${name}" BEGIN
-          SELECT ${rows.map(call)}; END`);
-      }
-    }
-    this.#reader = new DatabaseSync(path, { ...OPTIONS, readOnly: true });
+    this.#reader = openReader(this.#path);
+    this.#updates = openUpdates({ tables: () => this.store.tables(), log: LOG, times });
+  }
+
+  get updates(): Updates {
+    return this.#updates;
   }
 
   /** Opened on first use, and again after `restart`. */
@@ -63,30 +67,24 @@ export class World {
     this.#subscriptions ??= openSubscriptions({
       folder: this.folder,
       reader: this.#reader,
-      tables: () => this.#options.tables,
+      tables: () => this.store.tables(),
       query: this.query,
-      log: { info() {}, warn() {}, error: (message, fields) => assertNever(message, fields) },
-      ...(this.#options.times !== undefined && { times: this.#options.times }),
+      log: LOG,
+      times: this.#times,
     });
     return this.#subscriptions;
   }
 
-  /** One transaction; subscriptions hear of it after the commit. */
+  /** One transaction. */
   commit(...statements: readonly string[]): void {
-    this.#touched = [];
-    this.#writer.exec(["BEGIN", ...statements, "COMMIT"].join(";\n"));
-    this.#subscriptions?.committed({ touched: this.#touched });
-  }
-
-  /** A commit of which subscriptions are not told. */
-  commitUnheard(...statements: readonly string[]): void {
-    this.#writer.exec(statements.join(";\n"));
+    this.store.transact(statements.map((sql) => ({ sql, params: { kind: "none" } })));
   }
 
   /** What a query says now, one text a row, sorted. */
   rows(sql: string): string[] {
-    const statement = this.#writer.prepare(sql);
+    const statement = this.#reader.prepare(sql);
     statement.setReturnArrays(true);
+    statement.setReadBigInts(false);
     return statement
       .all()
       .map((row) => JSON.stringify(row))
@@ -100,14 +98,15 @@ export class World {
 
   async close(): Promise<void> {
     await this.restart(false);
+    this.#updates.close();
     this.#reader.close();
-    this.#writer.close();
+    this.store.close();
   }
 
   readonly query: RunQuery = (sql, { limitMs, signal }) => this.#run(sql, limitMs, signal);
 
   async *#run(sql: string, limitMs: number, signal: AbortSignal): AsyncGenerator<SqlValue[][]> {
-    const db = new DatabaseSync(join(this.#options.folder, "db.sqlite"), { ...OPTIONS, readOnly: true });
+    const db = openReader(this.#path);
     try {
       this.queries.push(sql);
       await setImmediate();
@@ -116,7 +115,6 @@ export class World {
       const deadline = performance.now() + limitMs;
       const statement = db.prepare(sql);
       statement.setReturnArrays(true);
-      statement.setReadBigInts(true);
       let batch: SqlValue[][] = [];
       for (const row of statement.iterate()) {
         batch.push(row as unknown as SqlValue[]);
@@ -132,8 +130,4 @@ export class World {
       db.close();
     }
   }
-}
-
-function assertNever(message: string, fields?: object): never {
-  throw new Error(`logged as an error: ${message} ${JSON.stringify(fields)}`);
 }

@@ -6,18 +6,18 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import type { AgentLogs, RestartOutcome, RestartStarted } from "../../services/corrosion/contract.ts";
 import { type AgentNode, agentEnv, agentNode, runs, shortFolder } from "../helpers/agent-node.ts";
-import { type ScriptedAgent, scriptedAgent } from "../helpers/scripted-agent.ts";
+import { type ScriptedProgram, scriptedProgram } from "../helpers/scripted-program.ts";
 import { until } from "../helpers/until.ts";
 
 describe("A node's agent", function () {
   this.timeout(60_000);
   let folder: string;
-  let agent: ScriptedAgent;
+  let agent: ScriptedProgram;
   let node: AgentNode;
 
   beforeEach(async () => {
     folder = shortFolder();
-    agent = scriptedAgent(folder);
+    agent = scriptedProgram(folder);
     node = agentNode(folder, { ...(await agentEnv(folder)), CORROSION_BIN: agent.bin });
   });
   afterEach(async () => {
@@ -198,7 +198,7 @@ describe("A node's agent", function () {
     try {
       await node.stop();
       mkdirSync(folder, { recursive: true });
-      agent = scriptedAgent(folder);
+      agent = scriptedProgram(folder);
       node = agentNode(folder, { ...(await agentEnv(folder)), CORROSION_BIN: agent.bin });
       await node.start();
       await node.reaches("running");

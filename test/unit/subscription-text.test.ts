@@ -62,6 +62,13 @@ describe("the text of a subscription", () => {
       expand(db, { sql: text, params: positional("it's", 5n) }),
       "select  *  from tests where text = 'it''s' and id > 5 -- ü",
     );
+    assert.equal(
+      expand(db, {
+        sql: "SELECT ?1 FROM tests WHERE id = :id AND text = ?",
+        params: positional("a", 2n, "c"),
+      }),
+      "SELECT 'a' FROM tests WHERE id = 2 AND text = 'c'",
+    );
     const named: Params = {
       kind: "named",
       values: new Map<string, SqlValue>([

@@ -364,7 +364,9 @@ class RunningGossip implements Gossip {
         this.#sync.heard(id, message);
         return this.#take(link, "sync", message.chunks, bytes);
       default:
+        link.hold(bytes);
         this.#sync.heard(id, message);
+        this.#intake.run(async () => link.release(bytes));
     }
   }
 

@@ -138,8 +138,9 @@ function heard(membership: Membership, records: readonly MemberRecord[], now: nu
     if (known === undefined || supersedes(said, known)) {
       const sameRun = known?.ts === said.ts;
       const beat = sameRun ? Math.max(said.beat, known.beat) : said.beat;
-      // Suspicion alone is no sign of life.
-      const fresh = known === undefined || said.state === "Alive" || (sameRun && said.beat > known.beat);
+      // Suspicion is no sign of life; that it joined, denied or beat since is, for only the member itself does that.
+      const fresh =
+        known === undefined || !sameRun || said.incarnation > known.incarnation || said.beat > known.beat;
       const stateSince = known?.state === said.state ? known.stateSince : now;
       const member = { ...said, beat, heardAt: fresh ? now : known.heardAt, stateSince };
       members.set(said.id, member);

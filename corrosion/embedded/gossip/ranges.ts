@@ -29,6 +29,11 @@ export function without(set: readonly Range[], other: readonly Range[]): readonl
   return left;
 }
 
+/** What is in both sets. */
+export function within(set: readonly Range[], other: readonly Range[]): readonly Range[] {
+  return without(set, without(set, other));
+}
+
 /** The part of a set up to and including `head`. */
 export function upTo(set: readonly Range[], head: bigint): readonly Range[] {
   return set
@@ -52,8 +57,4 @@ export function lowest(set: readonly Range[], count: number): readonly Range[] {
 /** How many versions a set has. */
 export function size(set: readonly Range[]): bigint {
   return set.reduce((sum, { start, end }) => sum + end - start + 1n, 0n);
-}
-
-export function includes(set: readonly Range[], version: bigint): boolean {
-  return set.some(({ start, end }) => start <= version && version <= end);
 }

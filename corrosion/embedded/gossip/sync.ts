@@ -6,7 +6,7 @@ import { frame } from "./frames.ts";
 import type { Intake } from "./intake.ts";
 import { changesOf } from "./intake.ts";
 import type { Link } from "./link.ts";
-import { setOf, size } from "./ranges.ts";
+import { setOf, size, within } from "./ranges.ts";
 import { Refusals } from "./refusals.ts";
 import { type Holdings, headsOf, holdingsOf, plan, type VersionSets, type Want } from "./sync-plan.ts";
 import { encode, type Message } from "./wire.ts";
@@ -99,8 +99,10 @@ export class Sync {
         return;
       case "empty": {
         this.#progress(peer, message.id);
-        const { origin, versions } = message;
-        if (origin === this.#options.self) return;
+        const { origin } = message;
+        // Nothing but what it was asked for may be closed.
+        const asked = peer.questions.get(message.id)?.versions.get(origin) ?? [];
+        const versions = within(setOf(message.versions), asked);
         intake.run(async () => {
           for (const range of versions) await this.#options.replication.receiveEmpty(origin, range);
         });

@@ -1,12 +1,12 @@
 /** @module A subscription's statement made ready: which tables change it, and the queries that look again. */
 import { constants, type DatabaseSync } from "node:sqlite";
 import type { ReplicatedTable } from "../store/contract.ts";
+import { packColumns, unpackColumns } from "../store/pack.ts";
+import { quoted, sqlString } from "../store/sql-tokens.ts";
 import type { SqlValue } from "../values.ts";
 import { prepare } from "./expansion.ts";
 import { notInSchema } from "./from-clause.ts";
-import { packKey, unpackKey } from "./packed-key.ts";
 import { type Aggregates, parseSelect, type Select, type Source } from "./select.ts";
-import { quoteName } from "./tokens.ts";
 
 /** Table functions that read nothing but their arguments. */
 const PURE_TABLE_FUNCTIONS: ReadonlySet<string> = new Set(["json_each", "json_tree"]);
@@ -91,7 +91,7 @@ export function resultRow(followed: Followed, row: readonly SqlValue[]): ResultR
   const keys = followed.sources.map(({ table }) => {
     const values = row.slice(at, at + table.keys.length);
     at += table.keys.length;
-    return values.every((value) => value === null) ? new Uint8Array() : packKey(values);
+    return values.every((value) => value === null) ? new Uint8Array() : packColumns(values);
   });
   if (at !== row.length) throw new Error("the schema has changed: subscribe again");
   return { keys, cells };
@@ -127,12 +127,12 @@ function whereOf(select: Select, pinning: string | null): string {
 }
 
 function column(alias: string, name: string): string {
-  return `${quoteName(alias)}.${quoteName(name)}`;
+  return `${quoted(alias)}.${quoted(name)}`;
 }
 
 function pin(source: FollowedSource, keys: readonly Uint8Array[]): string {
   const names = source.table.keys.map((key) => column(source.alias, key));
-  const tuples = keys.map((key) => unpackKey(key).map(literal));
+  const tuples = keys.map((key) => unpackColumns(key).map(literal));
   if (names.length === 1) return `${names[0]} IN (${tuples.join(",")})`;
   return `(${names.join(",")}) IN (VALUES ${tuples.map((tuple) => `(${tuple.join(",")})`).join(",")})`;
 }
@@ -146,7 +146,7 @@ function literal(value: SqlValue): string {
   }
   if (typeof value === "string") {
     if (value.includes("\0")) return `CAST(x'${Buffer.from(value, "utf8").toString("hex")}' AS TEXT)`;
-    return `'${value.replaceAll("'", "''")}'`;
+    return sqlString(value);
   }
   return `x'${Buffer.from(value).toString("hex")}'`;
 }

@@ -1,7 +1,7 @@
 /** @module Reads a FROM clause: tables, aliases and how they are joined. */
 import { SubscriptionRefused } from "./contract.ts";
 import type { Placed, Source } from "./select.ts";
-import { isPunctuation, isWord, nameOf } from "./tokens.ts";
+import { isSign, isWord, nameOf } from "./tokens.ts";
 import { unfollowable } from "./unfollowable.ts";
 
 const JOIN_WORDS = ["NATURAL", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "OUTER"] as const;
@@ -26,19 +26,19 @@ export function parseFrom(tokens: readonly Placed[]): Source[] {
 
 function readSource(tokens: readonly Placed[], join: Join): { source: Source; next: number } {
   let at = join.next;
-  if (isPunctuation(tokens[at], "(")) {
+  if (isSign(tokens[at], "(")) {
     const subQuery = isWord(tokens[at + 1], "SELECT", "VALUES", "WITH");
     throw unfollowable(subQuery ? "sub-queries in FROM" : "joins in brackets");
   }
   let table = nameOf(tokens[at]) ?? "";
   at += 1;
-  if (isPunctuation(tokens[at], ".")) {
+  if (isSign(tokens[at], ".")) {
     const schema = table;
     table = nameOf(tokens[at + 1]) ?? "";
     at += 2;
     if (schema.toLowerCase() !== "main") throw notInSchema(`${schema}.${table}`);
   }
-  if (isPunctuation(tokens[at], "(")) throw notInSchema(table);
+  if (isSign(tokens[at], "(")) throw notInSchema(table);
   if (isWord(tokens[at], "AS")) at += 1;
   else if (!isAlias(tokens, at)) return { source: { table, alias: table, join: join.kind }, next: at };
   return { source: { table, alias: nameOf(tokens[at]) ?? table, join: join.kind }, next: at + 1 };
@@ -66,7 +66,7 @@ function nextJoin(tokens: readonly Placed[], start: number): Join | undefined {
 
 /** LEFT and its like may be names of columns too: they begin a join only when JOIN follows. */
 function joinAt(tokens: readonly Placed[], at: number): Join | undefined {
-  if (isPunctuation(tokens[at], ",")) return { kind: "inner", next: at + 1 };
+  if (isSign(tokens[at], ",")) return { kind: "inner", next: at + 1 };
   let next = at;
   while (isWord(tokens[next], ...JOIN_WORDS)) next += 1;
   if (!isWord(tokens[next], "JOIN")) return undefined;

@@ -1,8 +1,9 @@
 /** @module Reads a SELECT's outline: its FROM tables, where its WHERE stands, what its sub-queries may read. */
 
+import { type Token, tokenize } from "../store/sql-tokens.ts";
 import { SubscriptionRefused } from "./contract.ts";
 import { parseFrom } from "./from-clause.ts";
-import { isPunctuation, isWord, nameOf, type Token, tokenize } from "./tokens.ts";
+import { isSign, isWord, nameOf } from "./tokens.ts";
 import { refuseUnfollowable } from "./unfollowable.ts";
 
 /** A table of the FROM clause, in the order in which they are written. */
@@ -66,9 +67,9 @@ export function parseSelect(sql: string, aggregates: Aggregates): Select {
 
 /** Drops the closing semicolon. Throws when another statement follows. */
 function oneStatement(tokens: readonly Token[]): readonly Token[] {
-  const stop = tokens.findIndex((token) => isPunctuation(token, ";"));
+  const stop = tokens.findIndex((token) => isSign(token, ";"));
   if (stop < 0) return tokens;
-  if (tokens.slice(stop).some((token) => !isPunctuation(token, ";"))) {
+  if (tokens.slice(stop).some((token) => !isSign(token, ";"))) {
     throw new SubscriptionRefused(400, "Multiple statements provided");
   }
   return tokens.slice(0, stop);
@@ -77,9 +78,9 @@ function oneStatement(tokens: readonly Token[]): readonly Token[] {
 function place(tokens: readonly Token[]): Placed[] {
   const open: boolean[] = [];
   return tokens.map((token, index) => {
-    if (isPunctuation(token, ")")) open.pop();
+    if (isSign(token, ")")) open.pop();
     const placed = { ...token, depth: open.length, nested: open.at(-1) ?? false };
-    if (isPunctuation(token, "(")) {
+    if (isSign(token, "(")) {
       open.push(placed.nested || isWord(tokens[index + 1], "SELECT", "VALUES", "WITH"));
     }
     return placed;
@@ -137,7 +138,7 @@ function endOf(tokens: readonly Token[], next: number | undefined): number {
 /** A name before a point is an alias or a schema, often the outer query's. */
 function nestedNames(tokens: readonly Placed[]): Set<string> {
   const names = tokens.flatMap((token, at) => {
-    const name = token.nested && !isPunctuation(tokens[at + 1], ".") ? nameOf(token) : undefined;
+    const name = token.nested && !isSign(tokens[at + 1], ".") ? nameOf(token) : undefined;
     return name === undefined ? [] : [name.toLowerCase()];
   });
   return new Set(names);

@@ -2,7 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { SubscriptionRefused } from "./contract.ts";
 import type { Aggregates, Placed } from "./select.ts";
-import { isPunctuation, isWord, nameOf } from "./tokens.ts";
+import { isSign, isWord, nameOf } from "./tokens.ts";
 
 /** Throws `SubscriptionRefused` for the statement's own aggregates, DISTINCT and the like; sub-queries may have them. */
 export function refuseUnfollowable(tokens: readonly Placed[], aggregates: Aggregates): void {
@@ -11,7 +11,7 @@ export function refuseUnfollowable(tokens: readonly Placed[], aggregates: Aggreg
     refuseInTable(tokens, at);
     if (token.nested) continue;
     if (token.depth === 0) refuseClause(tokens, at);
-    if (!isPunctuation(tokens[at + 1], "(")) continue;
+    if (!isSign(tokens[at + 1], "(")) continue;
     const name = nameOf(token)?.toLowerCase();
     if (name === undefined || token.kind === "string") continue;
     const aggregating =
@@ -26,7 +26,7 @@ function refuseClause(tokens: readonly Placed[], at: number): void {
   if (isWord(token, "GROUP") && isWord(tokens[at + 1], "BY")) throw unfollowable("GROUP BY");
   if (isWord(token, "HAVING")) throw unfollowable("HAVING");
   if (isWord(token, "LIMIT")) throw unfollowable("LIMIT");
-  if (isWord(token, "WINDOW") && isWord(tokens[at + 2], "AS") && isPunctuation(tokens[at + 3], "(")) {
+  if (isWord(token, "WINDOW") && isWord(tokens[at + 2], "AS") && isSign(tokens[at + 3], "(")) {
     throw unfollowable("window functions");
   }
 }
@@ -44,7 +44,7 @@ function refuseInTable(tokens: readonly Placed[], at: number): void {
 function hasComma(tokens: readonly Placed[], open: number): boolean {
   const inside = tokens[open]!.depth + 1;
   for (let at = open + 1; at < tokens.length && tokens[at]!.depth >= inside; at++) {
-    if (tokens[at]!.depth === inside && isPunctuation(tokens[at], ",")) return true;
+    if (tokens[at]!.depth === inside && isSign(tokens[at], ",")) return true;
   }
   return false;
 }

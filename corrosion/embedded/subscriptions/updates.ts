@@ -2,10 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Committed } from "../replication.ts";
+import { unpackColumns } from "../store/pack.ts";
 import type { Attachment, Listener, Sink, SubscriptionsLog, Updates, UpdatesOptions } from "./contract.ts";
 import { notInSchema } from "./from-clause.ts";
 import { errorLine, notifyLine } from "./lines.ts";
-import { unpackKey } from "./packed-key.ts";
 
 const BATCH_MS = 600;
 const BATCH_KEYS = 1_000;
@@ -89,7 +89,7 @@ class Feed {
     const lines: string[] = [];
     for (const [key, { pk, cl }] of batch) {
       this.#sent.set(key, cl);
-      lines.push(notifyLine(cl % 2n === 0n ? "delete" : "update", unpackKey(pk)));
+      lines.push(notifyLine(cl % 2n === 0n ? "delete" : "update", unpackColumns(pk)));
     }
     for (const stream of [...this.#streams]) stream.send(lines);
   }

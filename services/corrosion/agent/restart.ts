@@ -29,12 +29,13 @@ export interface RestartSteps {
 export async function runRestart(
   steps: RestartSteps,
   signal: AbortSignal,
+  graceMs = GRACE_MS,
 ): Promise<Exclude<RestartEvent, { kind: "restarting" }>> {
   let phase: RestartPhase = "stopping";
   let end: Exclude<RestartEvent, { kind: "restarting" }> | null = null;
   try {
     steps.announce({ kind: "restarting" });
-    await delay(GRACE_MS, undefined, { signal });
+    await delay(graceMs, undefined, { signal });
     await steps.stop();
     phase = "starting";
     signal.throwIfAborted();

@@ -95,9 +95,9 @@ export class AgentSupervisor {
   /** Starts it, if it does not run, after a stop that is under way. Throws `agent_not_managed`. */
   async start(): Promise<AgentStatus> {
     await this.#stopping;
-    if (this.#external !== null && this.#options.chosen.kind === "program") {
-      // The agent that was found on our port may be gone by now; if not, the port says so again.
-      if (this.#situation.reason === null) throw notManaged();
+    if (this.#external !== null) {
+      // An agent that was found on our port may be gone by now.
+      if (this.#options.chosen.kind === "external" || this.#situation.reason === null) throw notManaged();
       await this.#endExternal();
     }
     if (this.#closed || this.#life !== null || this.#restart !== null) return this.status;

@@ -66,8 +66,8 @@ export interface AgentStream<E> {
   readonly hash: string | null;
   /** To be read once. Throws `AgentError` (`unreachable`, `protocol`, `too_old`) and the signal's reason. */
   readonly events: AsyncIterable<E>;
-  /** Closes the connection, also of a stream that nobody reads. */
-  close(): void;
+  /** Closes the connection, also of a stream that nobody reads; a reader gets the reason. */
+  close(reason?: Error): void;
 }
 
 const TIMEOUT_MS = 5000;
@@ -274,7 +274,7 @@ export class CorrosionClient {
         id,
         hash: header(answer, "corro-query-hash"),
         events: events(this.#transport, answer, deadline.signal, parse),
-        close: () => closed.abort(new AgentError("unreachable", "the stream was closed here")),
+        close: (reason = new AgentError("unreachable", "the stream was closed here")) => closed.abort(reason),
       };
     } catch (error) {
       deadline[Symbol.dispose]();

@@ -51,7 +51,10 @@ function encodeParam(value: Param): string {
     }
     return String(value);
   }
-  if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : encodeReal(value);
+  if (typeof value === "number") {
+    const whole = Number.isSafeInteger(value) && !Object.is(value, -0);
+    return whole ? String(value) : encodeReal(value);
+  }
   if (value instanceof Uint8Array) return JSON.stringify(Array.from(value));
   if (typeof value === "object" && value !== null) return encodeReal(value.real);
   return JSON.stringify(value);
