@@ -6,17 +6,11 @@ import { uuidv7 } from "../../lib/ids.ts";
 import { defineService } from "../../lib/service.ts";
 import { busConnected, nodesWith } from "./cluster-nodes.ts";
 import { parseHosts } from "./config/hosts.ts";
-import type {
-  AgentStatus,
-  ClusterUpdate,
-  ConfigJob,
-  Discovery,
-  NodeConfigRow,
-  NodeConfiguration,
-} from "./contract.ts";
+import type { ClusterUpdate, NodeConfiguration } from "./contract.ts";
 import { Campaign } from "./coordinator/campaign.ts";
 import { STEP_MS } from "./coordinator/steps.ts";
-import { checkTargets, type KnownNodes } from "./coordinator/targets.ts";
+import { checkOwnAgent, knownNodes } from "./coordinator/surroundings.ts";
+import { checkTargets } from "./coordinator/targets.ts";
 import { Watch } from "./coordinator/watch.ts";
 import { CorrosionError } from "./failures.ts";
 
@@ -63,7 +57,7 @@ export default defineService<CoordinatorService>({
         const grant = this.watch.reserve({ update_id, initiator });
         if (grant.kind === "refused") throw busy(this.broker.nodeID, grant.holder.initiator);
         if (target && !known) {
-          await checkOwnAgent(this).catch((error: unknown) => {
+          await checkOwnAgent(this.broker).catch((error: unknown) => {
             this.watch.release(update_id);
             throw error;
           });
@@ -147,7 +141,7 @@ async function begin(service: CoordinatorService, params: Update): Promise<{ upd
       "The bus between the nodes is not connected: try again later.",
     );
   }
-  const targets = checkTargets(params.node_ids, await knownNodes(service));
+  const targets = checkTargets(params.node_ids, await knownNodes(broker));
   const update_id = uuidv7(systemClock());
   const update = { update_id, initiator: broker.nodeID, targets, hosts: parsed.hosts };
   const campaign = new Campaign({
@@ -165,46 +159,6 @@ async function begin(service: CoordinatorService, params: Update): Promise<{ upd
   });
   own(service, run);
   return { update_id };
-}
-
-/** By the bus, and by what the database and the DNS say where they answer. */
-async function knownNodes({ broker, logger }: CoordinatorService): Promise<KnownNodes> {
-  const here = { nodeID: broker.nodeID };
-  const unknown = (error: unknown) => {
-    logger.debug("a source of known nodes does not answer", { error: String(error) });
-    return [];
-  };
-  const [rows, discovered] = await Promise.all([
-    broker.call<NodeConfigRow[], object>("corrosion.identity.configs", {}, here).catch(unknown),
-    broker
-      .call<Discovery, object>("corrosion.discovery.get", {}, here)
-      .then(({ nodes }) => nodes)
-      .catch(unknown),
-  ]);
-  const registry = nodesWith(broker, "corrosion.coordinator");
-  return {
-    present: new Set(registry.filter(({ available }) => available).map(({ id }) => id)),
-    known: new Set([
-      ...registry.map(({ id }) => id),
-      ...[...rows, ...discovered].map(({ node_id }) => node_id),
-    ]),
-  };
-}
-
-/** Throws `CorrosionError` when this node's agent cannot be a target. */
-async function checkOwnAgent({ broker }: CoordinatorService): Promise<void> {
-  const here = { nodeID: broker.nodeID };
-  const agent = await broker.call<AgentStatus, object>("corrosion.agent.status", {}, here);
-  if (!agent.managed) {
-    throw new CorrosionError(
-      "agent_not_managed",
-      `The agent of ${broker.nodeID} is run by somebody else: configure it where it is run.`,
-    );
-  }
-  const job = await broker.call<ConfigJob | null, object>("corrosion.config.job", {}, here);
-  if (job !== null && job.state !== "ready" && job.state !== "error") {
-    throw new CorrosionError("busy", `${broker.nodeID} is busy with a change of its own: ${job.message}`);
-  }
 }
 
 function busy(nodeId: string, initiator: string): CorrosionError {
