@@ -300,6 +300,7 @@ describe("The subscriber", () => {
     await heard("connected", "columns_received", "new b catch_up", "ready");
     subscriber.pause("the agent restarts");
     subscriber.restart();
+    await until("the connection is closed", () => again.closed);
     await new Promise(setImmediate);
     assert.equal(state(), "paused_for_restart", "a restart of the agent comes first");
   });
