@@ -78,6 +78,19 @@ describe("gossip under faults", () => {
     assert.ok(a.eventsOf("disconnected").length <= 2, "said once, not every second");
   });
 
+  it("blames nobody for the time in which its own process stood still", async () => {
+    const [a, b] = await pair();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    const version = a.replication.commit();
+    await until("changes come", () => b.replication.has(a.id, version));
+    const rounds = a.gossip!.members()[0]!.rtts!.length;
+    await until("some rounds pass", () => a.gossip!.members()[0]!.rtts!.length >= Math.min(20, rounds + 5));
+    for (const { events } of all) {
+      assert.ok(!events.some((event) => event.kind === "disconnected"));
+      assert.ok(!events.some((event) => event.kind === "member" && event.state !== "Alive"));
+    }
+  });
+
   it("drops whoever speaks another protocol, with one line and nothing else", async () => {
     const [a, b] = await pair();
     const noise: Buffer[] = [

@@ -1,6 +1,7 @@
 /** @module Membership: who is silent, who denies it, and that all end with the same list. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { AwakeClock } from "../../corrosion/embedded/gossip/awake-clock.ts";
 import {
   alone,
   decide,
@@ -265,6 +266,22 @@ describe("what is said of members", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("a clock that stands still while the process does", () => {
+  it("leaves out what is more than two rounds between two of them", () => {
+    let time = 0;
+    const clock = new AwakeClock(1000, () => time);
+    for (time = 1000; time <= 5000; time += 1000) clock.tick();
+    time = 6900;
+    clock.tick();
+    assert.equal(clock.now(), 6900, "a late round is none");
+    time = 60_000;
+    clock.tick();
+    assert.equal(clock.now(), 7900);
+    time += 500;
+    assert.equal(clock.now(), 8400);
   });
 });
 

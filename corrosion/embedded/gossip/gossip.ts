@@ -6,6 +6,7 @@ import type { ActorId, Chunk, Committed, Received } from "../replication.ts";
 import { type Address, dialable, parseAddress, parseBootstrap, written } from "./addresses.ts";
 import { admit, type Introduced } from "./admission.ts";
 import { inFrames } from "./answer.ts";
+import { AwakeClock } from "./awake-clock.ts";
 import type { Gossip, GossipEvent, GossipOptions, GossipStatus, Pace, Via } from "./contract.ts";
 import { Dialer } from "./dialer.ts";
 import { frame } from "./frames.ts";
@@ -55,6 +56,7 @@ class RunningGossip implements Gossip {
   readonly address: string;
   readonly #options: GossipOptions;
   readonly #pace: Pace;
+  readonly #clock: AwakeClock;
   readonly #server: Server;
   readonly #instance = randomUUID();
   readonly #dialer: Dialer;
@@ -83,6 +85,7 @@ class RunningGossip implements Gossip {
   ) {
     this.#options = options;
     this.#pace = { ...PACE, ...options.pace };
+    this.#clock = new AwakeClock(this.#pace.roundMs);
     this.#server = server;
     this.address = advertised;
     this.#clusterId = options.clusterId;
@@ -106,6 +109,7 @@ class RunningGossip implements Gossip {
       replication,
       intake: this.#intake,
       pace: this.#pace,
+      now: () => this.#clock.now(),
       onSent: (changes) => this.#emit({ kind: "sent", via: "sync", peers: 1, changes }),
       onSynced: (id) => this.#synced(id),
       onTrouble: (what, error) => this.#trouble(what, error),
@@ -204,9 +208,10 @@ class RunningGossip implements Gossip {
 
   #round(): void {
     const now = performance.now();
-    for (const link of this.#links) link.check(now);
+    this.#clock.tick();
+    for (const link of this.#links) link.check();
     for (const [id, { link }] of this.#peers) {
-      if (now - link.heardAt < 1.5 * this.#pace.roundMs) this.#decide({ kind: "lives", id });
+      if (link.silentMs < 1.5 * this.#pace.roundMs) this.#decide({ kind: "lives", id });
     }
     this.#decide({ kind: "tick" });
     for (const id of this.#measured.keys()) if (!this.#membership.members.has(id)) this.#measured.delete(id);
@@ -254,6 +259,7 @@ class RunningGossip implements Gossip {
     const link: Link = new Link(socket, {
       dialed,
       pace: this.#pace,
+      now: () => this.#clock.now(),
       onMessage: (message, bytes) => {
         if (actor !== null) this.#heard(actor, link, message, bytes);
         else if (message.t === "hello") actor = this.#introduced(link, message, dial);
@@ -284,7 +290,7 @@ class RunningGossip implements Gossip {
     const existing = present?.link.open ? present : null;
     const dialed = link.dialed !== null;
     const next = { hello, dialed, dial: dialed ? ownDial : hello.dial };
-    const silentMs = existing ? performance.now() - existing.link.heardAt : 0;
+    const silentMs = existing ? existing.link.silentMs : 0;
     const own = this.#hello(ownDial);
     const admission = admit(own, next, existing, silentMs, this.#pace.suspectAfterMs);
     if (link.dialed !== null) {
@@ -391,7 +397,7 @@ class RunningGossip implements Gossip {
       this.#emit({ kind: "applied", via, origin, version, ts, changes: changes.length });
     } else if (received.kind === "refused") {
       const { message } = received;
-      const news = this.#sync.refusals.add(origin, version, message, performance.now());
+      const news = this.#sync.refusals.add(origin, version, message, this.#clock.now());
       if (news) this.#emit({ kind: "refused", origin, version, message });
     }
   }
