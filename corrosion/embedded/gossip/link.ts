@@ -1,8 +1,9 @@
 /** @module One TCP connection to a peer: frames in, frames out, bounded on both sides, and closed when it is silent. */
 import type { Socket } from "node:net";
 import type { Pace } from "./contract.ts";
+import { NotOurs } from "./fields.ts";
 import { BadFrame, FrameReader, frame } from "./frames.ts";
-import { decode, encode, type Message, NotOurs } from "./wire.ts";
+import { decode, encode, type Message } from "./wire.ts";
 
 /** Before it is known who the other side is, it may not make this one hold much. */
 const STRANGER_FRAME_BYTES = 64 * 1024;
