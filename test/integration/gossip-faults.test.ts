@@ -35,6 +35,11 @@ async function stranger(agent: TestAgent, ...bytes: (Message | Buffer)[]): Promi
   return socket;
 }
 
+/** Resolves when the connection is over, also by a reset. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => void socket.once("close", () => resolve()));
+}
+
 const helloOf = (name: string, port = 1): Message => ({
   t: "hello",
   actor: actorId(name),
@@ -106,7 +111,7 @@ describe("gossip under faults", () => {
       for (let again = 0; again < 3; again++) {
         const socket = await stranger(a, bytes);
         socket.resume();
-        await once(socket, "close");
+        await closed(socket);
       }
       assert.equal(a.eventsOf("rejected").length, before + 1, JSON.stringify(a.eventsOf("rejected")));
     }
@@ -126,7 +131,7 @@ describe("gossip under faults", () => {
     ];
     const drip = setInterval(() => sockets[2]?.write(" "), 50);
     for (const socket of sockets) socket.resume();
-    await Promise.all(sockets.map((socket) => once(socket, "close")));
+    await Promise.all(sockets.map(closed));
     clearInterval(drip);
     await until("both are told", () => a.eventsOf("rejected").length === 2);
     const said = a.eventsOf("rejected").map(({ message }) => message);
