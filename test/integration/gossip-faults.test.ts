@@ -231,6 +231,19 @@ describe("gossip under faults", () => {
     await untilEqual(all);
   });
 
+  it("does not ask every second for what it refused", async () => {
+    all = await agents("a", "b");
+    const [a, b] = all as [TestAgent, TestAgent];
+    b.replication.lacking.add("new");
+    a.replication.commit("new");
+    await a.start([]);
+    await b.start([a], { pace: { ...QUICK, askMs: 50 } });
+    await until("it was refused", () => b.eventsOf("refused").length > 0);
+    const began = performance.now();
+    await until("many rounds pass", () => performance.now() - began > 500);
+    assert.equal(b.eventsOf("received").length, 1);
+  });
+
   it("asks again for refused versions after a while without being told", async () => {
     all = await agents("a", "b");
     const [a, b] = all as [TestAgent, TestAgent];

@@ -149,6 +149,12 @@ describe("an agent of which others say that it is gone", () => {
     assert.equal(a.state("b"), "Alive");
   });
 
+  it("goes on from the beat of an earlier run that had the same ts", () => {
+    const b = new Observer("b", 5n);
+    assert.ok(!b.hears(record("b", { ts: 5n, beat: 40 })), "there is nothing to deny");
+    assert.equal(b.membership.self.beat, 40);
+  });
+
   it("takes a new ts when incarnations are used up", () => {
     const b = new Observer("b", 5n);
     b.hears(record("b", { ts: 5n, incarnation: MAX_INCARNATION, state: "Suspect" }));

@@ -61,6 +61,8 @@ export type Message =
 
 export const MAX_WANTED_VERSIONS = 4096n;
 const MAX_I64 = 0x7fff_ffff_ffff_ffffn;
+/** Rounds of many thousand years. */
+const MAX_BEAT = 2 ** 40;
 const MAX_U64 = 0xffff_ffff_ffff_ffffn;
 const STATES: readonly LivenessState[] = ["Alive", "Suspect", "Down"];
 
@@ -165,7 +167,7 @@ function recordIn(value: unknown): MemberRecord {
     memberId: record.memberId === null ? null : integer(record.memberId, 0, 0xffff),
     incarnation: integer(record.incarnation, 0, MAX_INCARNATION),
     state,
-    beat: count(record.beat),
+    beat: integer(record.beat, 0, MAX_BEAT),
   };
 }
 
