@@ -349,10 +349,13 @@ describe("subscriptions of the embedded development agent", () => {
     world.failures.push(new Error("reader gone"), new Error("reader gone"));
     world.commit("INSERT INTO tests VALUES (1, 'one', 1)");
     await client.shows(() => world.rows(ALL));
+    const accepted = world.subscriptions.attach(client.id, ANEW);
     world.failures.push(...["a", "b", "c"].map((text) => new Error(text)));
     world.commit("INSERT INTO tests VALUES (2, 'two', 1)");
     await until("an end", () => client.ended);
     assert.equal(client.error, "c");
+    const late = new SubscriptionClient(accepted);
+    assert.deepEqual([late.error, late.ended], ["c", true]);
     assert.throws(() => attach(client.id, ANEW), { status: 404 });
   });
 
@@ -416,14 +419,17 @@ describe("subscriptions of the embedded development agent", () => {
     const began = performance.now();
     for (let i = 0; i < 10; i++) {
       world.commit(`UPDATE tests SET text = 'y${i}' WHERE id = 5`);
-      for (const client of clients) await until("seen", () => client.changes.length === i + 1);
+      for (const client of clients) await until("seen", () => client.changeId === i + 1);
     }
     assert.ok(performance.now() - began < 3_000, `${performance.now() - began} ms`);
     assert.ok(world.queries.slice(queries).every((text) => text.includes("IN ((5))")));
     const outer = subscribe(sql);
     await outer.eoq();
     world.commit("DELETE FROM notes WHERE test_id = 5");
-    await outer.shows(() => world.rows(sql));
+    await until("the other side of the join is gone", () => outer.changeId === 2);
+    const byType = outer.changes.map((change) => change.replace(/ \d+ /, " ")).sort();
+    assert.deepEqual(byType, ['delete [5,"five"] 2', "insert [5,null] 1"]);
+    assert.deepEqual(outer.table(), world.rows(sql));
   });
 
   describe("under random commits, joins, resumes and restarts", () => {
