@@ -16,6 +16,13 @@ export interface ConsoleConfig {
   /** This node's own folder, `{DATA_DIR}/node{N}`. */
   readonly dataDir: string;
   readonly agent: AgentConfig;
+  readonly ack: AckConfig;
+  /** Time between two samples of a run's system metrics. */
+  readonly metricsIntervalMs: number;
+  /** Time between two collections of a run. */
+  readonly analyticsIntervalMs: number;
+  /** How long a report is kept. */
+  readonly analyticsCacheMs: number;
   readonly fly: FlyConfig;
   readonly dnsTtlMs: number;
   readonly membersRefreshMs: number;
@@ -23,6 +30,25 @@ export interface ConsoleConfig {
   readonly token: string | null;
   /** Origins, beside the node's own, whose pages may change something. */
   readonly allowedOrigins: readonly string[];
+}
+
+/** Messages and their acknowledgements. */
+export interface AckConfig {
+  /** Where the ack API listens; port 0: the system chooses. */
+  readonly host: string;
+  readonly port: number;
+  /** Callers of the ack API send it as `x-fleetport-token`; null: none is asked for. Never shown. */
+  readonly token: string | null;
+  /** Deliveries of one acknowledgement at most. */
+  readonly attempts: number;
+  /** Deliveries under way at a time. */
+  readonly concurrency: number;
+  /** How long a message is waited for before it is partial or unacked. */
+  readonly deadlineMs: number;
+  /** Own rows that are kept. */
+  readonly messageKeep: number;
+  readonly dedupeMax: number;
+  readonly dedupeTtlMs: number;
 }
 
 export interface AgentConfig {
@@ -55,6 +81,7 @@ export interface FlyConfig {
 
 const DEV_API_PORT = 8080;
 const DEV_GOSSIP_PORT = 8786;
+const DEV_ACK_PORT = 5000;
 export const MAX_NODES = 10;
 const PROJECT = new URL("..", import.meta.url).pathname;
 
@@ -79,6 +106,17 @@ export function readConsole(env: EnvReader, base: ConsoleBase): ConsoleOfNode {
   const gossipGiven = env.text("CORROSION_GOSSIP_PORT") !== null;
   const apiPort = env.integer("CORROSION_API_PORT", counted ? DEV_API_PORT : 8081, 1, 65_525);
   const gossipPort = env.integer("CORROSION_GOSSIP_PORT", counted ? DEV_GOSSIP_PORT : 8787, 1, 65_525);
+  const ackGiven = env.text("API_PORT") !== null;
+  const ackPort = env.integer("API_PORT", counted ? DEV_ACK_PORT : 8088, 0, 65_525);
+  const ack = {
+    token: env.text("ACK_TOKEN"),
+    attempts: env.integer("ACK_ATTEMPTS", 6, 5, 100),
+    concurrency: env.integer("ACK_CONCURRENCY", 16, 1, 1000),
+    deadlineMs: env.duration("ACK_DEADLINE_MS", 30_000, 100),
+    messageKeep: env.integer("MESSAGE_KEEP", 1000, 1),
+    dedupeMax: env.integer("DEDUPE_MAX", 50_000, 1),
+    dedupeTtlMs: env.duration("DEDUPE_TTL_MS", 86_400_000, 10),
+  };
   const clusterSize = env.integer("CLUSTER_SIZE", base.embedded ? base.nodes : 3, 1, MAX_NODES);
   const mode = env.oneOf("CORROSION_MODE", AGENT_MODES, "auto");
   const apiUrl = env.url("CORROSION_API_URL", /^https?:\/\/\S+$/, "http://127.0.0.1:8081");
@@ -111,6 +149,9 @@ export function readConsole(env: EnvReader, base: ConsoleBase): ConsoleOfNode {
     },
     dnsTtlMs: env.duration("DNS_TTL_MS", 30_000, 100),
     membersRefreshMs: env.duration("MEMBERS_REFRESH_MS", 30_000, 100),
+    metricsIntervalMs: env.duration("METRICS_INTERVAL_MS", 5000, 50),
+    analyticsIntervalMs: env.duration("ANALYTICS_INTERVAL_MS", 10_000, 50),
+    analyticsCacheMs: env.duration("ANALYTICS_CACHE_MS", 2000, 0),
     token: env.text("CONSOLE_TOKEN"),
     allowedOrigins: (env.text("ALLOWED_ORIGINS") ?? "").split(/[\s,]+/).filter((origin) => origin !== ""),
   };
@@ -125,6 +166,11 @@ export function readConsole(env: EnvReader, base: ConsoleBase): ConsoleOfNode {
       ...shared,
       node,
       dataDir,
+      ack: {
+        ...ack,
+        host: shared.fly.privateIp ?? (prod ? "::" : "127.0.0.1"),
+        port: ackPort === 0 ? 0 : port(ackGiven, ackPort, node),
+      },
       agent: {
         mode: apiUrl === null ? mode : "external",
         bin: env.text("CORROSION_BIN"),

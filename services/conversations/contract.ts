@@ -93,7 +93,7 @@ export interface ReadResult {
 }
 
 /**
- * `messages.append` throws, in this order, invalid_message, content_too_large, backpressure,
+ * `sessions.messages.append` throws, in this order, invalid_message, content_too_large, backpressure,
  * leader_unavailable, session_not_found, not_participant, session_archived, expected_seq_conflict
  * (with last_seq), append_timeout (with may_have_committed).
  */
@@ -115,7 +115,7 @@ export interface Appended {
   readonly deduped: boolean;
 }
 
-/** `messages.list` throws invalid_parameter, session_not_found. */
+/** `sessions.messages.list` throws invalid_parameter, session_not_found. */
 export interface ListMessages {
   readonly session_id: string;
   /** >= 0, default 0. */

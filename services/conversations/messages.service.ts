@@ -35,7 +35,7 @@ type MessagesService = Service & {
 type AppendDraft = Extract<Draft, { t: "append" }>;
 
 export default defineService<MessagesService>({
-  name: "messages",
+  name: "sessions.messages",
 
   actions: {
     /** `AppendMessage` -> `Appended`; errors in the order of the contract's table. */

@@ -102,12 +102,19 @@ export class MessageSubscriber {
     while (!signal.aborted) {
       this.#reconnects += 1;
       this.#set("connecting", this.#reason);
+      const resuming = this.#resumes();
       const ending = await this.#attempt(signal).catch((error: unknown) => this.#endingOf(error));
       if (signal.aborted) return;
       this.#end(ending);
+      // The agent is there, only the way back in was wrong: no reason to wait longer and longer.
+      if (resuming && !this.#resumes()) this.#failures = 1;
       const waitMs = backoff(this.#env.times, this.#failures, this.#env.random());
       await this.#wait(waitMs, signal);
     }
+  }
+
+  #resumes(): boolean {
+    return this.#subscription.plan.kind === "resume";
   }
 
   async #attempt(signal: AbortSignal): Promise<Ending> {

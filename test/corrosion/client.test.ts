@@ -40,7 +40,7 @@ describe("A client of this agent", function () {
     agent = await TestedAgent.start();
   });
   after(async () => {
-    await agent.stop();
+    await agent?.stop();
   });
 
   it("gets every value back with its type", async () => {

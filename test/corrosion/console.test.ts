@@ -38,7 +38,7 @@ describe("The query console of this agent", function () {
   });
   after(async () => {
     await Promise.all(nodes.map((one) => one.stop()));
-    await agent.stop();
+    await agent?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 

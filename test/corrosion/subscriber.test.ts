@@ -32,7 +32,7 @@ describe("The subscriber of this agent", function () {
     await Promise.all(nodes.splice(0).map((node) => node.stop()));
   });
   after(async () => {
-    await agent.stop();
+    await agent?.stop();
   });
 
   async function start(): Promise<TestNode> {

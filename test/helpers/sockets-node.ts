@@ -152,7 +152,7 @@ export class FakeConversations {
         },
       },
       {
-        name: "messages",
+        name: "sessions.messages",
         actions: {
           list: async (ctx: Context<ListMessages>): Promise<MessagePage> => {
             await called("list", ctx.params);

@@ -155,8 +155,8 @@ describe("The subscriber", () => {
       timers.advance(1000);
       answer(await agent.next());
       await heard("error");
-      await isWaiting(2000);
-      timers.advance(2000);
+      await isWaiting(1000);
+      timers.advance(1000);
       const fresh = await agent.next();
       assert.equal(fresh.method, "POST");
       fresh.subscribed("two").lines(COLUMNS, row("b"), eoq(0));
@@ -300,6 +300,8 @@ describe("The subscriber", () => {
     await heard("connected", "columns_received", "new b catch_up", "ready");
     subscriber.pause("the agent restarts");
     subscriber.restart();
+    await until("the connection is closed", () => again.closed);
+    await new Promise(setImmediate);
     assert.equal(state(), "paused_for_restart", "a restart of the agent comes first");
   });
 });

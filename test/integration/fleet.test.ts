@@ -19,14 +19,14 @@ describe("an embedded fleet of three nodes", () => {
       agent_id: "a",
     });
     for (let i = 1; i <= 20; i++) {
-      const { message } = await two!.call<Appended, object>("messages.append", {
+      const { message } = await two!.call<Appended, object>("sessions.messages.append", {
         session_id: session.id,
         user_id: "u",
         content: { i },
       });
       assert.equal(message.seq, i);
     }
-    const page = await three!.call<MessagePage, object>("messages.list", { session_id: session.id });
+    const page = await three!.call<MessagePage, object>("sessions.messages.list", { session_id: session.id });
     assert.deepEqual(
       page.messages.map(({ seq }) => seq),
       Array.from({ length: 20 }, (_, i) => i + 1),

@@ -35,6 +35,11 @@ async function stranger(agent: TestAgent, ...bytes: (Message | Buffer)[]): Promi
   return socket;
 }
 
+/** Resolves when the connection is over, also by a reset. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => void socket.once("close", () => resolve()));
+}
+
 const helloOf = (name: string, port = 1): Message => ({
   t: "hello",
   actor: actorId(name),
@@ -78,6 +83,19 @@ describe("gossip under faults", () => {
     assert.ok(a.eventsOf("disconnected").length <= 2, "said once, not every second");
   });
 
+  it("blames nobody for the time in which its own process stood still", async () => {
+    const [a, b] = await pair();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    const version = a.replication.commit();
+    await until("changes come", () => b.replication.has(a.id, version));
+    const rounds = a.gossip!.members()[0]!.rtts!.length;
+    await until("some rounds pass", () => a.gossip!.members()[0]!.rtts!.length >= Math.min(20, rounds + 5));
+    for (const { events } of all) {
+      assert.ok(!events.some((event) => event.kind === "disconnected"));
+      assert.ok(!events.some((event) => event.kind === "member" && event.state !== "Alive"));
+    }
+  });
+
   it("drops whoever speaks another protocol, with one line and nothing else", async () => {
     const [a, b] = await pair();
     const noise: Buffer[] = [
@@ -93,7 +111,7 @@ describe("gossip under faults", () => {
       for (let again = 0; again < 3; again++) {
         const socket = await stranger(a, bytes);
         socket.resume();
-        await once(socket, "close");
+        await closed(socket);
       }
       assert.equal(a.eventsOf("rejected").length, before + 1, JSON.stringify(a.eventsOf("rejected")));
     }
@@ -113,7 +131,7 @@ describe("gossip under faults", () => {
     ];
     const drip = setInterval(() => sockets[2]?.write(" "), 50);
     for (const socket of sockets) socket.resume();
-    await Promise.all(sockets.map((socket) => once(socket, "close")));
+    await Promise.all(sockets.map(closed));
     clearInterval(drip);
     await until("both are told", () => a.eventsOf("rejected").length === 2);
     const said = a.eventsOf("rejected").map(({ message }) => message);
@@ -211,6 +229,19 @@ describe("gossip under faults", () => {
     b.replication.lacking.clear();
     b.gossip!.retryRefused();
     await untilEqual(all);
+  });
+
+  it("does not ask every second for what it refused", async () => {
+    all = await agents("a", "b");
+    const [a, b] = all as [TestAgent, TestAgent];
+    b.replication.lacking.add("new");
+    a.replication.commit("new");
+    await a.start([]);
+    await b.start([a], { pace: { ...QUICK, askMs: 50 } });
+    await until("it was refused", () => b.eventsOf("refused").length > 0);
+    const began = performance.now();
+    await until("many rounds pass", () => performance.now() - began > 500);
+    assert.equal(b.eventsOf("received").length, 1);
   });
 
   it("asks again for refused versions after a while without being told", async () => {

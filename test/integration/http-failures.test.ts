@@ -133,7 +133,7 @@ describe("The gateway, over services that fail", () => {
   });
 
   const services = (fail: (ctx: Context) => unknown): ServiceSchema[] => [
-    { name: "messages", actions: { append: fail, list: fail } },
+    { name: "sessions.messages", actions: { append: fail, list: fail } },
     { name: "sessions", actions: { get: fail } },
   ];
   async function failing(fail: (ctx: Context) => unknown): Promise<TestGateway> {
@@ -185,7 +185,7 @@ describe("The gateway, over services that fail", () => {
     await other.broker.start();
     gate = await startGateway({ namespace });
     try {
-      await gate.broker.waitForServices(["messages", "sessions"]);
+      await gate.broker.waitForServices(["sessions.messages", "sessions"]);
       const { status, body } = await append(gate.url);
       assert.deepEqual(
         [status, body],
@@ -198,7 +198,7 @@ describe("The gateway, over services that fail", () => {
 
   it("answers 422 when the bus refuses the params of an append", async () => {
     const strict = { params: { user_id: { type: "string", length: 5 } }, handler: () => ({}) };
-    gate = await startGateway({ services: [{ name: "messages", actions: { append: strict } }] });
+    gate = await startGateway({ services: [{ name: "sessions.messages", actions: { append: strict } }] });
     assertError(await append(gate.url), 422, "invalid_message");
   });
 });
@@ -231,7 +231,7 @@ describe("A gateway that stops", () => {
       return { messages: [], last_seq: 0, has_more: false };
     };
     const gate = await startGateway({
-      services: [{ name: "messages", actions: { list: handler } }],
+      services: [{ name: "sessions.messages", actions: { list: handler } }],
       // What hangs is cut only after this time, far behind the end of the test.
       env: { FLEET_APPEND_TIMEOUT_MS: "120000" },
     });

@@ -20,7 +20,7 @@ describe("the REPL command fleet", () => {
     fleet = await startFleet({ groups: GROUPS });
     const { broker } = fleet.nodes[0]!;
     await broker.call("sessions.create", { id: "s1", user_id: "u", agent_id: "a" });
-    await broker.call("messages.append", { session_id: "s1", user_id: "u", content: {} });
+    await broker.call("sessions.messages.append", { session_id: "s1", user_id: "u", content: {} });
   });
   after(() => fleet.stop());
 

@@ -47,7 +47,9 @@ async function append(
 ): Promise<number[]> {
   const params = { session_id, ...sender, content: { text: "hi" } };
   const all = await Promise.all(
-    Array.from({ length: count }, () => node.broker.call<Appended, object>("messages.append", params)),
+    Array.from({ length: count }, () =>
+      node.broker.call<Appended, object>("sessions.messages.append", params),
+    ),
   );
   return all.map(({ message }) => message.seq);
 }
@@ -123,7 +125,7 @@ describe("sockets over a fleet of three nodes", () => {
       await until("every message", () => socket.seqs(topic).length >= total);
       assert.deepEqual(socket.seqs(topic), range(1, total));
     }
-    const page = await nodeOf(fleet, 2).broker.call<MessagePage, object>("messages.list", {
+    const page = await nodeOf(fleet, 2).broker.call<MessagePage, object>("sessions.messages.list", {
       session_id: id,
       limit: 1000,
     });

@@ -63,6 +63,7 @@ const READS = [
   "PRAGMA user_version",
   "SELECT crsql_site_id(), hex(crsql_pack_columns(1)), crsql_db_version()",
   "SELECT * FROM crsql_changes WHERE \"table\" = 't'",
+  "SELECT 1 --\r; VACUUM",
   "SELECT 'it''s -- no /* comment' AS a",
   "SELECT * FROM t WHERE a = 'load_extension(x)'",
   "\ufeffSELECT 1",

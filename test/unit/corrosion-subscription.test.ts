@@ -157,6 +157,13 @@ describe("A subscription to messages", () => {
     ]);
   });
 
+  it("does not go on from a snapshot that it did not see whole", () => {
+    const subscription = warm();
+    subscription.opened("one");
+    take(subscription, columns, row("a"));
+    assert.deepEqual(subscription.plan, { kind: "subscribe" });
+  });
+
   it("starts over at a gap, a repeat, an error line, and whatever comes out of turn", () => {
     const wrong: SubscriptionEvent[] = [
       change("insert", 5, "c"),

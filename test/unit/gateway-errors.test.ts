@@ -68,8 +68,8 @@ describe("An error", () => {
   it("of a call that nobody could take is 503 leader_unavailable, for reads and writes", () => {
     const attempts: readonly (Attempt | null)[] = [read, write, null];
     for (const error of [
-      new Errors.ServiceNotFoundError({ action: "messages.append" }),
-      new Errors.ServiceNotAvailableError({ action: "messages.append" }),
+      new Errors.ServiceNotFoundError({ action: "sessions.messages.append" }),
+      new Errors.ServiceNotAvailableError({ action: "sessions.messages.append" }),
       new ApiGateway.Errors.ServiceUnavailableError(""),
     ]) {
       for (const attempt of attempts) {
@@ -83,9 +83,9 @@ describe("An error", () => {
 
   it("that leaves a write's outcome open is 504 append_timeout with may_have_committed", () => {
     for (const error of [
-      new Errors.RequestTimeoutError({ action: "messages.append", nodeID: "a" }),
-      new Errors.RequestRejectedError({ action: "messages.append", nodeID: "a" }),
-      new Errors.RequestSkippedError({ action: "messages.append", nodeID: "a" }),
+      new Errors.RequestTimeoutError({ action: "sessions.messages.append", nodeID: "a" }),
+      new Errors.RequestRejectedError({ action: "sessions.messages.append", nodeID: "a" }),
+      new Errors.RequestSkippedError({ action: "sessions.messages.append", nodeID: "a" }),
     ]) {
       const answer = errorAnswer(error, write);
       assert.equal(answer?.status, 504);

@@ -47,7 +47,7 @@ describe("last_seq of a join", () => {
 describe("the payload of a send", () => {
   const parse = (payload: unknown) => parseSend(payload, JSON.stringify(payload)?.length ?? 0);
 
-  it("gives the message as messages.append takes it", () => {
+  it("gives the message as sessions.messages.append takes it", () => {
     const payload = {
       content: { kind: "note", content: { text: "hi" }, metadata: { a: 1 } },
       idempotency_key: "k",
@@ -141,8 +141,8 @@ describe("a send that failed", () => {
     const unknown = { error: "timeout", may_have_committed: true };
     const cases = [
       new FleetError("append_timeout", "", { may_have_committed: true }),
-      new Errors.RequestTimeoutError({ action: "messages.append", nodeID: "n" }),
-      new Errors.RequestRejectedError({ action: "messages.append", nodeID: "n" }),
+      new Errors.RequestTimeoutError({ action: "sessions.messages.append", nodeID: "n" }),
+      new Errors.RequestRejectedError({ action: "sessions.messages.append", nodeID: "n" }),
       new TypeError("a defect"),
       "not even an error",
     ];
@@ -154,7 +154,7 @@ describe("a send that failed", () => {
   });
 
   it("says that it was certainly not written when no handler saw it", () => {
-    const error = new Errors.ServiceNotFoundError({ action: "messages.append", nodeID: "n" });
+    const error = new Errors.ServiceNotFoundError({ action: "sessions.messages.append", nodeID: "n" });
     assert.deepEqual(sendFailure(error).response, { error: "leader_unavailable", retry_after_ms: 1000 });
     const invalid = new Errors.ValidationError("params", "VALIDATION_ERROR", {});
     assert.deepEqual(sendFailure(invalid).response, { error: "invalid_message" });

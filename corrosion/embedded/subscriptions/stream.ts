@@ -71,6 +71,7 @@ export class SubscriptionStream implements Reader, Listener {
   }
 
   async #run(at: StartAt): Promise<void> {
+    if (this.#over) return;
     while (!this.#subscription.ready) await this.#change();
     if (!(await this.#catchUp(at))) return;
     while (!this.#over) {

@@ -49,6 +49,8 @@ export class Subscription {
   #timer: NodeJS.Timeout | null = null;
   #idle: NodeJS.Timeout | null = null;
   #failures = 0;
+  /** Why it ended, when something failed. */
+  #message: string | null = null;
 
   constructor(parts: SubscriptionParts) {
     this.#parts = parts;
@@ -85,7 +87,12 @@ export class Subscription {
     this.#schedule();
   }
 
+  /** One that comes too late is told so at once. */
   join(reader: Reader): void {
+    if (this.#stop.signal.aborted) {
+      reader.ended(this.#message);
+      return;
+    }
     this.#readers.add(reader);
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = null;
@@ -202,6 +209,7 @@ export class Subscription {
   #fail(error: unknown): void {
     if (this.#stop.signal.aborted) return;
     const message = messageOf(error);
+    this.#message = message;
     this.#stop.abort();
     this.#parts.log.warn("subscription ended", { id: this.identity.id, error: message });
     for (const reader of [...this.#readers]) reader.ended(message);

@@ -73,8 +73,6 @@ export class Transport {
       for await (const chunk of answer) yield chunk as Uint8Array;
     } catch (error) {
       throw this.#failure(error, signal);
-    } finally {
-      answer.destroy();
     }
   }
 

@@ -104,7 +104,7 @@ export const FLEET_ROUTES: readonly FleetRoute[] = [
   route({
     method: "GET",
     path: "/api/sessions/:id/messages",
-    action: "messages.list",
+    action: "sessions.messages.list",
     writes: false,
     invalid: "invalid_parameter",
     params: ({ id, query }) => {
@@ -123,7 +123,7 @@ export const FLEET_ROUTES: readonly FleetRoute[] = [
   route({
     method: "POST",
     path: "/api/sessions/:id/messages",
-    action: "messages.append",
+    action: "sessions.messages.append",
     writes: true,
     invalid: "invalid_message",
     params: appendParams,

@@ -29,8 +29,8 @@ export function conversationsOn(broker: ServiceBroker, config: Config): Conversa
   const checking = { timeout: config.catchupIntervalMs };
   return {
     session: (id) => broker.call<Session, GetSession>("sessions.get", { id }, reading),
-    messages: (params) => broker.call<MessagePage, ListMessages>("messages.list", params, reading),
-    append: (params) => broker.call<Appended, AppendMessage>("messages.append", params, appending),
+    messages: (params) => broker.call<MessagePage, ListMessages>("sessions.messages.list", params, reading),
+    append: (params) => broker.call<Appended, AppendMessage>("sessions.messages.append", params, appending),
     heads: (ids) => broker.call<Heads, GetHeads>("sessions.heads", { ids }, checking),
   };
 }

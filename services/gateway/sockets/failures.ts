@@ -36,7 +36,7 @@ export function joinRefusal(error: unknown): JoinRefusal {
   return { reason: "unavailable" };
 }
 
-/** The outcome of a `messages.append` that threw. Whatever is not known to be unwritten may have been written. */
+/** The outcome of a `sessions.messages.append` that threw. Whatever is not known to be unwritten may have been written. */
 export function sendFailure(error: unknown): SendFailure {
   const code = errorCode(error);
   if (code === "append_timeout") return { response: TIMEOUT, busyForMs: null, unexpected: false };

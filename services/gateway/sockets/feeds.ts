@@ -120,7 +120,7 @@ export class Feeds {
     if (feed?.subscribers.delete(subscriber) && feed.subscribers.size === 0) this.#close(feed);
   }
 
-  /** Messages above `after`, from the leader or the archive. Rejects as `messages.list` does. */
+  /** Messages above `after`, from the leader or the archive. Rejects as `sessions.messages.list` does. */
   async read(sessionId: string, after: number, { limit, maxBytes }: PageLimits): Promise<Page> {
     const params = { session_id: sessionId, after_seq: after, limit, max_bytes: maxBytes };
     const page = await this.#options.conversations.messages(params);

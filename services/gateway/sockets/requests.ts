@@ -7,7 +7,7 @@ const MAX_DEPTH = 512;
 /** A refused payload is echoed whole only when its frame is not larger than this, in bytes. */
 const MAX_ECHO_BYTES = 16_384;
 
-/** The message of a `send`, with the names that `messages.append` has. */
+/** The message of a `send`, with the names that `sessions.messages.append` has. */
 export interface SendRequest {
   readonly kind?: string;
   readonly content: JsonObject;
