@@ -226,6 +226,16 @@ describe("a received chunk", () => {
     });
   }
 
+  it("has an origin and versions that can be, heads and empty versions too", () => {
+    const { store } = agent;
+    assert.throws(() => store.noteHead("nobody", 1n), RangeError);
+    assert.throws(() => store.noteHead(ORIGIN, 2n ** 63n), RangeError);
+    assert.throws(() => store.receiveEmpty(ORIGIN, { start: 0n, end: 1n }), RangeError);
+    assert.throws(() => store.receiveEmpty(ORIGIN, { start: 2n, end: 1n }), RangeError);
+    assert.throws(() => store.receiveEmpty("nobody", { start: 1n, end: 1n }), RangeError);
+    assert.equal(store.known().size, 0);
+  });
+
   it("brings a new head, which becomes a gap and survives a restart", () => {
     agent.store.noteHead(ORIGIN, 4n);
     agent.store.noteHead(ORIGIN, 2n);

@@ -161,6 +161,7 @@ describe("a client's statement", () => {
     ["DROP TABLE t", /table t is replicated/],
     ["ALTER TABLE t ADD COLUMN c", /table t is replicated/],
     ["DROP TRIGGER t__crsql_utrig", /keeps track of what replicates/],
+    ["CREATE UNIQUE INDEX IF NOT EXISTS x ON t (a)", /table t is replicated: a unique index/],
     ["CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; END", /table t is replicated/],
     ["CREATE TEMP TABLE t (id)", /temporary tables, views and triggers are not allowed/],
     [
