@@ -203,6 +203,7 @@ describe("a received chunk", () => {
     agent.store.applySchema([`${SCHEMA.slice(0, -1)}, c INTEGER)`]);
     assert.deepEqual(receive(version), ["applied"]);
     assert.deepEqual(agent.rows("SELECT c FROM t"), [{ c: 5n }]);
+    assert.deepEqual(agent.rows("SELECT lower(hex(site_id)) AS site FROM crsql_changes"), [{ site: ORIGIN }]);
   });
 
   const impossible: Partial<Chunk>[] = [
@@ -299,6 +300,7 @@ describe("a received chunk", () => {
     receive(chunk(1n, [change({ val: "theirs", cl: 3n })]));
     assert.deepEqual(rows(), [{ id: 1n, a: "theirs", b: "kept too" }]);
     assert.deepEqual(agent.clocks("t", 1n), ["-1:3/3", "a:1/3", "b:0/3"]);
+    assert.deepEqual(agent.store.held(agent.id, 1n, 1000), { kind: "empty" });
   });
 
   it("of equal version and value goes to the greater site", () => {

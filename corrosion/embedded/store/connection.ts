@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { DatabaseSync, type DatabaseSyncOptions } from "node:sqlite";
 import { newActorId } from "./actor-id.ts";
 import { StoreUnusable } from "./contract.ts";
-import { defineFunctions, TRACKERS } from "./functions.ts";
+import { defineFunctions, defineIdleTracking } from "./functions.ts";
 import { AGENT, createLayout, isNew } from "./layout.ts";
 
 /** How long a connection waits for another one's lock. */
@@ -44,8 +44,7 @@ export function openReader(path: string): DatabaseSync {
   if (!existsSync(path)) throw new StoreUnusable(`there is no database at ${path}: start the agent first`);
   return opened(path, { readOnly: true }, (db) => {
     if (isNew(db, path)) throw new StoreUnusable(`${path} is not a database of an ${AGENT}: it is empty`);
-    // Statements that write are prepared here too, to be refused as what they are and not for want of a function.
-    for (const name of TRACKERS) db.function(name, { varargs: true }, () => null);
+    defineIdleTracking(db);
   });
 }
 

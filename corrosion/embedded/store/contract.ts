@@ -36,8 +36,11 @@ export interface Store {
   readonly actorId: ActorId;
   /** Applies schema texts (each file's content); all or nothing. Throws `SchemaRefused`. */
   applySchema(files: readonly string[]): void;
-  /** All or nothing, in order. Throws `StatementFailed`. */
-  transact(statements: readonly Statement[]): TransactionResult;
+  /**
+   * All or nothing, in order. `onStep` is told before each statement and before the commit: whoever limits the time of
+   * each. Throws `StatementFailed`.
+   */
+  transact(statements: readonly Statement[], onStep?: () => void): TransactionResult;
   known(): KnownVersions;
   held(origin: ActorId, version: bigint, maxBytes: number): Held;
   receive(chunks: readonly Chunk[]): readonly Received[];

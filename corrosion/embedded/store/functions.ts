@@ -29,6 +29,18 @@ export function defineFunctions(db: DatabaseSync): void {
   );
 }
 
+/**
+ * The functions of the triggers, for connections that never fire them: without them not even a statement that is to
+ * be refused can be prepared.
+ */
+export function defineIdleTracking(db: DatabaseSync): void {
+  for (const name of TRACKERS) {
+    db.function(name, { varargs: true }, () => {
+      throw new Error("this connection does not write");
+    });
+  }
+}
+
 type Json = null | boolean | bigint | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** Integers and reals stay apart: to the real agent 1 and 1.0 are not equal. */

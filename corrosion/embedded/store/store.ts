@@ -117,15 +117,18 @@ class AgentStore implements Store {
     for (const keys of table.allKeys()) this.#writes.adopt(table, keys);
   }
 
-  transact(statements: readonly Statement[]): TransactionResult {
+  transact(statements: readonly Statement[], onStep: () => void = () => {}): TransactionResult {
     try {
-      const { result, version } = this.#commitLocal(() =>
-        statements.map((statement) => {
+      const { result, version } = this.#commitLocal(() => {
+        const results = statements.map((statement) => {
+          onStep();
           const began = performance.now();
           const rowsAffected = this.#statements.run(statement);
           return { rowsAffected, seconds: (performance.now() - began) / 1000 };
-        }),
-      );
+        });
+        onStep();
+        return results;
+      });
       return { results: result, version };
     } catch (error) {
       if (error instanceof StatementFailed) throw error;

@@ -1,0 +1,465 @@
+/** @module Gossip of one agent: connections with its peers, who is alive, and what changes go where. */
+import { randomUUID } from "node:crypto";
+import { connect, type Server, type Socket } from "node:net";
+import { LRUCache } from "lru-cache";
+import type { ActorId, Chunk, Committed, Received } from "../replication.ts";
+import { type Address, dialable, parseAddress, parseBootstrap, written } from "./addresses.ts";
+import { admit, type Introduced } from "./admission.ts";
+import { inFrames } from "./answer.ts";
+import type { Gossip, GossipEvent, GossipOptions, GossipStatus, Pace, Via } from "./contract.ts";
+import { Dialer } from "./dialer.ts";
+import { frame } from "./frames.ts";
+import { changesOf, Intake } from "./intake.ts";
+import { Link } from "./link.ts";
+import { listen } from "./listen.ts";
+import { type Measured, membershipStates, memberViews } from "./lists.ts";
+import { alone, decide, type MemberRecord, type Membership, type MembershipEvent } from "./membership.ts";
+import { PACE } from "./pace.ts";
+import { withRoundTrip } from "./round-trips.ts";
+import { Sync } from "./sync.ts";
+import { encode, type Hello, type Message } from "./wire.ts";
+
+/** Connections that others may have open here. */
+const MAX_ACCEPTED = 256;
+/** Members that are listened to; a development cluster has a handful. */
+const MAX_MEMBERS = 1000;
+const GOODBYE_MS = 500;
+/** Chunks that are pushed in one frame, in bytes of JSON. */
+const PUSH_BYTES = 256 * 1024;
+/** Messages that are remembered as told. */
+const TOLD = 1000;
+/** After so long the same thing is news again. */
+const TOLD_MS = 600_000;
+
+interface Peer extends Introduced {
+  readonly link: Link;
+  /** When the lists that are not answered yet were sent. */
+  readonly pings: Map<number, number>;
+}
+
+/** Listens and begins to look for peers. Throws `GossipUnusable`. */
+export async function startGossip(options: GossipOptions): Promise<Gossip> {
+  const address = parseAddress(options.listen);
+  const external = options.externalAddr === null ? null : parseAddress(options.externalAddr, 4001);
+  const bootstrap = options.bootstrap.map(parseBootstrap);
+  let accept: (socket: Socket) => void = (socket) => void socket.destroy();
+  const { server, port } = await listen(address, (socket) => accept(socket));
+  const advertised = written(external ?? dialable({ host: address.host, port }));
+  const running = new RunningGossip(options, advertised, server, bootstrap);
+  accept = (socket) => running.accept(socket);
+  running.start();
+  return running;
+}
+
+class RunningGossip implements Gossip {
+  readonly address: string;
+  readonly #options: GossipOptions;
+  readonly #pace: Pace;
+  readonly #server: Server;
+  readonly #instance = randomUUID();
+  readonly #dialer: Dialer;
+  readonly #intake: Intake;
+  readonly #sync: Sync;
+  readonly #links = new Set<Link>();
+  /** Connections of which the dialer knows what came of them. */
+  readonly #settled = new WeakSet<Link>();
+  readonly #peers = new Map<ActorId, Peer>();
+  readonly #measured = new Map<ActorId, Measured>();
+  readonly #told = new LRUCache<string, true>({ max: TOLD, ttl: TOLD_MS });
+  #membership: Membership;
+  #clusterId: number;
+  #timer: NodeJS.Timeout | null = null;
+  #pings = 0;
+  #dials = 0;
+  #stopped: Promise<void> | null = null;
+  /** Called when the last connection is gone. */
+  #emptied: (() => void) | null = null;
+
+  constructor(
+    options: GossipOptions,
+    advertised: string,
+    server: Server,
+    bootstrap: readonly ReturnType<typeof parseBootstrap>[],
+  ) {
+    this.#options = options;
+    this.#pace = { ...PACE, ...options.pace };
+    this.#server = server;
+    this.address = advertised;
+    this.#clusterId = options.clusterId;
+    const { actorId, memberId, replication } = options;
+    this.#membership = alone({ id: actorId, address: advertised, ts: options.ts(), memberId });
+    this.#dialer = new Dialer({
+      bootstrap,
+      remembered: options.remembered,
+      pace: this.#pace,
+      dial: (to, text) => this.#dial(to, text),
+      skip: (text) => this.#isKnown(text),
+      onUnreachable: (at, message) => this.#emit({ kind: "unreachable", address: at, message }),
+    });
+    this.#intake = new Intake({
+      replication,
+      onReceived: (chunk, received, via) => this.#received(chunk, received, via),
+      onTrouble: (error) => this.#trouble("merging received changes", error),
+    });
+    this.#sync = new Sync({
+      self: actorId,
+      replication,
+      intake: this.#intake,
+      pace: this.#pace,
+      onSent: (changes) => this.#emit({ kind: "sent", via: "sync", peers: 1, changes }),
+      onSynced: (id) => this.#synced(id),
+      onTrouble: (what, error) => this.#trouble(what, error),
+    });
+  }
+
+  start(): void {
+    this.#emit({ kind: "listening", address: this.address });
+    this.#server.on("error", (error) => this.#trouble("listening", error));
+    this.#timer = setInterval(() => this.#round(), this.#pace.roundMs);
+    this.#round();
+  }
+
+  accept(socket: Socket): void {
+    const accepted = [...this.#links].filter(({ dialed }) => dialed === null).length;
+    if (this.#stopped !== null || accepted >= MAX_ACCEPTED) {
+      socket.on("error", () => undefined).destroy();
+      if (this.#stopped === null)
+        this.#trouble("accepting", new Error(`${MAX_ACCEPTED} connections are open`));
+      return;
+    }
+    this.#open(socket, null);
+  }
+
+  members(): ReturnType<Gossip["members"]> {
+    return memberViews(this.#membership, this.#clusterId, this.#measured);
+  }
+
+  membershipStates(): ReturnType<Gossip["membershipStates"]> {
+    return membershipStates(this.#membership, this.#clusterId);
+  }
+
+  status(): GossipStatus {
+    return { peers: this.#peers.size, queuedChanges: this.#intake.changes };
+  }
+
+  localCommit(committed: Committed): void {
+    if (committed.chunks.length === 0 || this.#peers.size === 0 || this.#stopped !== null) return;
+    const frames = inFrames(committed.chunks, PUSH_BYTES).map((chunks) =>
+      frame(encode({ t: "push", chunks })),
+    );
+    let peers = 0;
+    for (const [id, { link }] of this.#peers) {
+      if (frames.every((bytes) => this.#fits(bytes) && link.offer(bytes))) peers += 1;
+      else this.#emit({ kind: "push_skipped", peer: id, version: committed.version });
+    }
+    this.#emit({ kind: "sent", via: "push", peers, changes: peers * changesOf(committed.chunks) });
+  }
+
+  retryRefused(): void {
+    this.#sync.refusals.clear();
+    this.#sync.soon();
+  }
+
+  rejoin(): void {
+    this.#decide({ kind: "rejoin", ts: this.#options.ts(), forgetOthers: false });
+    this.#dialer.remember([]);
+  }
+
+  setClusterId(clusterId: number): void {
+    this.#clusterId = clusterId;
+    const others = [...this.#membership.members.values()].map(({ address }) => address);
+    for (const link of this.#links) link.close("this agent goes to another cluster");
+    this.#dropPeers();
+    this.#measured.clear();
+    this.#told.clear();
+    this.#decide({ kind: "rejoin", ts: this.#options.ts(), forgetOthers: true });
+    this.#dialer.remember(others);
+    this.#emit({ kind: "members_changed" });
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    this.#dialer.stop();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const emptied = new Promise<void>((resolve) => {
+      this.#emptied = resolve;
+    });
+    const goodbye: MemberRecord = { ...this.#membership.self, state: "Down" };
+    const last: Message = { t: "members", n: ++this.#pings, records: [goodbye] };
+    const peers = new Set([...this.#peers.values()].map(({ link }) => link));
+    for (const link of this.#links) link.close("the agent stops", peers.has(link) ? last : null);
+    const deadline = setTimeout(() => {
+      for (const link of this.#links) link.destroy();
+    }, GOODBYE_MS);
+    if (this.#links.size > 0) await emptied;
+    clearTimeout(deadline);
+    await closed;
+    await Promise.all([this.#sync.stop(), this.#intake.stop()]);
+  }
+
+  #round(): void {
+    const now = performance.now();
+    for (const link of this.#links) link.check(now);
+    for (const [id, { link }] of this.#peers) {
+      if (now - link.heardAt < 1.5 * this.#pace.roundMs) this.#decide({ kind: "lives", id });
+    }
+    this.#decide({ kind: "tick" });
+    for (const id of this.#measured.keys()) if (!this.#membership.members.has(id)) this.#measured.delete(id);
+    this.#tellMembers();
+    this.#sync.round();
+    const members = [...this.#membership.members.values()];
+    this.#dialer.round(
+      now,
+      members.map(({ address, state }) => ({ address, down: state === "Down" })),
+    );
+  }
+
+  #decide(event: MembershipEvent): void {
+    const decision = decide(this.#membership, event, performance.now(), this.#pace);
+    this.#membership = decision.membership;
+    for (const { id, address, state } of decision.changed) this.#emit({ kind: "member", id, address, state });
+    if (decision.changed.length > 0) this.#emit({ kind: "members_changed" });
+    if (decision.refuted) this.#tellMembers();
+  }
+
+  #tellMembers(): void {
+    const { self, members } = this.#membership;
+    const n = ++this.#pings;
+    const now = performance.now();
+    // Those that are gone for long are not brought back to agents that are about to forget them.
+    const told = [...members.values()].filter(
+      ({ state, stateSince }) => state !== "Down" || now - stateSince < this.#pace.forgetAfterMs / 2,
+    );
+    const bytes = frame(encode({ t: "members", n, records: [self, ...told] }));
+    for (const { link, pings } of this.#peers.values()) {
+      if (!link.offer(bytes)) continue;
+      pings.set(n, now);
+      const oldest = pings.keys().next().value;
+      if (pings.size > 10 && oldest !== undefined) pings.delete(oldest);
+    }
+  }
+
+  #dial(to: Address, text: string): void {
+    this.#open(connect({ host: to.host, port: to.port }), text);
+  }
+
+  #open(socket: Socket, dialed: string | null): void {
+    const dial = dialed === null ? 0 : ++this.#dials;
+    let actor: ActorId | null = null;
+    const link: Link = new Link(socket, {
+      dialed,
+      pace: this.#pace,
+      onMessage: (message, bytes) => {
+        if (actor !== null) this.#heard(actor, link, message, bytes);
+        else if (message.t === "hello") actor = this.#introduced(link, message, dial);
+        else this.#stranger(link, message);
+      },
+      onClosed: (reason, fault) => this.#closed(link, actor, reason, fault),
+    });
+    this.#links.add(link);
+    link.offer(this.#hello(dial));
+  }
+
+  #hello(dial: number): Hello {
+    return {
+      t: "hello",
+      actor: this.#options.actorId,
+      instance: this.#instance,
+      dial,
+      address: this.address,
+      cluster: this.#clusterId,
+      member: this.#options.memberId,
+    };
+  }
+
+  /** The other side has said who it is: its id when the connection is kept. */
+  #introduced(link: Link, hello: Hello, ownDial: number): ActorId | null {
+    if (!link.open) return null;
+    const present = this.#peers.get(hello.actor);
+    const existing = present?.link.open ? present : null;
+    const dialed = link.dialed !== null;
+    const next = { hello, dialed, dial: dialed ? ownDial : hello.dial };
+    const silentMs = existing ? performance.now() - existing.link.heardAt : 0;
+    const own = this.#hello(ownDial);
+    const admission = admit(own, next, existing, silentMs, this.#pace.suspectAfterMs);
+    if (link.dialed !== null) {
+      const vain = admission.kind === "self" || admission.kind === "refused";
+      if (vain) this.#dialer.pointless(link.dialed);
+      else this.#dialer.succeeded(link.dialed);
+      this.#settled.add(link);
+    }
+    switch (admission.kind) {
+      case "self":
+        link.close("it is this agent itself");
+        return null;
+      case "second":
+        link.close("another connection with it is kept");
+        return null;
+      case "refused":
+        this.#once(`${hello.actor} ${hello.address} ${admission.message}`, {
+          kind: "rejected",
+          address: hello.address,
+          message: admission.message,
+        });
+        link.close(admission.message, { t: "refuse", reason: admission.message });
+        return null;
+      case "replaces":
+        existing?.link.close("a better connection with it took its place");
+        break;
+      case "new":
+        break;
+    }
+    this.#join(link, next);
+    return hello.actor;
+  }
+
+  #join(link: Link, next: Introduced): void {
+    const { actor, address } = next.hello;
+    link.trust();
+    const isNew = !this.#peers.has(actor);
+    this.#peers.set(actor, { ...next, link, pings: new Map() });
+    if (isNew) this.#emit({ kind: "connected", peer: actor, address });
+    this.#tellMembers();
+    this.#sync.connected(actor, link);
+  }
+
+  /** What somebody says who has not introduced itself, or was refused. */
+  #stranger(link: Link, message: Message): void {
+    if (!link.open) return;
+    if (message.t === "refuse") {
+      const address = link.remote;
+      this.#once(`refused by ${address} ${message.reason}`, {
+        kind: "rejected",
+        address,
+        message: `it refuses this agent: ${message.reason}`,
+      });
+      if (link.dialed !== null) this.#dialer.pointless(link.dialed);
+      this.#settled.add(link);
+    }
+    link.close("it said no hello");
+  }
+
+  #heard(id: ActorId, link: Link, message: Message, bytes: number): void {
+    const peer = this.#peers.get(id);
+    if (peer?.link !== link) return;
+    switch (message.t) {
+      case "hello":
+        return;
+      case "refuse":
+        return this.#stranger(link, message);
+      case "members":
+        link.offer({ t: "pong", n: message.n });
+        this.#decide({ kind: "heard", records: this.#bounded(message.records) });
+        return;
+      case "pong":
+        return this.#measure(id, peer, message.n);
+      case "push":
+        return this.#take(link, "push", message.chunks, bytes);
+      case "give":
+        this.#sync.heard(id, message);
+        return this.#take(link, "sync", message.chunks, bytes);
+      default:
+        link.hold(bytes);
+        this.#sync.heard(id, message);
+        this.#intake.run(async () => link.release(bytes));
+    }
+  }
+
+  /** No list of a peer makes this agent know more members than a cluster has. */
+  #bounded(records: readonly MemberRecord[]): readonly MemberRecord[] {
+    const { members } = this.#membership;
+    let room = MAX_MEMBERS - members.size;
+    return records.filter(({ id }) => members.has(id) || room-- > 0);
+  }
+
+  #take(link: Link, via: Via, received: readonly Chunk[], bytes: number): void {
+    // What this agent wrote it has, or must not take from anybody.
+    const chunks = received.filter(({ origin }) => origin !== this.#options.actorId);
+    this.#emit({ kind: "received", via, changes: changesOf(chunks) });
+    link.hold(bytes);
+    this.#intake.put(via, chunks, () => link.release(bytes));
+  }
+
+  #received(chunk: Chunk, received: Received, via: Via): void {
+    const { origin, version, ts, changes } = chunk;
+    if (received.kind === "applied") {
+      this.#emit({ kind: "applied", via, origin, version, ts, changes: changes.length });
+    } else if (received.kind === "refused") {
+      const { message } = received;
+      const news = this.#sync.refusals.add(origin, version, message, performance.now());
+      if (news) this.#emit({ kind: "refused", origin, version, message });
+    }
+  }
+
+  #measure(id: ActorId, { pings }: Peer, n: number): void {
+    const sentAt = pings.get(n);
+    if (sentAt === undefined) return;
+    pings.delete(n);
+    const { rtts, lastSync } = this.#measured.get(id) ?? { rtts: [], lastSync: null };
+    this.#measured.set(id, { rtts: withRoundTrip(rtts, performance.now() - sentAt), lastSync });
+    if (rtts.length === 0) this.#emit({ kind: "members_changed" });
+  }
+
+  #synced(id: ActorId): void {
+    const { rtts } = this.#measured.get(id) ?? { rtts: [] };
+    this.#measured.set(id, { rtts, lastSync: this.#options.ts() });
+  }
+
+  #closed(link: Link, actor: ActorId | null, reason: string, fault: boolean): void {
+    this.#links.delete(link);
+    if (fault) {
+      const host = link.dialed ?? link.remote.replace(/:\d+$/, "");
+      this.#once(`${host} ${reason}`, { kind: "rejected", address: link.remote, message: reason });
+    }
+    if (actor !== null && this.#peers.get(actor)?.link === link) {
+      this.#peers.delete(actor);
+      this.#sync.gone(actor);
+      if (this.#stopped === null) this.#emit({ kind: "disconnected", peer: actor, message: reason });
+    } else if (link.dialed !== null && !this.#settled.has(link)) this.#dialer.failed(link.dialed, reason);
+    if (this.#links.size === 0) this.#emptied?.();
+  }
+
+  #dropPeers(): void {
+    for (const peer of [...this.#peers.keys()]) {
+      this.#peers.delete(peer);
+      this.#sync.gone(peer);
+      this.#emit({ kind: "disconnected", peer, message: "this agent goes to another cluster" });
+    }
+  }
+
+  /** Nobody is to be dialed there: this agent itself, or a peer with a connection. */
+  #isKnown(text: string): boolean {
+    if (text === this.address) return true;
+    for (const { hello, link } of this.#peers.values()) {
+      if (hello.address === text || link.dialed === text) return true;
+    }
+    return false;
+  }
+
+  #fits(bytes: Buffer): boolean {
+    if (bytes.length <= this.#pace.maxFrameBytes) return true;
+    this.#trouble("sending", new Error(`a change of ${bytes.length} bytes is too large to be replicated`));
+    return false;
+  }
+
+  #trouble(what: string, error: unknown): void {
+    const message = `${what} failed: ${error instanceof Error ? error.message : String(error)}`;
+    this.#once(message, { kind: "trouble", message });
+  }
+
+  /** The same thing said every second says nothing more. */
+  #once(key: string, event: GossipEvent): void {
+    if (this.#told.has(key)) return;
+    this.#told.set(key, true);
+    this.#emit(event);
+  }
+
+  #emit(event: GossipEvent): void {
+    this.#options.onEvent(event);
+  }
+}

@@ -1,0 +1,330 @@
+/**
+ * @module The main process's side of the writer: everything that changes the database goes through it, in order.
+ * A statement that runs out of time ends the process; what had not begun goes to the next one.
+ */
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Log } from "../log.ts";
+import type { ActorId, Committed, Replication } from "../replication.ts";
+import {
+  type ReplicatedTable,
+  SchemaRefused,
+  StatementFailed,
+  type StoredMember,
+  StoreUnusable,
+  type TransactionResult,
+} from "../store/contract.ts";
+import type { Statement } from "../values.ts";
+import { startChild } from "./child.ts";
+import type {
+  FailureKind,
+  WriterCalls,
+  WriterMethod,
+  WriterReport,
+  WriterRequest,
+} from "./writer-protocol.ts";
+
+const PROGRAM = new URL("./writer-process.ts", import.meta.url);
+/** Requests under way: more would only wait in the channel. */
+const WINDOW = 512;
+const RESTART_DELAY_MS = 500;
+
+/** What commits changes that others are told of. */
+const CHANGING: ReadonlySet<WriterMethod> = new Set(["transact", "receive", "receiveEmpty"]);
+
+/** The writer's process ended while it had the request; whether it took effect is not known. */
+export class WriterLost extends Error {
+  override name = "WriterLost";
+}
+
+/** The agent stops: the request was not begun. */
+export class WriterStopped extends Error {
+  override name = "WriterStopped";
+}
+
+export interface WriterOptions {
+  readonly path: string;
+  readonly log: Log;
+  /** Told after each commit, in order; must not throw. */
+  readonly onCommitted: (committed: Committed) => void;
+  /** A new process took over; commits of the old one were not told, or may not have been. */
+  readonly onCommitsLost: () => void;
+}
+
+interface Call {
+  readonly method: WriterMethod;
+  readonly args: readonly unknown[];
+  /** Milliseconds for each statement and the commit; null: none. */
+  readonly limitMs: number | null;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+type Phase = "starting" | "serving" | "stopping" | "stopped";
+
+export class Writer {
+  readonly #options: WriterOptions;
+  readonly #waiting: Call[] = [];
+  readonly #underWay = new Map<number, Call>();
+  #child: ChildProcess | null = null;
+  #phase: Phase = "starting";
+  #nextId = 0;
+  #pumping = false;
+  #timer: NodeJS.Timeout | null = null;
+  #timed: Call | null = null;
+  /** The one whose process was ended; it may still turn out to have been answered. */
+  #interrupted: Call | null = null;
+  #actorId: ActorId | null = null;
+  #tables: readonly ReplicatedTable[] = [];
+  /** The highest own version that was told. */
+  #version = 0n;
+  /** Whether the process that ended may have committed what it did not tell. */
+  #lost = false;
+
+  private constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the process. Throws `StoreUnusable`. */
+  static async start(options: WriterOptions): Promise<Writer> {
+    const writer = new Writer(options);
+    await writer.#open();
+    writer.#lost = false;
+    return writer;
+  }
+
+  get actorId(): ActorId {
+    if (this.#actorId === null) throw new Error("The writer has not started.");
+    return this.#actorId;
+  }
+
+  /** The schema's tables, as of the last change of the schema. */
+  get tables(): readonly ReplicatedTable[] {
+    return this.#tables;
+  }
+
+  /** Requests that are waiting or under way. */
+  get queued(): number {
+    return this.#waiting.length + this.#underWay.size;
+  }
+
+  /**
+   * Throws `StatementFailed` (`interrupted` when one statement or the commit took longer than `limitMs`),
+   * `WriterLost` and `WriterStopped`.
+   */
+  transact(statements: readonly Statement[], limitMs: number | null): Promise<TransactionResult> {
+    return this.#call("transact", [statements], limitMs);
+  }
+
+  /** Throws `SchemaRefused`, `WriterLost` and `WriterStopped`. */
+  async applySchema(files: readonly string[]): Promise<void> {
+    this.#tables = await this.#call("applySchema", [files]);
+  }
+
+  /** Throws `WriterLost` and `WriterStopped`. */
+  writeMembers(members: readonly StoredMember[]): Promise<void> {
+    return this.#call("writeMembers", [members]);
+  }
+
+  /** The port of gossip. All of it throws `WriterLost` and `WriterStopped`. */
+  readonly replication: Replication = {
+    known: () => this.#call("known", []),
+    held: (...args) => this.#call("held", args),
+    receive: (...args) => this.#call("receive", args),
+    receiveEmpty: (...args) => this.#call("receiveEmpty", args),
+    noteHead: (...args) => this.#call("noteHead", args),
+  };
+
+  /** Finishes what is under way, checkpoints and closes; after `limitMs` the process is ended. */
+  async stop(limitMs: number): Promise<void> {
+    if (this.#phase === "stopped") return;
+    const child = this.#child;
+    const serving = this.#phase === "serving" && child !== null;
+    for (const call of this.#waiting.splice(0)) call.reject(new WriterStopped("The agent is stopping."));
+    const closed = serving ? this.#call("close", []).catch(() => {}) : Promise.resolve();
+    this.#phase = "stopping";
+    if (child === null) return;
+    const limit = new AbortController();
+    await Promise.race([closed, delay(limitMs, undefined, { signal: limit.signal }).catch(() => {})]);
+    limit.abort();
+    this.#phase = "stopped";
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill("SIGKILL");
+    await exited;
+  }
+
+  #call<M extends WriterMethod>(
+    method: M,
+    args: Parameters<WriterCalls[M]>,
+    limitMs: number | null = null,
+  ): Promise<ReturnType<WriterCalls[M]>> {
+    return new Promise((resolve, reject) => {
+      if (this.#phase === "stopping" || this.#phase === "stopped") {
+        return reject(new WriterStopped("The agent is stopping."));
+      }
+      // The answer's type is the method's: both ends share `WriterCalls`.
+      const answered = (value: unknown) => resolve(value as ReturnType<WriterCalls[M]>);
+      this.#waiting.push({ method, args, limitMs, resolve: answered, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Requests of one turn of the event loop travel together. */
+  #schedule(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    setImmediate(() => {
+      this.#pumping = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    const child = this.#child;
+    if (child === null || this.#timed !== null || !(this.#phase === "serving" || this.#phase === "stopping"))
+      return;
+    const batch: WriterRequest[] = [];
+    while (this.#underWay.size < WINDOW) {
+      const call = this.#waiting[0];
+      if (call === undefined) break;
+      // A request that may have to be ended by force is alone: nothing else is lost with it.
+      if (call.limitMs !== null && this.#underWay.size > 0) break;
+      this.#waiting.shift();
+      const id = this.#nextId++;
+      this.#underWay.set(id, call);
+      batch.push({ id, method: call.method, args: call.args, timed: call.limitMs !== null });
+      if (call.limitMs !== null) {
+        this.#timed = call;
+        this.#restartTimer();
+        break;
+      }
+    }
+    if (batch.length > 0) child.send(batch, (error) => error !== null && child.kill("SIGKILL"));
+  }
+
+  async #open(): Promise<void> {
+    const child = startChild(PROGRAM, [this.#options.path]);
+    this.#child = child;
+    await new Promise<void>((resolve, reject) => {
+      child.on("message", (reports: readonly WriterReport[]) => {
+        for (const report of reports) {
+          if (report.kind === "unusable") reject(new StoreUnusable(report.message));
+          else if (report.kind === "ready") {
+            this.#actorId = report.actorId;
+            this.#tables = report.tables;
+            this.#lost ||= report.version !== this.#version;
+            this.#version = report.version;
+            resolve();
+          } else this.#take(report);
+        }
+        this.#pump();
+      });
+      child.once("error", reject);
+      void ended(child).then((how) => {
+        reject(new StoreUnusable(`The writing process ended before it was ready (${how}).`));
+        this.#ended(child, how);
+      });
+    });
+    this.#phase = "serving";
+    this.#schedule();
+  }
+
+  #take(report: WriterReport): void {
+    switch (report.kind) {
+      case "committed":
+        if (report.committed.local) this.#version = report.committed.version;
+        this.#options.onCommitted(report.committed);
+        return;
+      case "started":
+        this.#restartTimer();
+        return;
+      case "answer":
+        this.#finish(report.id)?.resolve(report.value);
+        return;
+      case "failed":
+        this.#finish(report.id)?.reject(failure(report.failure, report.message));
+    }
+  }
+
+  #finish(id: number): Call | undefined {
+    const call = this.#underWay.get(id);
+    this.#underWay.delete(id);
+    if (call === this.#timed) this.#forgetTimer();
+    return call;
+  }
+
+  #restartTimer(): void {
+    const limitMs = this.#timed?.limitMs ?? null;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = limitMs === null ? null : setTimeout(() => this.#interrupt(), limitMs);
+  }
+
+  #forgetTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#timed = null;
+  }
+
+  /** A statement took too long, and SQLite can be stopped from outside its thread only with its process. */
+  #interrupt(): void {
+    this.#timer = null;
+    this.#interrupted = this.#timed;
+    this.#options.log.warn("a transaction ran out of time, the writing process is replaced");
+    this.#child?.kill("SIGKILL");
+  }
+
+  #ended(child: ChildProcess, how: string): void {
+    if (this.#child !== child) return;
+    this.#child = null;
+    this.#forgetTimer();
+    const lost = [...this.#underWay.values()];
+    this.#underWay.clear();
+    const lostMessage = "the writing process ended; whether the transaction was committed is not known";
+    for (const call of lost) {
+      const interrupted = call === this.#interrupted;
+      this.#lost ||= !interrupted && CHANGING.has(call.method);
+      call.reject(interrupted ? new StatementFailed("interrupted") : new WriterLost(lostMessage));
+    }
+    this.#interrupted = null;
+    if (this.#phase !== "serving") return;
+    this.#phase = "starting";
+    this.#options.log.warn("the writing process has ended, a new one starts", { how, lost: lost.length });
+    void this.#reopen();
+  }
+
+  async #reopen(): Promise<void> {
+    while (this.#phase === "starting") {
+      try {
+        await this.#open();
+        if (this.#lost) this.#options.onCommitsLost();
+        this.#lost = false;
+      } catch (error) {
+        this.#options.log.error("the writing process cannot start, it is tried again", {
+          reason: (error as Error).message,
+        });
+        await delay(RESTART_DELAY_MS);
+      }
+    }
+  }
+}
+
+/** Resolves with how a process ended, once it is gone and everything that it had sent was read. */
+async function ended(child: ChildProcess): Promise<string> {
+  const [[code, signal]] = await Promise.all([once(child, "exit"), once(child, "disconnect")]);
+  return String(signal ?? `code ${code}`);
+}
+
+function failure(kind: FailureKind, message: string): Error {
+  switch (kind) {
+    case "StatementFailed":
+      return new StatementFailed(message);
+    case "SchemaRefused":
+      return new SchemaRefused(message);
+    case "StoreUnusable":
+      return new StoreUnusable(message);
+    case "Error":
+      return new Error(message);
+  }
+}
