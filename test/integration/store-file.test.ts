@@ -163,6 +163,7 @@ describe("a store's file", () => {
     ['{"a":[1,2]}', '{"a":[1,2]}', 1n],
     ['{"a":[1]}', '{"a":[1,2]}', 0n],
     ['[{"a":1}]', '[{"a":1,"b":2}]', 0n],
+    ['[{"a":{"x":1}}]', '[{"a":{"x":1,"y":2}}]', 0n],
     ["1", "1", 1n],
     ["1", "1.0", 0n],
     ['{"a":null}', "{}", 0n],
@@ -278,6 +279,8 @@ describe("a store's file", () => {
       assert.equal(restored.id, id);
       assert.ok(![first.id, other.id].includes(id));
       assert.deepEqual(rows(restored), rows(first));
+      const [writer] = restored.rows("SELECT lower(hex(site_id)) AS id FROM crsql_changes WHERE val = 'x'");
+      assert.deepEqual(writer, { id: first.id });
       assert.equal(restored.run("UPDATE t SET a = 'later' WHERE id = 1").version, 1n);
       exchange(restored, first);
       assert.deepEqual(rows(first), rows(restored));

@@ -117,17 +117,34 @@ describe("a local write", () => {
 
   it("a transaction that fails leaves rows, clocks and the next version as they were", () => {
     agent.run("INSERT INTO t (id) VALUES (1)");
-    for (const failing of [
-      "INSERT INTO t (id) VALUES (2)",
-      "INSERT OR ROLLBACK INTO t (id) VALUES (2)",
-      "SELECT 1",
-    ]) {
-      assert.throws(() => agent.run("INSERT INTO t (id) VALUES (2)", "DELETE FROM t WHERE id = 1", failing));
+    const failing: [sql: string, message: RegExp][] = [
+      ["INSERT INTO t (id) VALUES (2)", /^UNIQUE constraint failed: t.id$/],
+      ["INSERT OR ROLLBACK INTO t (id) VALUES (2)", /^UNIQUE constraint failed: t.id$/],
+      ["SELECT 1", /^Execute returned results/],
+    ];
+    for (const [sql, message] of failing) {
+      assert.throws(() => agent.run("INSERT INTO t (id) VALUES (2)", "DELETE FROM t WHERE id = 1", sql), {
+        message,
+      });
     }
     assert.deepEqual(agent.rows("SELECT id FROM t"), [{ id: 1n }]);
     assert.deepEqual([clocks(1n), clocks(2n)], [["a:1/1", "b:1/1"], []]);
     assert.equal(agent.run("INSERT INTO t (id) VALUES (2)").version, 2n);
+    assert.deepEqual(
+      [clocks(1n), clocks(2n)],
+      [
+        ["a:1/1", "b:1/1"],
+        ["a:1/1", "b:1/1"],
+      ],
+    );
     assert.equal(agent.committed.length, 2);
+  });
+
+  it("a value that only its column's collation holds for the same is another one", () => {
+    agent.store.applySchema(["CREATE TABLE n (id NOT NULL PRIMARY KEY, a TEXT COLLATE NOCASE)"]);
+    agent.run("INSERT INTO n VALUES (1, 'a')");
+    agent.run("UPDATE n SET a = 'A'");
+    assert.deepEqual(agent.clocks("n", 1n), ["a:2/1"]);
   });
 
   it("composite keys are packed in key order, and text in an integer key stays text", () => {
