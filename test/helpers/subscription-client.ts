@@ -21,11 +21,9 @@ export class SubscriptionClient implements Sink {
   violation: unknown;
   readonly #listener: Listener;
   #highest = 0;
-  /** It knows changes only, not the rows before them. */
-  get #partial(): boolean {
-    return !this.#resumed && !this.events.some((event) => "eoq" in event);
-  }
   readonly #resumed: boolean;
+  /** Whether it was ever told all rows; without them it can check change ids only. */
+  #whole: boolean;
   #room: (() => void) | null = null;
   #paused: Promise<void> | null = null;
 
@@ -33,6 +31,7 @@ export class SubscriptionClient implements Sink {
   constructor(attachment: Attachment, before?: SubscriptionClient, paused = false) {
     this.id = attachment.id;
     this.#resumed = before !== undefined;
+    this.#whole = this.#resumed;
     this.rows = new Map(before?.rows);
     this.changeId = before?.changeId ?? null;
     this.#highest = before === undefined ? 0 : before.#highest;
@@ -61,8 +60,9 @@ export class SubscriptionClient implements Sink {
     this.#listener.close();
   }
 
+  /** Takes what comes, but has no room for more until `resume`. */
   pause(): void {
-    this.#paused = new Promise((resolve) => {
+    this.#paused ??= new Promise((resolve) => {
       this.#room = resolve;
     });
   }
@@ -119,7 +119,8 @@ export class SubscriptionClient implements Sink {
       this.#highest = row;
       this.rows.set(row, JSON.stringify(cells));
     } else if ("eoq" in event) {
-      assert.equal(this.events.filter((other) => "eoq" in other).length, 1);
+      assert.ok(!this.#whole, "a second eoq");
+      this.#whole = true;
       this.changeId = event.eoq.change_id;
     } else if ("change" in event) {
       this.#change(...event.change);
@@ -134,7 +135,7 @@ export class SubscriptionClient implements Sink {
       assert.ok(row > this.#highest, `row id ${row} is used again`);
       this.#highest = row;
       this.rows.set(row, text);
-    } else if (this.#partial) {
+    } else if (!this.#whole) {
       return;
     } else if (type === "update") {
       assert.ok(this.rows.has(row), "an update is of a known row");

@@ -22,16 +22,21 @@ const ALL = "SELECT id, text FROM tests";
 describe("subscriptions of the embedded development agent", () => {
   let folder: string;
   let world: World;
+  let opened: World | null = null;
 
   async function open(times: SubscriptionTimes = { batch: 5 }): Promise<World> {
     folder = await mkdtemp(join(tmpdir(), "fleet-subs-"));
     world = new World({ folder, schema: SCHEMA, times });
+    opened = world;
     return world;
   }
-  afterEach(async () => {
-    await world.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterEach(() => closeWorld());
+
+  async function closeWorld(): Promise<void> {
+    await opened?.close();
+    if (opened !== null) await rm(folder, { recursive: true, force: true });
+    opened = null;
+  }
   const subscribe = (sql: string, at: StartAt = ANEW, before?: SubscriptionClient): SubscriptionClient =>
     new SubscriptionClient(world.subscriptions.subscribe({ sql, params: { kind: "none" } }, at), before);
   const attach = (id: string, at: StartAt, before?: SubscriptionClient): SubscriptionClient =>
@@ -124,15 +129,34 @@ describe("subscriptions of the embedded development agent", () => {
 
     it("gives rows and the current change id to a later reader, with `from=0` as without", async () => {
       const first = await established();
-      for (const client of [
-        subscribe(ALL),
-        subscribe(ALL, from(0)),
-        attach(first.id.toUpperCase(), from(0)),
+      for (const join of [
+        () => subscribe(ALL),
+        () => subscribe(ALL, from(0)),
+        () => attach(first.id.toUpperCase(), from(0)),
       ]) {
-        assert.equal(await client.eoq(), 2);
+        const client = join();
+        assert.equal(await client.eoq(), first.changes.length);
         assert.deepEqual(client.table(), ['[1,"one12"]']);
         assert.deepEqual(client.columns, ["id", "text"]);
+        const count = first.changes.length;
+        world.commit("UPDATE tests SET text = text || ''", "INSERT INTO tests (text) VALUES ('more')");
+        await until("the next change", () => client.changes.length > 0);
+        assert.equal(client.changes.length, 1);
+        world.commit("DELETE FROM tests WHERE text = 'more'");
+        await until("both changes", () => client.changes.length === 2 && first.changes.length === count + 2);
+        client.close();
       }
+    });
+
+    it("follows tables that occur only in sub-queries", async () => {
+      const sql = "SELECT id FROM tests WHERE id IN (SELECT test_id FROM notes)";
+      const client = subscribe(sql);
+      await client.eoq();
+      world.commit("INSERT INTO notes VALUES ('eu', 1, 1, 'note')");
+      await until("the row", () => client.changes.length === 1);
+      world.commit("DELETE FROM notes");
+      await until("no row", () => client.changes.length === 2);
+      assert.deepEqual(client.changes, ["insert 1 [1] 1", "delete 1 [1] 2"]);
     });
 
     it("gives only new changes with skip_rows, for a new subscription too", async () => {
@@ -445,6 +469,7 @@ describe("subscriptions of the embedded development agent", () => {
       { weight: 3, arbitrary: fc.nat({ max: 20 }).map((which) => ({ kind: "resume" as const, which })) },
       { weight: 2, arbitrary: fc.nat({ max: 20 }).map((which) => ({ kind: "pause" as const, which })) },
       { weight: 3, arbitrary: fc.constantFrom(0, 1, 4).map((ms) => ({ kind: "wait" as const, ms })) },
+      { weight: 4, arbitrary: fc.constant({ kind: "settle" as const }) },
       { weight: 1, arbitrary: fc.constant({ kind: "restart" as const }) },
     );
 
@@ -452,6 +477,10 @@ describe("subscriptions of the embedded development agent", () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
           await open({ batch: 2 });
+          world.commit(
+            "INSERT INTO tests VALUES (0, 'a', 1), (1, 'b', 3), (2, 'a', 3)",
+            "INSERT INTO notes VALUES ('a', 1, 1, 'n1'), ('b', 2, 4, 'n2')",
+          );
           const clients: { client: SubscriptionClient; sql: string }[] = [];
           try {
             for (const action of steps) {
@@ -459,6 +488,7 @@ describe("subscriptions of the embedded development agent", () => {
                 "which" in action ? clients[action.which % Math.max(1, clients.length)] : undefined;
               if (action.kind === "commit") world.commit(...action.all);
               else if (action.kind === "wait") await setTimeout(action.ms);
+              else if (action.kind === "settle") await allShow(clients);
               else if (action.kind === "join") {
                 const sql = queries[action.which]!;
                 clients.push({ client: subscribe(sql), sql });
@@ -475,19 +505,24 @@ describe("subscriptions of the embedded development agent", () => {
                 chosen.client = resumed(chosen.client);
               }
             }
-            for (const { client, sql } of clients) {
-              client.resume();
-              await client.shows(() => world.rows(sql), 5_000);
-            }
+            await allShow(clients);
           } finally {
-            await world.close();
-            await rm(folder, { recursive: true, force: true });
+            await closeWorld();
           }
         }),
-        { numRuns: 60, endOnFailure: false },
+        { numRuns: 60 },
       );
-      await open();
     });
+
+    async function allShow(
+      clients: readonly { readonly client: SubscriptionClient; readonly sql: string }[],
+    ): Promise<void> {
+      for (const { client, sql } of clients) {
+        client.resume();
+        await client.eoq();
+        await client.shows(() => world.rows(sql), 5_000);
+      }
+    }
 
     function resumed(before: SubscriptionClient): SubscriptionClient {
       const { id, changeId } = before;
