@@ -35,8 +35,8 @@ export class MemoryReplication implements Replication {
     this.#onCommitted = onCommitted;
   }
 
-  /** A local version of so many changes, in chunks of at most `perChunk` of them. */
-  commit(table = "t", count = 1, perChunk = 100): bigint {
+  /** A local version of so many changes, in chunks of at most `perChunk` of them, each with so many bytes. */
+  commit(table = "t", count = 1, perChunk = 100, bytes = 0): bigint {
     const own = this.#origin(this.id);
     own.head += 1n;
     const version = own.head;
@@ -45,7 +45,7 @@ export class MemoryReplication implements Replication {
     for (let startSeq = 0; startSeq < count; startSeq += perChunk) {
       const endSeq = Math.min(count, startSeq + perChunk) - 1;
       const changes = Array.from({ length: endSeq - startSeq + 1 }, (_, i) =>
-        changeOf(table, version, startSeq + i),
+        changeOf(table, version, startSeq + i, bytes),
       );
       chunks.push({ origin: this.id, version, ts, startSeq, endSeq, lastSeq: count - 1, changes });
     }
@@ -165,7 +165,7 @@ function cells(chunks: readonly Chunk[]): string {
   return chunks.flatMap(({ changes }) => changes.map(({ val }) => `${val}`)).join();
 }
 
-function changeOf(table: string, version: bigint, seq: number): Change {
-  const val = `${version}/${seq}`;
+function changeOf(table: string, version: bigint, seq: number, bytes: number): Change {
+  const val = `${version}/${seq}`.padEnd(bytes, ".");
   return { table, pk: Uint8Array.of(1, 9, seq & 0xff), cid: "v", val, colVersion: 1n, cl: 1n, seq };
 }

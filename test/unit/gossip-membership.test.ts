@@ -1,6 +1,7 @@
 /** @module Membership: who is silent, who denies it, and that all end with the same list. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { AwakeClock } from "../../corrosion/embedded/gossip/awake-clock.ts";
 import {
   alone,
   decide,
@@ -148,6 +149,12 @@ describe("an agent of which others say that it is gone", () => {
     assert.equal(a.state("b"), "Alive");
   });
 
+  it("goes on from the beat of an earlier run that had the same ts", () => {
+    const b = new Observer("b", 5n);
+    assert.ok(!b.hears(record("b", { ts: 5n, beat: 40 })), "there is nothing to deny");
+    assert.equal(b.membership.self.beat, 40);
+  });
+
   it("takes a new ts when incarnations are used up", () => {
     const b = new Observer("b", 5n);
     b.hears(record("b", { ts: 5n, incarnation: MAX_INCARNATION, state: "Suspect" }));
@@ -265,6 +272,22 @@ describe("what is said of members", () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("a clock that stands still while the process does", () => {
+  it("leaves out what is more than two rounds between two of them", () => {
+    let time = 0;
+    const clock = new AwakeClock(1000, () => time);
+    for (time = 1000; time <= 5000; time += 1000) clock.tick();
+    time = 6900;
+    clock.tick();
+    assert.equal(clock.now(), 6900, "a late round is none");
+    time = 60_000;
+    clock.tick();
+    assert.equal(clock.now(), 7900);
+    time += 500;
+    assert.equal(clock.now(), 8400);
   });
 });
 

@@ -25,7 +25,7 @@ export async function answer(id: number, wants: readonly Want[], how: Answering)
     const found = group.map((one, i) => ({ ...one, held: held[i]! }));
     if (!(await sendEmpty(id, found, how))) return;
     const chunks = found.flatMap(({ held, seqs }) =>
-      held.kind === "chunks" ? held.chunks.filter((chunk) => touches(chunk, seqs)) : [],
+      held.kind === "chunks" ? held.chunks.filter((chunk) => isNeeded(chunk, seqs)) : [],
     );
     for (const frameful of inFrames(chunks, CHUNKS_IN_FRAME * how.chunkBytes)) {
       if (!(await how.send({ t: "give", id, chunks: frameful }))) return;
@@ -85,6 +85,13 @@ async function sendEmpty(
   return true;
 }
 
-function touches({ startSeq, endSeq }: Chunk, seqs: Want["seqs"]): boolean {
-  return seqs === null || seqs.some(([first, last]) => first <= endSeq && startSeq <= last);
+/**
+ * Whether the asker needs the chunk. The last one also says where the version ends now: what lay behind was overwritten,
+ * and who still waits for that must hear of it.
+ */
+function isNeeded({ startSeq, endSeq, lastSeq }: Chunk, seqs: Want["seqs"]): boolean {
+  if (seqs === null) return true;
+  return seqs.some(
+    ([first, last]) => (first <= endSeq && startSeq <= last) || (endSeq === lastSeq && last > lastSeq),
+  );
 }

@@ -6,23 +6,21 @@ import type { ActorId, Chunk, Committed, Received } from "../replication.ts";
 import { type Address, dialable, parseAddress, parseBootstrap, written } from "./addresses.ts";
 import { admit, type Introduced } from "./admission.ts";
 import { inFrames } from "./answer.ts";
+import { AwakeClock } from "./awake-clock.ts";
+import { Circle } from "./circle.ts";
 import type { Gossip, GossipEvent, GossipOptions, GossipStatus, Pace, Via } from "./contract.ts";
 import { Dialer } from "./dialer.ts";
 import { frame } from "./frames.ts";
 import { changesOf, Intake } from "./intake.ts";
 import { Link } from "./link.ts";
 import { listen } from "./listen.ts";
-import { type Measured, membershipStates, memberViews } from "./lists.ts";
-import { alone, decide, type MemberRecord, type Membership, type MembershipEvent } from "./membership.ts";
+import type { MemberRecord } from "./membership.ts";
 import { PACE } from "./pace.ts";
-import { withRoundTrip } from "./round-trips.ts";
 import { Sync } from "./sync.ts";
 import { encode, type Hello, type Message } from "./wire.ts";
 
 /** Connections that others may have open here. */
 const MAX_ACCEPTED = 256;
-/** Members that are listened to; a development cluster has a handful. */
-const MAX_MEMBERS = 1000;
 const GOODBYE_MS = 500;
 /** Chunks that are pushed in one frame, in bytes of JSON. */
 const PUSH_BYTES = 256 * 1024;
@@ -55,8 +53,10 @@ class RunningGossip implements Gossip {
   readonly address: string;
   readonly #options: GossipOptions;
   readonly #pace: Pace;
+  readonly #clock: AwakeClock;
   readonly #server: Server;
   readonly #instance = randomUUID();
+  readonly #circle: Circle;
   readonly #dialer: Dialer;
   readonly #intake: Intake;
   readonly #sync: Sync;
@@ -64,9 +64,7 @@ class RunningGossip implements Gossip {
   /** Connections of which the dialer knows what came of them. */
   readonly #settled = new WeakSet<Link>();
   readonly #peers = new Map<ActorId, Peer>();
-  readonly #measured = new Map<ActorId, Measured>();
   readonly #told = new LRUCache<string, true>({ max: TOLD, ttl: TOLD_MS });
-  #membership: Membership;
   #clusterId: number;
   #timer: NodeJS.Timeout | null = null;
   #pings = 0;
@@ -83,11 +81,17 @@ class RunningGossip implements Gossip {
   ) {
     this.#options = options;
     this.#pace = { ...PACE, ...options.pace };
+    this.#clock = new AwakeClock(this.#pace.roundMs);
     this.#server = server;
     this.address = advertised;
     this.#clusterId = options.clusterId;
     const { actorId, memberId, replication } = options;
-    this.#membership = alone({ id: actorId, address: advertised, ts: options.ts(), memberId });
+    this.#circle = new Circle({
+      self: { id: actorId, address: advertised, ts: options.ts(), memberId },
+      pace: this.#pace,
+      onEvent: options.onEvent,
+      onRefuted: () => this.#tellMembers(),
+    });
     this.#dialer = new Dialer({
       bootstrap,
       remembered: options.remembered,
@@ -106,8 +110,9 @@ class RunningGossip implements Gossip {
       replication,
       intake: this.#intake,
       pace: this.#pace,
+      now: () => this.#clock.now(),
       onSent: (changes) => this.#emit({ kind: "sent", via: "sync", peers: 1, changes }),
-      onSynced: (id) => this.#synced(id),
+      onSynced: (id) => this.#circle.synced(id, options.ts()),
       onTrouble: (what, error) => this.#trouble(what, error),
     });
   }
@@ -131,11 +136,11 @@ class RunningGossip implements Gossip {
   }
 
   members(): ReturnType<Gossip["members"]> {
-    return memberViews(this.#membership, this.#clusterId, this.#measured);
+    return this.#circle.views(this.#clusterId);
   }
 
   membershipStates(): ReturnType<Gossip["membershipStates"]> {
-    return membershipStates(this.#membership, this.#clusterId);
+    return this.#circle.states(this.#clusterId);
   }
 
   status(): GossipStatus {
@@ -161,18 +166,17 @@ class RunningGossip implements Gossip {
   }
 
   rejoin(): void {
-    this.#decide({ kind: "rejoin", ts: this.#options.ts(), forgetOthers: false });
+    this.#circle.decide({ kind: "rejoin", ts: this.#options.ts(), forgetOthers: false });
     this.#dialer.remember([]);
   }
 
   setClusterId(clusterId: number): void {
     this.#clusterId = clusterId;
-    const others = [...this.#membership.members.values()].map(({ address }) => address);
+    const others = this.#circle.candidates().map(({ address }) => address);
     for (const link of this.#links) link.close("this agent goes to another cluster");
     this.#dropPeers();
-    this.#measured.clear();
     this.#told.clear();
-    this.#decide({ kind: "rejoin", ts: this.#options.ts(), forgetOthers: true });
+    this.#circle.decide({ kind: "rejoin", ts: this.#options.ts(), forgetOthers: true });
     this.#dialer.remember(others);
     this.#emit({ kind: "members_changed" });
   }
@@ -189,7 +193,7 @@ class RunningGossip implements Gossip {
     const emptied = new Promise<void>((resolve) => {
       this.#emptied = resolve;
     });
-    const goodbye: MemberRecord = { ...this.#membership.self, state: "Down" };
+    const goodbye: MemberRecord = { ...this.#circle.self, state: "Down" };
     const last: Message = { t: "members", n: ++this.#pings, records: [goodbye] };
     const peers = new Set([...this.#peers.values()].map(({ link }) => link));
     for (const link of this.#links) link.close("the agent stops", peers.has(link) ? last : null);
@@ -203,39 +207,21 @@ class RunningGossip implements Gossip {
   }
 
   #round(): void {
-    const now = performance.now();
-    for (const link of this.#links) link.check(now);
+    this.#clock.tick();
+    for (const link of this.#links) link.check();
     for (const [id, { link }] of this.#peers) {
-      if (now - link.heardAt < 1.5 * this.#pace.roundMs) this.#decide({ kind: "lives", id });
+      if (link.silentMs < 1.5 * this.#pace.roundMs) this.#circle.decide({ kind: "lives", id });
     }
-    this.#decide({ kind: "tick" });
-    for (const id of this.#measured.keys()) if (!this.#membership.members.has(id)) this.#measured.delete(id);
+    this.#circle.tick();
     this.#tellMembers();
     this.#sync.round();
-    const members = [...this.#membership.members.values()];
-    this.#dialer.round(
-      now,
-      members.map(({ address, state }) => ({ address, down: state === "Down" })),
-    );
-  }
-
-  #decide(event: MembershipEvent): void {
-    const decision = decide(this.#membership, event, performance.now(), this.#pace);
-    this.#membership = decision.membership;
-    for (const { id, address, state } of decision.changed) this.#emit({ kind: "member", id, address, state });
-    if (decision.changed.length > 0) this.#emit({ kind: "members_changed" });
-    if (decision.refuted) this.#tellMembers();
+    this.#dialer.round(performance.now(), this.#circle.candidates());
   }
 
   #tellMembers(): void {
-    const { self, members } = this.#membership;
     const n = ++this.#pings;
     const now = performance.now();
-    // Those that are gone for long are not brought back to agents that are about to forget them.
-    const told = [...members.values()].filter(
-      ({ state, stateSince }) => state !== "Down" || now - stateSince < this.#pace.forgetAfterMs / 2,
-    );
-    const bytes = frame(encode({ t: "members", n, records: [self, ...told] }));
+    const bytes = frame(encode({ t: "members", n, records: this.#circle.told() }));
     for (const { link, pings } of this.#peers.values()) {
       if (!link.offer(bytes)) continue;
       pings.set(n, now);
@@ -254,6 +240,7 @@ class RunningGossip implements Gossip {
     const link: Link = new Link(socket, {
       dialed,
       pace: this.#pace,
+      now: () => this.#clock.now(),
       onMessage: (message, bytes) => {
         if (actor !== null) this.#heard(actor, link, message, bytes);
         else if (message.t === "hello") actor = this.#introduced(link, message, dial);
@@ -284,7 +271,7 @@ class RunningGossip implements Gossip {
     const existing = present?.link.open ? present : null;
     const dialed = link.dialed !== null;
     const next = { hello, dialed, dial: dialed ? ownDial : hello.dial };
-    const silentMs = existing ? performance.now() - existing.link.heardAt : 0;
+    const silentMs = existing ? existing.link.silentMs : 0;
     const own = this.#hello(ownDial);
     const admission = admit(own, next, existing, silentMs, this.#pace.suspectAfterMs);
     if (link.dialed !== null) {
@@ -354,7 +341,7 @@ class RunningGossip implements Gossip {
         return this.#stranger(link, message);
       case "members":
         link.offer({ t: "pong", n: message.n });
-        this.#decide({ kind: "heard", records: this.#bounded(message.records) });
+        this.#circle.heard(message.records);
         return;
       case "pong":
         return this.#measure(id, peer, message.n);
@@ -368,13 +355,6 @@ class RunningGossip implements Gossip {
         this.#sync.heard(id, message);
         this.#intake.run(async () => link.release(bytes));
     }
-  }
-
-  /** No list of a peer makes this agent know more members than a cluster has. */
-  #bounded(records: readonly MemberRecord[]): readonly MemberRecord[] {
-    const { members } = this.#membership;
-    let room = MAX_MEMBERS - members.size;
-    return records.filter(({ id }) => members.has(id) || room-- > 0);
   }
 
   #take(link: Link, via: Via, received: readonly Chunk[], bytes: number): void {
@@ -391,7 +371,7 @@ class RunningGossip implements Gossip {
       this.#emit({ kind: "applied", via, origin, version, ts, changes: changes.length });
     } else if (received.kind === "refused") {
       const { message } = received;
-      const news = this.#sync.refusals.add(origin, version, message, performance.now());
+      const news = this.#sync.refusals.add(origin, version, message, this.#clock.now());
       if (news) this.#emit({ kind: "refused", origin, version, message });
     }
   }
@@ -400,14 +380,7 @@ class RunningGossip implements Gossip {
     const sentAt = pings.get(n);
     if (sentAt === undefined) return;
     pings.delete(n);
-    const { rtts, lastSync } = this.#measured.get(id) ?? { rtts: [], lastSync: null };
-    this.#measured.set(id, { rtts: withRoundTrip(rtts, performance.now() - sentAt), lastSync });
-    if (rtts.length === 0) this.#emit({ kind: "members_changed" });
-  }
-
-  #synced(id: ActorId): void {
-    const { rtts } = this.#measured.get(id) ?? { rtts: [] };
-    this.#measured.set(id, { rtts, lastSync: this.#options.ts() });
+    this.#circle.measured(id, performance.now() - sentAt);
   }
 
   #closed(link: Link, actor: ActorId | null, reason: string, fault: boolean): void {

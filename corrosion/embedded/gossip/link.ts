@@ -1,8 +1,9 @@
 /** @module One TCP connection to a peer: frames in, frames out, bounded on both sides, and closed when it is silent. */
 import type { Socket } from "node:net";
 import type { Pace } from "./contract.ts";
+import { NotOurs } from "./fields.ts";
 import { BadFrame, FrameReader, frame } from "./frames.ts";
-import { decode, encode, type Message, NotOurs } from "./wire.ts";
+import { decode, encode, type Message } from "./wire.ts";
 
 /** Before it is known who the other side is, it may not make this one hold much. */
 const STRANGER_FRAME_BYTES = 64 * 1024;
@@ -11,6 +12,8 @@ export interface LinkOptions {
   /** The address that was dialed; null: the other side dialed. */
   readonly dialed: string | null;
   readonly pace: Pace;
+  /** Milliseconds of a clock that stands still while this process does. */
+  readonly now: () => number;
   /** `bytes` is the size of the frame. */
   readonly onMessage: (message: Message, bytes: number) => void;
   /** Once, when the connection is over. `fault`: the other side broke the protocol. */
@@ -24,12 +27,12 @@ export class Link {
   readonly #socket: Socket;
   readonly #options: LinkOptions;
   readonly #reader = new FrameReader(STRANGER_FRAME_BYTES);
-  readonly #openedAt = performance.now();
+  readonly #openedAt: number;
   #trusted = false;
   #closed: { readonly reason: string; readonly fault: boolean } | null = null;
   #ended = false;
   #endingAt: number | null = null;
-  #heardAt = performance.now();
+  #heardAt: number;
   #frameBeganAt: number | null = null;
   #held = 0;
   #waiting: (() => void)[] = [];
@@ -37,6 +40,8 @@ export class Link {
   constructor(socket: Socket, options: LinkOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#openedAt = options.now();
+    this.#heardAt = this.#openedAt;
     this.dialed = options.dialed;
     this.remote = options.dialed ?? `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? "?"}`;
     socket.setNoDelay(true);
@@ -67,9 +72,9 @@ export class Link {
     return this.#held > this.#options.pace.receiveBufferBytes;
   }
 
-  /** When the last byte came, on the monotonic clock; now, while this side does not read. */
-  get heardAt(): number {
-    return this.paused ? performance.now() : this.#heardAt;
+  /** For how long no byte came, in milliseconds; 0 while this side does not read. */
+  get silentMs(): number {
+    return this.paused ? 0 : Math.max(0, this.#options.now() - this.#heardAt);
   }
 
   /** From now on frames may be long, and silence counts from here. */
@@ -106,21 +111,22 @@ export class Link {
     const wasPaused = this.paused;
     this.#held -= bytes;
     if (!wasPaused || this.paused) return;
-    this.#heardAt = performance.now();
+    this.#heardAt = this.#options.now();
     if (this.#frameBeganAt !== null) this.#frameBeganAt = this.#heardAt;
     this.#socket.resume();
   }
 
   /** To be called every round: ends what is silent, or slow on purpose. */
-  check(now: number): void {
+  check(): void {
     const { pace } = this.#options;
+    const now = this.#options.now();
     if (this.#endingAt !== null) {
       if (now - this.#endingAt > pace.roundMs) this.#socket.destroy();
     } else if (!this.#trusted && now - this.#openedAt > pace.helloMs) {
       this.#fail(`it said no hello within ${pace.helloMs} ms`, this.dialed === null);
     } else if (this.#frameBeganAt !== null && now - this.#frameBeganAt > pace.frameMs && !this.paused) {
       this.#fail(`a frame was not whole within ${pace.frameMs} ms`, true);
-    } else if (now - this.heardAt > pace.silenceMs) {
+    } else if (this.silentMs > pace.silenceMs) {
       this.#fail(`it was silent for ${pace.silenceMs} ms`, false);
     }
   }
@@ -130,7 +136,7 @@ export class Link {
     if (this.#closed !== null) return;
     this.#closed = { reason, fault: false };
     this.#wake();
-    this.#endingAt = performance.now();
+    this.#endingAt = this.#options.now();
     if (last === null || this.#socket.destroyed) this.#socket.destroy();
     else this.#socket.end(frame(encode(last)));
   }
@@ -154,7 +160,7 @@ export class Link {
   }
 
   #read(bytes: Buffer): void {
-    this.#heardAt = performance.now();
+    this.#heardAt = this.#options.now();
     if (this.#closed !== null) return;
     this.#reader.push(bytes);
     try {

@@ -132,6 +132,8 @@ function heard(membership: Membership, records: readonly MemberRecord[], now: nu
   for (const said of records) {
     if (said.id === self.id) {
       self = denied(self, said);
+      // A run with the ts of an earlier one would else count up to its beat unheard.
+      if (said.ts === self.ts && said.beat > self.beat) self = { ...self, beat: said.beat };
       continue;
     }
     const known = members.get(said.id);
@@ -149,7 +151,8 @@ function heard(membership: Membership, records: readonly MemberRecord[], now: nu
       members.set(said.id, { ...known, beat: said.beat, heardAt: now });
     }
   }
-  return { membership: { ...membership, self, members }, changed, refuted: self !== membership.self };
+  const refuted = supersedes(self, membership.self);
+  return { membership: { ...membership, self, members }, changed, refuted };
 }
 
 /** This agent after hearing that of itself. */

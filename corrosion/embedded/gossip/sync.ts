@@ -41,6 +41,8 @@ export interface SyncOptions {
   readonly replication: Replication;
   readonly intake: Intake;
   readonly pace: Pace;
+  /** Milliseconds of a clock that stands still while this process does. */
+  readonly now: () => number;
   readonly onSent: (changes: number) => void;
   /** A whole exchange with the peer is over: nothing that it has is missing here. */
   readonly onSynced: (peer: ActorId) => void;
@@ -118,7 +120,7 @@ export class Sync {
 
   /** Once a round: gives up questions that bring nothing, tells peers what is here, looks for what is missing. */
   round(): void {
-    const now = performance.now();
+    const now = this.#options.now();
     const { pace, intake } = this.#options;
     for (const peer of this.#peers.values()) {
       peer.tried = peer.tried.filter(({ until }) => until > now);
@@ -200,7 +202,7 @@ export class Sync {
   }
 
   #busy(): VersionSets {
-    const sets = [this.refusals.waiting(performance.now())];
+    const sets = [this.refusals.waiting(this.#options.now())];
     for (const { questions } of this.#peers.values()) {
       for (const { versions } of questions.values()) sets.push(versions);
     }
@@ -211,12 +213,12 @@ export class Sync {
     const id = ++this.#question;
     if (!peer.link.offer({ t: "ask", id, wants })) return;
     const versions = united(wants.map(({ origin, versions }) => new Map([[origin, [versions]]])));
-    peer.questions.set(id, { versions, count: countOf(wants), progressAt: performance.now() });
+    peer.questions.set(id, { versions, count: countOf(wants), progressAt: this.#options.now() });
   }
 
   #progress(peer: Peer, id: number | null): void {
     const question = id === null ? undefined : peer.questions.get(id);
-    if (question) question.progressAt = performance.now();
+    if (question) question.progressAt = this.#options.now();
   }
 
   #over(peer: Peer, id: number): void {
@@ -224,7 +226,7 @@ export class Sync {
     if (!question) return;
     peer.questions.delete(id);
     // What it brought is no longer missing; what it did not bring should be asked of others first.
-    const until = performance.now() + this.#options.pace.askMs / 2;
+    const until = this.#options.now() + this.#options.pace.askMs / 2;
     peer.tried.push({ versions: question.versions, until });
     this.soon();
   }

@@ -4,8 +4,22 @@
  */
 import type { ActorId, Change, Chunk, Range } from "../replication.ts";
 import type { SqlValue } from "../values.ts";
-import { parseAddress } from "./addresses.ts";
 import type { LivenessState } from "./contract.ts";
+import {
+  actor,
+  address,
+  ascending,
+  base64,
+  big,
+  blob,
+  count,
+  integer,
+  list,
+  NotOurs,
+  object,
+  text,
+  tuple,
+} from "./fields.ts";
 import { MAX_INCARNATION, type MemberRecord } from "./membership.ts";
 import type { Holdings, Want } from "./sync-plan.ts";
 
@@ -45,15 +59,11 @@ export type Message =
   /** The end of the answer. */
   | { readonly t: "done"; readonly id: number };
 
-/** What arrived is none of our messages; the message says what is wrong with it. */
-export class NotOurs extends Error {
-  override name = "NotOurs";
-}
-
 export const MAX_WANTED_VERSIONS = 4096n;
 const MAX_I64 = 0x7fff_ffff_ffff_ffffn;
+/** Rounds of many thousand years. */
+const MAX_BEAT = 2 ** 40;
 const MAX_U64 = 0xffff_ffff_ffff_ffffn;
-const MAX_LIST = 1_000_000;
 const STATES: readonly LivenessState[] = ["Alive", "Suspect", "Down"];
 
 export function encode(message: Message): string {
@@ -157,7 +167,7 @@ function recordIn(value: unknown): MemberRecord {
     memberId: record.memberId === null ? null : integer(record.memberId, 0, 0xffff),
     incarnation: integer(record.incarnation, 0, MAX_INCARNATION),
     state,
-    beat: count(record.beat),
+    beat: integer(record.beat, 0, MAX_BEAT),
   };
 }
 
@@ -268,77 +278,4 @@ function parse(body: Uint8Array): unknown {
   } catch (cause) {
     throw new NotOurs("bytes that are no JSON", { cause });
   }
-}
-
-function object(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new NotOurs("a value where an object must be");
-  }
-  return value as Readonly<Record<string, unknown>>;
-}
-
-function list<T>(value: unknown, item: (value: unknown) => T): readonly T[] {
-  if (!Array.isArray(value) || value.length > MAX_LIST) throw new NotOurs("no list, or a far too long one");
-  return value.map((element: unknown) => item(element));
-}
-
-function tuple(value: unknown, length: number): readonly unknown[] {
-  if (!Array.isArray(value) || value.length !== length) throw new NotOurs(`no list of ${length} elements`);
-  return value;
-}
-
-function text(value: unknown, longest: number): string {
-  if (typeof value !== "string" || value.length > longest)
-    throw new NotOurs("no text, or a far too long one");
-  return value;
-}
-
-function integer(value: unknown, least: number, most: number): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < least || value > most) {
-    throw new NotOurs(`no whole number from ${least} to ${most}`);
-  }
-  return value;
-}
-
-function count(value: unknown): number {
-  return integer(value, 0, Number.MAX_SAFE_INTEGER);
-}
-
-function big(value: unknown, least: bigint, most: bigint): bigint {
-  if (typeof value !== "string" || !/^-?\d{1,20}$/.test(value)) throw new NotOurs("no 64-bit integer");
-  const number = BigInt(value);
-  if (number < least || number > most) throw new NotOurs(`no integer from ${least} to ${most}`);
-  return number;
-}
-
-function actor(value: unknown): ActorId {
-  if (typeof value !== "string" || !/^[0-9a-f]{32}$/.test(value)) throw new NotOurs("no actor id");
-  return value;
-}
-
-function address(value: unknown): string {
-  const written = text(value, 300);
-  try {
-    parseAddress(written);
-  } catch (cause) {
-    throw new NotOurs("no address", { cause });
-  }
-  return written;
-}
-
-function ascending(ranges: readonly Range[]): readonly Range[] {
-  for (let i = 1; i < ranges.length; i++) {
-    if (ranges[i]!.start <= ranges[i - 1]!.end) throw new NotOurs("ranges out of order");
-  }
-  return ranges;
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
-}
-
-function blob(value: unknown): Uint8Array {
-  if (typeof value !== "string" || !/^[A-Za-z0-9+/]*={0,2}$/.test(value)) throw new NotOurs("no base64");
-  // A copy of its own: a slice of Node's shared pool cannot be handed to another process cheaply.
-  return Uint8Array.from(Buffer.from(value, "base64"));
 }
