@@ -9,6 +9,7 @@ import type { Fanout } from "./lib/fanout/fanout.ts";
 import { openNatsFanout } from "./lib/fanout/nats.ts";
 import { loggerOptions } from "./lib/logging.ts";
 import { attachRuntime, type Runtime } from "./lib/runtime.ts";
+import { consoleCommands } from "./services/corrosion/repl.ts";
 import { fleetCommands } from "./services/raft/repl.ts";
 
 /** Registry changes of one burst (256 groups at a start) go to the other nodes as one message. */
@@ -47,7 +48,7 @@ export function brokerOptions(config: Config, environment: BrokerEnvironment): B
       maxQueueSize: 500_000,
     } as BrokerOptions["transit"],
     internalServices: true,
-    replOptions: { customCommands: fleetCommands, delimiter: `${config.nodeId} $` },
+    replOptions: { customCommands: [...fleetCommands, ...consoleCommands], delimiter: `${config.nodeId} $` },
     middlewares: [runtimeMiddleware(config, environment)],
     skipProcessEventRegistration: true,
   };

@@ -1,15 +1,15 @@
 /** @module `fleetport cluster`: the distributed mode on one machine, in the background; its start, status and stop. */
 import { mkdir } from "node:fs/promises";
 import { lockFolder } from "../services/raft/engine/sqlite-lock.ts";
-import { type Environment, type Layout, NODES, readLayout } from "./cluster/layout.ts";
+import { DEFAULT_NODES, type Environment, type Layout, readLayout } from "./cluster/layout.ts";
 import { natsUrl } from "./cluster/nats.ts";
 import { probe } from "./cluster/probe.ts";
-import { PARTS, readRunning } from "./cluster/record.ts";
+import { NODES, PARTS, type PartName, readRunning } from "./cluster/record.ts";
 import { startCluster } from "./cluster/start.ts";
 import { endParts, forgetEnded } from "./cluster/stop.ts";
 
-const USAGE = `Usage: npm run cluster [-- --status | --stop]
-  starts what is missing of a cluster on this machine, or tells how it is, or ends it`;
+const USAGE = `Usage: npm run cluster [-- <nodes> | --status | --stop]
+  starts what is missing of a cluster on this machine (3 nodes, at most ${NODES.length}), or tells how it is, or ends it`;
 
 /**
  * Runs the command and returns the exit code: 0 when what was asked for is so; for `--status` 1 when a part is
@@ -18,10 +18,18 @@ const USAGE = `Usage: npm run cluster [-- --status | --stop]
 export async function runClusterCommand(args: readonly string[], environment: Environment): Promise<number> {
   const [option, ...rest] = args;
   if (rest.length > 0) throw new Error(USAGE);
-  if (option === undefined) return alone(readLayout(environment), start);
+  if (option === undefined || /^\d+$/.test(option)) {
+    return alone(readLayout(environment, nodeCount(option)), start);
+  }
   if (option === "--stop") return alone(readLayout(environment), stop);
   if (option === "--status") return status(readLayout(environment));
   throw new Error(`There is no option "${option}".\n${USAGE}`);
+}
+
+function nodeCount(text: string | undefined): number {
+  const count = text === undefined ? DEFAULT_NODES : Number(text);
+  if (count >= 1 && count <= NODES.length) return count;
+  throw new Error(`A cluster on one machine has 1 to ${NODES.length} nodes, not ${text}.\n${USAGE}`);
 }
 
 /** Two commands at a time would start, or miss, the same parts. */
@@ -57,7 +65,7 @@ async function start(layout: Layout): Promise<number> {
     `ready in ${((performance.now() - began) / 1000).toFixed(2)} s, and runs in the background\n`,
   );
   const running = readRunning(layout.pids);
-  for (const name of NODES) process.stdout.write(`  ${name}  ${running.get(name)?.address}\n`);
+  for (const name of layout.nodes) process.stdout.write(`  ${name}  ${running.get(name)?.address}\n`);
   process.stdout.write(
     "npm run cluster -- --status shows its parts; npm run cluster -- --stop ends it; npm run cluster starts what is missing.\n",
   );
@@ -83,7 +91,7 @@ async function status(layout: Layout): Promise<number> {
   const running = readRunning(layout.pids);
   const { natsUrl: ownNats, databaseUrl, redisUrl } = layout.config;
   const lines = await Promise.all(
-    PARTS.map(async (name) => {
+    wanted(running).map(async (name) => {
       const part = running.get(name);
       if (part) {
         const problem = await probe(part.health);
@@ -100,4 +108,10 @@ async function status(layout: Layout): Promise<number> {
   );
   for (const { name, text } of lines) process.stdout.write(`${name.padEnd(12)} ${text}\n`);
   return lines.every(({ well }) => well) ? 0 : 1;
+}
+
+/** The parts to tell of: nodes that run, or those of a cluster with the usual number. */
+function wanted(running: ReadonlyMap<PartName, unknown>): PartName[] {
+  const usual = NODES.slice(0, DEFAULT_NODES);
+  return PARTS.filter((name) => !NODES.includes(name) || running.has(name) || usual.includes(name));
 }

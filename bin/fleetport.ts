@@ -1,23 +1,26 @@
-/** @module The program: `up` runs three nodes in one process, `node` one of a cluster, `cluster` a whole one, `repl` none. */
+/** @module The program, by its commands: `up` runs all nodes in one process, `node` one of a cluster, `cluster` a whole one. */
 import { readConfig } from "../lib/config.ts";
 import { runClusterCommand } from "./cluster.ts";
 import { runCluster } from "./node.ts";
 import { runRepl } from "./repl.ts";
-import { runEmbedded } from "./up.ts";
+import { runStop } from "./stop.ts";
+import { runUp } from "./up.ts";
 
 const USAGE = `Usage: fleetport <command>
-  up        the embedded mode: all nodes in this process, nothing else needed (npm start)
-  node      one node of a distributed fleet; NATS_URL says where the bus is
-  cluster   the distributed mode on this machine, in the background; --status shows it, --stop ends it
-  repl      a REPL on a distributed fleet, or one command to it: repl fleet status`;
+  up [N=3] [--no-repl]   the embedded mode: N nodes in this process, nothing else needed (npm start)
+  node                   one node of a distributed fleet; NATS_URL says where the bus is
+  cluster [N=3]          the distributed mode on this machine, in the background; --status shows it, --stop ends it
+  stop                   ends what up or cluster started in the background on these data
+  repl                   a REPL on a distributed fleet, or one command to it: repl fleet status`;
 
 type Command = (args: readonly string[]) => Promise<void>;
 
 const commands: Readonly<Record<string, Command>> = {
-  up: () => runEmbedded(readConfig(process.env)),
+  up: (args) => runUp(args, process.env),
   node: () => runCluster(readConfig(process.env)),
   // Nothing of it may stay: not even a connection to a server that hangs.
   cluster: async (args) => process.exit(await runClusterCommand(args, process.env)),
+  stop: async (args) => process.exit(await runStop(args, process.env)),
   repl: async (args) => {
     const code = await runRepl(args, process.env);
     if (code !== null) process.exit(code);

@@ -6,10 +6,13 @@ import { asError, endProperly } from "./process.ts";
 import { stage } from "./stages.ts";
 import { createNode } from "./start-node.ts";
 import { drainAndStop } from "./stop-node.ts";
-import { untilReady } from "./waiting.ts";
+import { agentLine, agentSettled, untilReady } from "./waiting.ts";
 
 /** Nodes of one fleet find each other by this; two fleets on one NATS use different accounts. */
 export const NAMESPACE = "fleet";
+
+/** A start waits this long for its Corrosion agent, and then goes on without it. */
+const AGENT_LIMIT_MS = 3000;
 
 /** Starts the node and prints a line a stage. Returns once it is ready. */
 export async function runCluster(config: Config): Promise<void> {
@@ -33,6 +36,9 @@ export async function runCluster(config: Config): Promise<void> {
       () => untilReady(broker, { limitMs: Number.POSITIVE_INFINITY, tell: sayWaiting }),
       () => `recovered, log engine ${config.engine}`,
     );
+    if (config.console.agent.mode !== "off") {
+      await stage("agent", () => agentSettled(broker, AGENT_LIMIT_MS), agentLine);
+    }
   } catch (error) {
     return halt(asError(error));
   }

@@ -1,11 +1,8 @@
 /** @module A Postgres that an earlier process of ours left behind: recognised by its folder and mark, then ended. */
-import { execFile } from "node:child_process";
 import { readFile, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
-
-const run = promisify(execFile);
+import { commandLine } from "../lib/process-identity.ts";
 
 /** An argument of every Postgres that Fleetport starts. */
 export const MARK = "cluster_name=fleetport";
@@ -88,30 +85,13 @@ async function gone(pid: number, data: string, limitMs: number): Promise<boolean
 
 /** Whether the process is a Postgres on this folder, and whose. A process that has ended is nobody. */
 async function whoIs(pid: number, data: string): Promise<"ours" | "foreign" | "nobody"> {
-  const command = await commandOf(pid);
+  const command = commandLine(pid);
   if (command === null || !/(^|\/)postgres( |$)/.test(command)) return "nobody";
   const folder = await workingFolder(pid);
   // A postmaster works in its data folder; where that cannot be seen, its arguments tell.
   const here = folder === null ? command.includes(`-D ${data}`) : folder === data;
   if (!here) return "nobody";
   return command.includes(MARK) ? "ours" : "foreign";
-}
-
-/** The command line of a live process; null when there is none. */
-async function commandOf(pid: number): Promise<string | null> {
-  try {
-    // One that ended and was not waited for has none.
-    const command = (await readFile(`/proc/${pid}/cmdline`, "utf8")).replaceAll("\0", " ").trim();
-    return command === "" ? null : command;
-  } catch {
-    // No /proc, or no such process there.
-  }
-  try {
-    const { stdout } = await run("ps", ["-ww", "-o", "args=", "-p", String(pid)]);
-    return stdout.trim();
-  } catch {
-    return null;
-  }
 }
 
 async function workingFolder(pid: number): Promise<string | null> {

@@ -1,12 +1,21 @@
 /** @module `fleetport repl`: looks into a distributed fleet over NATS, and commands it, without being one of its nodes. */
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+import { parseArgs } from "node:util";
 import { ServiceBroker } from "moleculer";
 import { connect } from "nats";
 import { natsBus } from "../lib/bus.ts";
 import { type Config, readConfig } from "../lib/config.ts";
 import { loggerOptions } from "../lib/logging.ts";
 import { connectProblem, readNatsUrl } from "../lib/nats-access.ts";
+import {
+  CONSOLE_USAGE,
+  type ConsoleCommand,
+  ConsoleCommandFailed,
+  consoleCommands,
+  isConsoleCommand,
+  runConsoleCommand,
+} from "../services/corrosion/repl.ts";
 import { FLEET_USAGE, FleetCommandFailed, fleetCommands, runFleetCommand } from "../services/raft/repl.ts";
 import { NAMESPACE } from "./node.ts";
 import { openRepl } from "./open-repl.ts";
@@ -18,9 +27,13 @@ const STOP_LIMIT_MS = 2000;
 /** How long an action that a person calls may take, unless the call says otherwise. */
 const REQUEST_MS = 30_000;
 
-const USAGE = `Usage: npm run repl [-- fleet <command>]
-  opens a REPL on a distributed fleet, or runs one of the fleet commands and ends
-${FLEET_USAGE.replace("Usage:\n", "")}`;
+const USAGE = `Usage: npm run repl [-- <command>]
+  opens a REPL on a distributed fleet, or runs one of its commands and ends
+${FLEET_USAGE.replace("Usage:\n", "")}
+${CONSOLE_USAGE}`;
+
+/** One command of those that the REPL has too; its output goes to `print`. */
+type Command = (broker: ServiceBroker, print: (text: string) => void) => Promise<void>;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -29,17 +42,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * and the process ends with it. Throws a sentence when the fleet cannot be reached.
  */
 export async function runRepl(args: readonly string[], environment: Environment): Promise<number | null> {
-  const [command, what, id, ...rest] = args;
-  if (command !== undefined && (command !== "fleet" || what === undefined || rest.length > 0)) {
-    throw new Error(USAGE);
-  }
+  const command = readCommand(args);
   const broker = await join(readObserver(environment));
-  if (what !== undefined) {
+  if (command !== null) {
     try {
-      process.stdout.write(`${await runFleetCommand(broker, what, id)}\n`);
+      await command(broker, (text) => void process.stdout.write(`${text}\n`));
       return 0;
     } catch (error) {
-      if (!(error instanceof FleetCommandFailed)) throw error;
+      if (!(error instanceof FleetCommandFailed || error instanceof ConsoleCommandFailed)) throw error;
       process.stderr.write(`${error.message}\n`);
       return 1;
     } finally {
@@ -52,6 +62,30 @@ export async function runRepl(args: readonly string[], environment: Environment)
   );
   openRepl(broker, shutdown);
   return null;
+}
+
+/** Null: open the REPL. Throws the usage for what is no command. */
+function readCommand(args: readonly string[]): Command | null {
+  const [name, what, id, ...rest] = args;
+  if (name === undefined) return null;
+  if (name === "fleet" && what !== undefined && rest.length === 0) {
+    return async (broker, print) => print(await runFleetCommand(broker, what, id));
+  }
+  if (!isConsoleCommand(name)) throw new Error(USAGE);
+  const given = readConsoleCommand(name, args.slice(1));
+  return (broker, print) => runConsoleCommand(broker, given, print);
+}
+
+function readConsoleCommand(name: string, args: readonly string[]): ConsoleCommand {
+  try {
+    const options = { node: { type: "string" } } as const;
+    const { positionals, values } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const [argument = null, ...rest] = positionals;
+    if (rest.length === 0) return { name, argument, node: values.node ?? null };
+  } catch (cause) {
+    throw new Error(USAGE, { cause });
+  }
+  throw new Error(USAGE);
 }
 
 /** Of a node's settings only those matter here that say how nodes find each other. */
@@ -91,7 +125,7 @@ async function join(config: Config & { readonly natsUrl: string }): Promise<Serv
     requestTimeout: REQUEST_MS,
     internalServices: false,
     skipProcessEventRegistration: true,
-    replOptions: { customCommands: fleetCommands, delimiter: "fleet $" },
+    replOptions: { customCommands: [...fleetCommands, ...consoleCommands], delimiter: "fleet $" },
   });
   await broker.start();
   try {

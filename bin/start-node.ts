@@ -5,14 +5,38 @@ import { type BrokerEnvironment, brokerOptions } from "../moleculer.config.ts";
 import archive from "../services/conversations/archive.service.ts";
 import messages from "../services/conversations/messages.service.ts";
 import sessions from "../services/conversations/sessions.service.ts";
+import agent from "../services/corrosion/agent.service.ts";
+import corrosionConfig from "../services/corrosion/config.service.ts";
+import coordinator from "../services/corrosion/coordinator.service.ts";
+import discovery from "../services/corrosion/discovery.service.ts";
+import identity from "../services/corrosion/identity.service.ts";
+import members from "../services/corrosion/members.service.ts";
+import nodeFacts from "../services/corrosion/node.service.ts";
+import query from "../services/corrosion/query.service.ts";
+import subscriber from "../services/corrosion/subscriber.service.ts";
 import gateway from "../services/gateway/gateway.service.ts";
 import ops from "../services/raft/ops.service.ts";
 import topology from "../services/raft/topology.service.ts";
+
+const FLEET = [topology, ops, archive, sessions, messages];
+/** The configuration first: it writes the file that the agent starts with. */
+const CORROSION = [
+  corrosionConfig,
+  agent,
+  subscriber,
+  members,
+  discovery,
+  identity,
+  coordinator,
+  query,
+  nodeFacts,
+];
 
 /** A broker with the services of a node, not started yet. */
 export function createNode(config: Config, environment: BrokerEnvironment): ServiceBroker {
   const options: BrokerOptions = brokerOptions(config, environment);
   const broker = new ServiceBroker(options);
-  for (const schema of [topology, ops, archive, sessions, messages, gateway]) broker.createService(schema);
+  const corrosion = config.console.agent.mode === "off" ? [] : CORROSION;
+  for (const schema of [...FLEET, ...corrosion, gateway]) broker.createService(schema);
   return broker;
 }

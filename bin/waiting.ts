@@ -2,6 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import type { ArchiveStatus } from "../services/conversations/contract.ts";
+import type { AgentStatus } from "../services/corrosion/contract.ts";
 import type { NodeReport } from "../services/raft/contract.ts";
 import type { FleetStatus, Readiness } from "../services/raft/ops.service.ts";
 
@@ -55,6 +56,28 @@ export async function archiveProblem(broker: ServiceBroker, limitMs: number): Pr
     if (problem === null || performance.now() > deadline) return problem;
     await setTimeout(POLL_MS);
   }
+}
+
+/** A node's agent once it is not starting any more, or as it is after so long. */
+export async function agentSettled(broker: ServiceBroker, limitMs: number): Promise<AgentStatus> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const status = await broker.call<AgentStatus, object>(
+      "corrosion.agent.status",
+      {},
+      { nodeID: broker.nodeID },
+    );
+    const settling = status.state === "stopped" || status.state === "starting";
+    if (!settling || performance.now() > deadline) return status;
+    await setTimeout(POLL_MS);
+  }
+}
+
+/** An agent in a few words, for the terminal. */
+export function agentLine({ node_id, state, program, pid, api_url, reason }: AgentStatus): string {
+  const well = state === "running" || state === "external";
+  if (!well) return `${node_id} ${state.toUpperCase()}${reason === null ? "" : `: ${reason}`}`;
+  return `${node_id} ${state} at ${api_url} (${program}${pid === null ? "" : `, pid ${pid}`})`;
 }
 
 /** Asks again and again until the answer is null; else it says what is missing. */

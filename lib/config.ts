@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { type ConsoleConfig, type ConsoleOfNode, MAX_NODES, readConsole } from "./console-config.ts";
 import { type Env, envReader } from "./env.ts";
 import { InvalidNatsUrl, readNatsUrl } from "./nats-access.ts";
+import { shownEnvironment } from "./shown-environment.ts";
 
 /** Everything that a node takes from its environment. Durations are milliseconds, sizes bytes. */
 export interface Config {
@@ -56,6 +57,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Folder of the log files; null: structured lines go to standard output. */
   readonly logDir: string | null;
+  /** The environment that it came from, as it may be shown. */
+  readonly variables: Readonly<Record<string, string | null>>;
   /** The Corrosion console's part, of this node. */
   readonly console: ConsoleConfig;
   /** The same for another node of this process. */
@@ -136,7 +139,7 @@ export function readConfig(env: Env): Config {
   }
 
   const logDir = text("FLEET_LOG_DIR") ?? (nats ? null : "./logs");
-  const nodes = integer("FLEET_NODES", 3, 1, 9);
+  const nodes = integer("FLEET_NODES", 3, 1, MAX_NODES);
   const heartbeatMs = duration("FLEET_HEARTBEAT_MS", 1000, 100);
   const nodeTimeoutMs = duration("FLEET_NODE_TIMEOUT_MS", 5000, 500);
   if (nodeTimeoutMs < 2 * heartbeatMs) {
@@ -193,6 +196,7 @@ export function readConfig(env: Env): Config {
     catchupIntervalMs: duration("FLEET_CATCHUP_INTERVAL_MS", 5000, 50),
     logLevel: oneOf("FLEET_LOG_LEVEL", LOG_LEVELS, nats ? "info" : "warn"),
     logDir: logDir === null ? null : resolve(logDir),
+    variables: shownEnvironment(env),
     consoleOf,
     console: consoleOf(number),
   };

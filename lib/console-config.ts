@@ -1,9 +1,10 @@
 /** @module Configuration of the Corrosion console: who this node is, its agent, and how it watches the cluster. */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { EnvReader } from "./env.ts";
 
 export const ENVIRONMENTS = ["dev", "test", "prod"] as const;
-export const AGENT_MODES = ["auto", "binary", "embedded", "external"] as const;
+/** `off`: the node has no agent and no console over one. */
+export const AGENT_MODES = ["auto", "binary", "embedded", "external", "off"] as const;
 
 /** What a node takes from its environment for the console (contract corroport, section 1). Durations are milliseconds. */
 export interface ConsoleConfig {
@@ -81,6 +82,10 @@ export function readConsole(env: EnvReader, base: ConsoleBase): ConsoleOfNode {
   const clusterSize = env.integer("CLUSTER_SIZE", base.embedded ? base.nodes : 3, 1, MAX_NODES);
   const mode = env.oneOf("CORROSION_MODE", AGENT_MODES, "auto");
   const apiUrl = env.url("CORROSION_API_URL", /^https?:\/\/\S+$/, "http://127.0.0.1:8081");
+  // It is shown, in contrast to CORROSION_API_TOKEN.
+  if (apiUrl?.includes("@")) {
+    env.problem("CORROSION_API_URL must not hold credentials: give the token in CORROSION_API_TOKEN.");
+  }
   if (mode === "external" && apiUrl === null) {
     env.problem("CORROSION_MODE=external needs CORROSION_API_URL: set it to the agent's HTTP address.");
   }
@@ -109,12 +114,13 @@ export function readConsole(env: EnvReader, base: ConsoleBase): ConsoleOfNode {
     token: env.text("CONSOLE_TOKEN"),
     allowedOrigins: (env.text("ALLOWED_ORIGINS") ?? "").split(/[\s,]+/).filter((origin) => origin !== ""),
   };
-  /** A given port is node N's own where one process is one node, and counts from node 0 otherwise. */
-  const port = (given: boolean, value: number, n: number) =>
-    counted && (base.embedded || !given) ? value + n : value;
-
   return (node) => {
     const dataDir = resolve(base.dataDir, `node${node}`);
+    /** The port of node n. A given one is this node's own where one process is one node, and node 0's otherwise. */
+    const port = (given: boolean, value: number, n: number) => {
+      if (!counted) return value;
+      return given && !base.embedded ? value - node + n : value + n;
+    };
     return {
       ...shared,
       node,
@@ -127,14 +133,15 @@ export function readConsole(env: EnvReader, base: ConsoleBase): ConsoleOfNode {
         apiPort: port(apiGiven, apiPort, node),
         gossipPort: port(gossipGiven, gossipPort, node),
         adminPath: resolve(dataDir, "admin.sock"),
-        configDir: resolve(configDir ?? `${PROJECT}corrosion/configs`),
+        // Two clusters on one machine must not write one runtime file: a folder of its own has its own.
+        configDir: resolve(
+          configDir ?? (base.dataDirGiven ? join(base.dataDir, "configs") : `${PROJECT}corrosion/configs`),
+        ),
         moved: prod || apiGiven || gossipGiven || base.dataDirGiven,
         schemaDir: `${PROJECT}corrosion/schemas`,
         bootstrap: prod
           ? [`${shared.fly.appName ?? "localhost"}.internal:8787`]
-          : neighbours(node, clusterSize).map(
-              (n) => `127.0.0.1:${port(gossipGiven && base.embedded, gossipPort, n)}`,
-            ),
+          : neighbours(node, clusterSize).map((n) => `127.0.0.1:${port(gossipGiven, gossipPort, n)}`),
       },
     };
   };

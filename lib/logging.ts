@@ -68,8 +68,24 @@ const MAX_WAITING = 1_048_576;
 /** A file that cannot be written is told of this often at most. */
 const TELL_EVERY_MS = 60_000;
 
+/** A file for lines that somebody else wrote. */
+export interface LineFile {
+  /** `text` ends with a newline. A disk that takes none costs the line, and nothing else. */
+  write(text: string): void;
+  close(): void;
+}
+
+/** Opens a file to append lines to; its folder is made. */
+export function openLineFile(path: string): LineFile {
+  const file = destination(path);
+  return {
+    write: (text) => void file.write(text),
+    close: () => file.end(),
+  };
+}
+
 /** A full disk costs log lines, and nothing else. */
-function destination(dest: string | number): DestinationStream {
+function destination(dest: string | number): ReturnType<typeof pino.destination> {
   const stream = pino.destination({ dest, mkdir: true, sync: false, maxLength: MAX_WAITING });
   let toldAt = Number.NEGATIVE_INFINITY;
   stream.on("error", (error: Error) => {
@@ -81,13 +97,18 @@ function destination(dest: string | number): DestinationStream {
   return stream;
 }
 
+/** Name of a log file: of a node itself (`app`), or of what runs beside it. */
+export function logFile(nodeId: string, what: "app" | "corrosion"): string {
+  return `${nodeId.replace(/^(dev|test)-/, "")}-${what}.log`;
+}
+
 function filesAndTerminal(
   logDir: string,
   nodeId: string,
   fileLevel: Level,
   terminalLevel: Level,
 ): DestinationStream {
-  const file = join(logDir, `${nodeId.replace(/^dev-/, "")}-fleetport.log`);
+  const file = join(logDir, logFile(nodeId, "app"));
   return pino.multistream([
     { level: fileLevel, stream: destination(file) },
     { level: terminalLevel, stream: terminal() },

@@ -2,6 +2,7 @@
  * @module `npm test`: format, lint and types, then every suite; or only the suites that are named.
  *
  *     npm test [-- [suite...] [mocha options]]
+ *     npm run test:corrosion [-- --bin PATH | --url URL]   against that agent instead of the embedded one
  */
 import { join } from "node:path";
 import { ensureNatsServer } from "../bin/nats-server.ts";
@@ -23,6 +24,7 @@ const SUITES: readonly ProjectSuite[] = [
   { name: "unit", testTimeoutMs: 10_000, limitMs: 300_000, needsServers: false },
   { name: "simulation", testTimeoutMs: 60_000, limitMs: 300_000, needsServers: false },
   { name: "integration", testTimeoutMs: 60_000, limitMs: 1_800_000, needsServers: true },
+  { name: "corrosion", testTimeoutMs: 60_000, limitMs: 300_000, needsServers: false },
   { name: "faults", testTimeoutMs: 240_000, limitMs: 900_000, needsServers: true },
 ];
 
@@ -58,7 +60,8 @@ try {
 }
 report();
 
-async function runAll(argv: readonly string[]): Promise<void> {
+async function runAll(given: readonly string[]): Promise<void> {
+  const argv = takeAgent(given);
   const firstOption = argv.findIndex((arg) => arg.startsWith("-"));
   const names = firstOption < 0 ? argv : argv.slice(0, firstOption);
   const mochaArgs = firstOption < 0 ? [] : argv.slice(firstOption);
@@ -88,6 +91,17 @@ async function runAll(argv: readonly string[]): Promise<void> {
     });
   }
   if (passed.length + failed + problems.length === 0) throw new Error("No test ran.");
+}
+
+/** Takes out which agent the suite `corrosion` shall run against; the suite's process finds it in its environment. */
+function takeAgent(argv: readonly string[]): readonly string[] {
+  const at = argv.findIndex((arg) => arg === "--bin" || arg === "--url");
+  if (at < 0) return argv;
+  const value = argv[at + 1];
+  if (value === undefined)
+    throw new Error("--bin needs the path of an agent's program, --url the address of its API.");
+  process.env[argv[at] === "--bin" ? "CORROSION_TEST_BIN" : "CORROSION_TEST_URL"] = value;
+  return argv.toSpliced(at, 2);
 }
 
 function chooseSuites(names: readonly string[]): readonly ProjectSuite[] {

@@ -1,10 +1,12 @@
 /** @module Where a cluster on one machine lives: its folders, its ports, and what the user brings instead of a part. */
 import { join, resolve } from "node:path";
 import { type Config, InvalidConfig, readConfig } from "../../lib/config.ts";
+import { NODES, type PartName } from "./record.ts";
 
-/** Servers of the JetStream cluster, and nodes of the fleet. */
+/** Servers of the JetStream cluster. */
 export const COUNT = 3;
-export const NODES = ["n1", "n2", "n3"] as const;
+/** Nodes of a cluster, unless told otherwise. */
+export const DEFAULT_NODES = 3;
 export const NATS_SERVERS = ["nats-1", "nats-2", "nats-3"] as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -13,6 +15,8 @@ export interface Layout {
   /** What the user asked for; a node differs from it by `nodeEnvironment`. */
   readonly config: Config;
   readonly environment: Environment;
+  /** The nodes that it is to have. */
+  readonly nodes: readonly PartName[];
   /** All data are below it. */
   readonly folder: string;
   readonly pids: string;
@@ -37,10 +41,10 @@ const MAX_PORT = 65_535;
  * Reads what a cluster is to be like. Throws `InvalidConfig` with a sentence for each value that cannot be used, also
  * for those that only the nodes would have refused: nothing has been started then.
  */
-export function readLayout(environment: Environment): Layout {
+export function readLayout(environment: Environment, nodes = DEFAULT_NODES): Layout {
   // Log engine and node ids are the cluster's own choice. NATS servers of the user's own are checked with the nodes'
   // environment below: alone they would ask for a Postgres of the user's own too.
-  const own = { FLEET_ENGINE: undefined, FLEET_NODE_ID: undefined, NATS_URL: undefined };
+  const own = { FLEET_ENGINE: undefined, FLEET_NODE_ID: undefined, NODE_ID: undefined, NATS_URL: undefined };
   const config = {
     ...readConfig({ ...environment, ...own }),
     natsUrl: environment.NATS_URL?.trim() || null,
@@ -57,6 +61,7 @@ export function readLayout(environment: Environment): Layout {
   const layout: Layout = {
     config,
     environment,
+    nodes: NODES.slice(0, nodes),
     folder,
     pids: join(folder, "pids"),
     logs: join(resolve(environment.FLEET_LOG_DIR?.trim() || "./logs"), "cluster"),
@@ -66,9 +71,9 @@ export function readLayout(environment: Environment): Layout {
     // Not 6379, where many machines have a Redis of their own.
     redisPort: ports("FLEET_CLUSTER_REDIS_PORT", 6390, 1),
   };
-  if (config.port === 0 || config.port > MAX_PORT - COUNT) {
+  if (config.port === 0 || config.port > MAX_PORT - nodes) {
     problems.push(
-      `PORT must be from 1 to ${MAX_PORT - COUNT} for a cluster, whose nodes listen on the three ports behind it, and is "${config.port}".`,
+      `PORT must be from 1 to ${MAX_PORT - nodes} for a cluster, whose nodes listen on the ${nodes} ports behind it, and is "${config.port}".`,
     );
   }
   if (problems.length > 0) throw new InvalidConfig(problems.join("\n"));
@@ -84,13 +89,19 @@ export function readLayout(environment: Environment): Layout {
 /** The environment of the node with this index, from 0. */
 export function nodeEnvironment(layout: Layout, index: number, backing: Backing): Environment {
   const { config, environment, folder } = layout;
-  const id = NODES[index]!;
+  const number = index + 1;
+  const { agent } = config.consoleOf(number);
   return {
     ...environment,
-    FLEET_NODE_ID: id,
-    FLEET_DATA_DIR: join(folder, id),
+    FLEET_NODE_ID: layout.nodes[index]!,
+    NODE_ID: String(number),
+    CLUSTER_SIZE: String(layout.nodes.length),
+    FLEET_DATA_DIR: folder,
+    CORROSION_CONFIG_DIR: environment.CORROSION_CONFIG_DIR ?? join(folder, "corrosion"),
+    CORROSION_API_PORT: String(agent.apiPort),
+    CORROSION_GOSSIP_PORT: String(agent.gossipPort),
     FLEET_LOG_DIR: "", // its lines go to standard output, which is its log file
-    PORT: String(config.port + index + 1),
+    PORT: String(config.port + number),
     NATS_URL: backing.natsUrl,
     DATABASE_URL: backing.databaseUrl,
     ...(backing.redisUrl !== null && { REDIS_URL: backing.redisUrl }),

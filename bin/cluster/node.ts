@@ -1,8 +1,8 @@
-/** @module The nodes of a cluster: three processes of `fleetport node`. */
+/** @module The nodes of a cluster: processes of `fleetport node`. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { launch } from "./background.ts";
-import { type Backing, type Layout, localUrl, NODES, nodeEnvironment } from "./layout.ts";
+import { type Backing, type Layout, localUrl, nodeEnvironment } from "./layout.ts";
 import type { Part } from "./part.ts";
 
 const PROGRAM = fileURLToPath(new URL("../fleetport.ts", import.meta.url));
@@ -11,7 +11,7 @@ const TIMEOUT_MS = 2000;
 /** `backing` is asked when a node starts: the servers run by then. */
 export function nodeParts(layout: Layout, backing: () => Backing): Part[] {
   const { host, port } = layout.config;
-  return NODES.map((name, i) => {
+  return layout.nodes.map((name, i) => {
     const address = localUrl(host, port + i + 1);
     return {
       name,
@@ -29,9 +29,9 @@ export function nodeParts(layout: Layout, backing: () => Backing): Part[] {
 }
 
 /** How many groups have no leader: null when none, else in words. Metrics are asked, for they have no rate limit. */
-export async function groupsWithoutLeader({ config }: Layout): Promise<string | null> {
+export async function groupsWithoutLeader({ config, nodes }: Layout): Promise<string | null> {
   const pages = await Promise.all(
-    NODES.map(async (_, i) => {
+    nodes.map(async (_, i) => {
       const url = `${localUrl(config.host, config.port + i + 1)}/metrics`;
       return (await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })).text();
     }),

@@ -1,11 +1,31 @@
 /** @module The pid files of a cluster: what was started, as which process, and where it answers. */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { identify, isAlive, type ProcessIdentity } from "./process-identity.ts";
+import { identify, isAlive, type ProcessIdentity } from "../../lib/process-identity.ts";
 
 /** In the order in which they start. */
-export const PARTS = ["nats-1", "nats-2", "nats-3", "postgres", "redis", "n1", "n2", "n3"] as const;
-export type PartName = (typeof PARTS)[number];
+export const PARTS = [
+  "nats-1",
+  "nats-2",
+  "nats-3",
+  "postgres",
+  "redis",
+  "dev-node1",
+  "dev-node2",
+  "dev-node3",
+  "dev-node4",
+  "dev-node5",
+  "dev-node6",
+  "dev-node7",
+  "dev-node8",
+  "dev-node9",
+  "dev-node10",
+] as const;
+/** `up` is an embedded start, which is all of it in one process. */
+export type PartName = (typeof PARTS)[number] | "up";
+
+/** The nodes that a cluster on one machine may have, by their numbers from 1. */
+export const NODES: readonly PartName[] = PARTS.slice(5);
 
 /** A part that was started. */
 export interface Running extends ProcessIdentity {
@@ -23,10 +43,16 @@ export interface Running extends ProcessIdentity {
 export function readRunning(folder: string): Map<PartName, Running> {
   const found = new Map<PartName, Running>();
   for (const name of PARTS) {
-    const record = read(folder, name);
-    if (record && isAlive(record)) found.set(name, record);
+    const running = readPart(folder, name);
+    if (running) found.set(name, running);
   }
   return found;
+}
+
+/** One part, if it was started and still runs. */
+export function readPart(folder: string, name: PartName): Running | null {
+  const record = read(folder, name);
+  return record && isAlive(record) ? record : null;
 }
 
 /** Notes a process that was just started. Throws when it has ended already. */

@@ -1,5 +1,6 @@
 /** @module Starts what is missing of a cluster, in order; when that fails, ends again what it started. */
 import { setTimeout as delay } from "node:timers/promises";
+import { isAlive } from "../../lib/process-identity.ts";
 import { findRedisServer } from "../redis-server.ts";
 import { stage } from "../stages.ts";
 import { lastLines } from "./background.ts";
@@ -9,7 +10,6 @@ import { groupsWithoutLeader, nodeParts } from "./node.ts";
 import { checkPorts, type Part } from "./part.ts";
 import { postgresPart } from "./postgres.ts";
 import { probe } from "./probe.ts";
-import { isAlive } from "./process-identity.ts";
 import { type PartName, type Running, readRunning } from "./record.ts";
 import { redisPart, redisUrl } from "./redis.ts";
 import { endParts } from "./stop.ts";

@@ -1,32 +1,26 @@
 /** @module Ends the parts of a cluster in order, each by its own signals and within its own time. */
 import { rm } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
+import { type EndingStep, endProcess } from "../../lib/process-ending.ts";
 import { stage } from "../stages.ts";
-import { isAlive, type ProcessIdentity, signalProcess } from "./process-identity.ts";
-import { forget, PARTS, type PartName, type Running } from "./record.ts";
+import { forget, NODES, PARTS, type PartName, type Running } from "./record.ts";
 
-const POLL_MS = 25;
 /** A node ends itself when its time for draining is over; this much later it is killed. */
 const MARGIN_MS = 2000;
 const SERVER_MS = 10_000;
 const IMMEDIATE_MS = 5000;
-/** A killed process takes a moment to vanish. */
-const KILLED_MS = 5000;
-
-type Step = readonly [signal: NodeJS.Signals, limitMs: number];
 
 interface Ending {
   /** As the person reads it. */
   readonly stage: string;
   readonly parts: readonly PartName[];
   /** After the last one comes SIGKILL. */
-  readonly steps: readonly Step[];
+  readonly steps: readonly EndingStep[];
 }
 
 /** Nodes hand over what they lead while the servers still run. */
 function endings(drainTimeoutMs: number): readonly Ending[] {
   return [
-    { stage: "nodes", parts: ["n1", "n2", "n3"], steps: [["SIGTERM", drainTimeoutMs + MARGIN_MS]] },
+    { stage: "nodes", parts: NODES, steps: [["SIGTERM", drainTimeoutMs + MARGIN_MS]] },
     { stage: "redis", parts: ["redis"], steps: [["SIGTERM", SERVER_MS]] },
     {
       stage: "postgres",
@@ -58,34 +52,12 @@ export async function endParts(
   }
 }
 
-async function endPart(pids: string, part: Running, steps: readonly Step[]): Promise<string> {
-  const how = await endProcess(part, steps);
+/** Ends one part, by these signals and then by SIGKILL, and says how it ended. Throws as `endParts` does. */
+export async function endPart(pids: string, part: Running, steps: readonly EndingStep[]): Promise<string> {
+  const how = await endProcess(part.name, part, steps);
   if (part.scratch !== undefined) await rm(part.scratch, { recursive: true, force: true });
   forget(pids, part.name);
   return how;
-}
-
-async function endProcess(part: Running, steps: readonly Step[]): Promise<string> {
-  let waited = 0;
-  for (const [signal, limitMs] of steps) {
-    signalProcess(part, signal);
-    if (await gone(part, limitMs)) return "ended";
-    waited += limitMs;
-  }
-  signalProcess(part, "SIGKILL");
-  if (await gone(part, KILLED_MS)) return `did not end within ${waited / 1000} s and was killed`;
-  throw new Error(
-    `${part.name} (pid ${part.pid}) does not end, not even by SIGKILL: its machine must let it go.`,
-  );
-}
-
-async function gone(identity: ProcessIdentity, limitMs: number): Promise<boolean> {
-  const deadline = performance.now() + limitMs;
-  while (isAlive(identity)) {
-    if (performance.now() > deadline) return false;
-    await delay(POLL_MS);
-  }
-  return true;
 }
 
 /** Removes the pid files of parts that have ended by themselves. */

@@ -6,6 +6,8 @@ export interface Answer {
   /** A JSON value; a string goes out as it is and needs its `content-type`; null for none. */
   readonly body: object | string | null;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The one origin, beside the node's own, whose pages may read it; null: none. Default: any. */
+  readonly readableBy?: string | null;
 }
 
 /** Any page of any origin may call the API, and read why it was refused (contract, section 5). */
@@ -16,7 +18,6 @@ const CORS = {
 
 /** Answers are data: a browser must neither guess their type, nor run, nor frame them. */
 const API_HEADERS = {
-  ...CORS,
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
@@ -32,13 +33,21 @@ export const PAGE_HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
+/** The headers of an answer that is data, by whose pages may read it. */
+export function headersFor(readableBy: string | null | undefined): Record<string, string> {
+  if (readableBy === undefined) return { ...CORS, ...API_HEADERS };
+  if (readableBy === null) return { ...API_HEADERS, vary: "Origin" };
+  return { ...CORS, ...API_HEADERS, "access-control-allow-origin": readableBy, vary: "Origin" };
+}
+
 /** What a JSON answer sends: status, headers with the length, text. */
 export function encode(answer: Answer): { head: Record<string, string | number>; text: string } {
-  if (answer.body === null) return { head: { ...API_HEADERS, ...answer.headers }, text: "" };
+  const headers = headersFor(answer.readableBy);
+  if (answer.body === null) return { head: { ...headers, ...answer.headers }, text: "" };
   const text = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
   return {
     head: {
-      ...API_HEADERS,
+      ...headers,
       "content-type": "application/json; charset=utf-8",
       "content-length": Buffer.byteLength(text),
       ...answer.headers,

@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
-import { type Context, Errors, type ServiceSchema } from "moleculer";
+import { type Context, Errors, type ServiceBroker, type ServiceSchema } from "moleculer";
 import ApiGateway, {
   type ApiSettingsSchema,
   type GatewayResponse,
@@ -11,10 +11,14 @@ import ApiGateway, {
 import { redisOf } from "../../lib/cacher.ts";
 import { counter } from "../../lib/metrics.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
+import { admitChange, trustedOrigin } from "./access.ts";
 import { PAGE_HEADERS, preflight, send } from "./answer.ts";
-import { errorAnswer, INTERNAL_ERROR, RequestRefused } from "./http-errors.ts";
+import { callHere } from "./console-call.ts";
+import { eventStreamMixin } from "./event-stream.mixin.ts";
+import { errorAnswer, internalError, NOT_FOUND, RequestRefused } from "./http-errors.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { apiRequest } from "./request.ts";
+import type { Route } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 import { socketsMixin } from "./sockets.mixin.ts";
 import { webServerMixin } from "./web-server.mixin.ts";
@@ -22,8 +26,26 @@ import { webServerMixin } from "./web-server.mixin.ts";
 const PUBLIC_FOLDER = fileURLToPath(new URL("../../public", import.meta.url));
 const READY_TIMEOUT_MS = 2000;
 
-const routeOfAction = new Map(ROUTES.map((route) => [route.action, route]));
-const routeOf = (request: IncomingRequest) => routeOfAction.get(request.$alias?.action) ?? null;
+const targetOf = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
+const routes = new Map(ROUTES.map((route) => [targetOf(route), route]));
+
+/** moleculer-web drops the first slash of an alias's path. */
+function routeOf({ $alias: alias }: IncomingRequest): Route | null {
+  return alias ? (routes.get(`${alias.method} /${alias.path}`) ?? null) : null;
+}
+
+/** moleculer-web calls the fleet's actions itself, on any node. The rest is answered by this one. */
+function aliasOf(route: Route) {
+  if (route.half === "fleet") return route.action;
+  return function here(
+    this: { answerHere(request: IncomingRequest, response: GatewayResponse): Promise<void> },
+    request: IncomingRequest,
+    response: GatewayResponse,
+    next: (error: unknown) => void,
+  ): void {
+    this.answerHere(request, response).catch(next);
+  };
+}
 
 /** All routes are one moleculer-web route: no middleware runs for a path that is not in the table. */
 const api = {
@@ -33,29 +55,35 @@ const api = {
   bodyParsers: false,
   logging: false,
   pathToRegexpOptions: { sensitive: true },
-  aliases: Object.fromEntries(ROUTES.map(({ method, path, action }) => [`${method} ${path}`, action])),
+  aliases: Object.fromEntries(ROUTES.map((route) => [targetOf(route), aliasOf(route)])),
 
   async onBeforeCall(
-    this: { readonly rateLimit: RateLimit | null },
+    this: { readonly rateLimit: RateLimit | null; readonly broker: ServiceBroker },
     _ctx: Context,
     _route: unknown,
     request: IncomingRequest,
     response: GatewayResponse,
   ): Promise<void> {
     const route = routeOf(request);
-    if (route?.limited) await this.rateLimit?.take(request);
-    if (route) request.$params = route.params(await apiRequest(route, request, response));
+    if (route === null) return;
+    if (route.limited) await this.rateLimit?.take(request);
+    if (route.half === "stream") return;
+    if (route.half === "console" && route.writes) {
+      admitChange(request.headers, runtimeOf(this.broker).config.console);
+    }
+    request.$params = route.params(await apiRequest(route, request, response));
   },
 };
 
 interface Methods {
   errorHandler(request: IncomingRequest, response: GatewayResponse, error: unknown): void;
+  answerHere(request: IncomingRequest, response: GatewayResponse): Promise<void>;
 }
 
 const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
   name: "gateway",
-  // In this order: sockets need the server that the second one makes, and close before it does.
-  mixins: [socketsMixin, webServerMixin],
+  // In this order: sockets need the server that the last one makes; they and the streams end before it does.
+  mixins: [socketsMixin, eventStreamMixin, webServerMixin],
 
   settings: {
     // What other nodes have no use for stays out of the registry.
@@ -91,11 +119,12 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
       },
     },
 
-    /** Closes sockets over `spread_ms`, then lets the last requests finish and listens no more. For this node. */
+    /** Ends event streams, closes sockets over `spread_ms`, then lets the last requests finish and listens no more. For this node. */
     close: {
       visibility: "protected",
       params: { spread_ms: "number" },
       async handler(ctx: Context<{ spread_ms: number }>): Promise<void> {
+        this.endStreams();
         await this.drainSockets(ctx.params.spread_ms);
         await this.closeServer();
       },
@@ -165,23 +194,38 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
 
     sendResponse(request: IncomingRequest, response: GatewayResponse, result: unknown): void {
       const route = routeOf(request);
-      if (!route) throw new Error(`there is no route for ${request.method} ${request.parsedUrl}`);
+      if (route?.half !== "fleet")
+        throw new Error(`there is no route for ${request.method} ${request.parsedUrl}`);
       send(response, route.answer(result));
     },
 
+    async answerHere(request: IncomingRequest, response: GatewayResponse): Promise<void> {
+      const route = routeOf(request);
+      if (route?.half === "stream") this.openStream(request, response);
+      if (route?.half !== "console") return;
+      send(response, await callHere(request.$ctx, route, request.$params, request));
+    },
+
     send404(request: IncomingRequest, response: GatewayResponse): void {
-      this.errorHandler(request, response, new RequestRefused(404, "there is nothing at this path"));
+      this.errorHandler(request, response, new RequestRefused(404, NOT_FOUND));
     },
 
     errorHandler(request: IncomingRequest, response: GatewayResponse, error: unknown): void {
-      const answer = errorAnswer(error, routeOf(request));
+      const route = routeOf(request);
+      const answer = errorAnswer(error, route);
       if (!answer) {
         const { method, parsedUrl: path } = request;
         this.logger.error("request failed", { method, path, error: inspect(error) });
       }
-      send(response, answer ?? INTERNAL_ERROR);
+      send(response, { ...(answer ?? internalError(route)), ...readers(route, request, this.broker) });
     },
   },
 };
+
+/** Any page may read what the fleet answers, and only trusted ones what the console does. */
+function readers(route: Route | null, { headers }: IncomingRequest, broker: ServiceBroker) {
+  if (route === null || route.half === "fleet") return {};
+  return { readableBy: trustedOrigin(headers, runtimeOf(broker).config.console) };
+}
 
 export default gateway;

@@ -33,6 +33,12 @@ export function parseQuery(source: string): Query {
   };
 }
 
+/** What stands behind the `?` of a request's target. */
+export function queryOf(target: string): string {
+  const mark = target.indexOf("?");
+  return mark < 0 ? "" : target.slice(mark + 1);
+}
+
 function decode(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll("+", " "));

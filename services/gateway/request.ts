@@ -3,28 +3,32 @@ import { isUtf8 } from "node:buffer";
 import type { GatewayResponse, IncomingRequest } from "moleculer-web";
 import { FleetError } from "../../lib/errors.ts";
 import type { JsonObject } from "../../lib/json.ts";
+import { RequestRefused } from "./http-errors.ts";
 import { readJson } from "./json-body.ts";
-import { parseQuery } from "./query.ts";
-import type { ApiRequest, Route } from "./routes.ts";
+import { parseQuery, queryOf } from "./query.ts";
+import type { ApiRequest, ConsoleRoute, FleetRoute } from "./route.ts";
+
+const WITH_BODY: ReadonlySet<string> = new Set(["POST", "PUT"]);
 
 /** Throws what `parseQuery` and `readJson` throw, and the route's own refusal of a body that is not an object. */
 export async function apiRequest(
-  route: Route,
+  route: FleetRoute | ConsoleRoute,
   request: IncomingRequest,
   response: GatewayResponse,
 ): Promise<ApiRequest> {
   return {
     id: request.$params.params.id ?? "",
     query: parseQuery(queryOf(request.originalUrl)),
-    body: route.method === "POST" ? asObject(await readJson(request, response), route) : {},
+    body: WITH_BODY.has(route.method) ? asObject(await readJson(request, response), route) : {},
     header: (name) => headerText(request.headers[name]),
   };
 }
 
 /** No body at all counts as an empty object: the answer then names the fields that are missing. */
-function asObject(value: unknown, route: Route): JsonObject {
+function asObject(value: unknown, route: FleetRoute | ConsoleRoute): JsonObject {
   if (value === undefined) return {};
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  if (route.half === "console") throw new RequestRefused(400, "must be a JSON object");
   throw new FleetError(route.invalid, "the body must be a JSON object");
 }
 
@@ -34,9 +38,4 @@ function headerText(value: string | string[] | undefined): string | undefined {
   const text = Array.isArray(value) ? value.join(", ") : value;
   const bytes = Buffer.from(text, "latin1");
   return isUtf8(bytes) ? bytes.toString("utf8") : text;
-}
-
-function queryOf(url: string): string {
-  const mark = url.indexOf("?");
-  return mark < 0 ? "" : url.slice(mark + 1);
 }

@@ -5,7 +5,7 @@ import type { ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { rawAnswer } from "./answer.ts";
-import { errorAnswer, INTERNAL_ERROR, RequestRefused } from "./http-errors.ts";
+import { errorAnswer, internalError, RequestRefused } from "./http-errors.ts";
 
 /** Longer than what load balancers keep connections open for, so that it is never the server who hangs up first. */
 const KEEP_ALIVE_MS = 65_000;
@@ -106,5 +106,5 @@ function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? [new RequestRefused(408, "the request did not arrive in time"), "Request Timeout"]
         : [new RequestRefused(400, "this is not an HTTP request"), "Bad Request"];
-  socket.end(rawAnswer(errorAnswer(refused, null) ?? INTERNAL_ERROR, reason));
+  socket.end(rawAnswer(errorAnswer(refused, null) ?? internalError(null), reason));
 }

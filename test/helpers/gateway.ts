@@ -29,6 +29,8 @@ export interface GatewayOptions {
   readonly nodeId?: string;
   /** Brokers with the same namespace are nodes of one fleet. Default: alone. */
   readonly namespace?: string;
+  /** Seconds between two signs of life, and without one until a node counts as lost. Default Moleculer's. */
+  readonly heartbeat?: { readonly interval: number; readonly timeout: number };
 }
 
 let nodes = 0;
@@ -47,6 +49,10 @@ export function testBroker(options: GatewayOptions = {}): Omit<TestGateway, "url
     nodeID: nodeId,
     namespace,
     transporter: options.namespace ? "Fake" : null,
+    ...(options.heartbeat && {
+      heartbeatInterval: options.heartbeat.interval,
+      heartbeatTimeout: options.heartbeat.timeout,
+    }),
     logger: recorder(errors, options.logLevel ?? "error"),
     skipProcessEventRegistration: true,
     internalServices: false,

@@ -28,14 +28,15 @@ export class Program {
   constructor(command: string, env: Readonly<Record<string, string>>, args: readonly string[] = []) {
     const inherited = Object.fromEntries(
       Object.entries(process.env).filter(
-        ([name]) => !/^(FLEET_|(NATS|DATABASE|REDIS)_URL$|PORT$|HOST$)/.test(name),
+        ([name]) => !/^(FLEET|CORROSION_|NODE_ID$|(NATS|DATABASE|REDIS)_URL$|PORT$|HOST$)/.test(name),
       ),
     );
     this.child = spawn(
       process.execPath,
       ["--disable-warning=ExperimentalWarning", PROGRAM, command, ...args],
       {
-        env: { ...inherited, ...env },
+        // Agents listen on ports of their own, and most tests have no use for them.
+        env: { ...inherited, CORROSION_MODE: "off", ...env },
         stdio: ["ignore", "pipe", "pipe"],
       },
     );
@@ -67,7 +68,9 @@ export class Program {
       "the program is ready",
       () => /^ready (in|at) /m.test(this.#output) || !this.running,
       limitMs,
-    );
+    ).catch((cause: unknown) => {
+      throw new Error(`the program is not ready after ${limitMs} ms:\n${this.#output}`, { cause });
+    });
     if (!this.running) throw new Error(`the program ended instead of getting ready:\n${this.#output}`);
     return this;
   }
@@ -83,22 +86,11 @@ export class Program {
   }
 }
 
-/** A port of the loopback interface that is free, with `span - 1` free ones behind it. */
-export async function freePort(span = 1): Promise<number> {
-  for (;;) {
-    const base = await probe(0);
-    const rest = await Promise.all(
-      Array.from({ length: span - 1 }, (_, i) => probe(base + i + 1).catch(() => null)),
-    );
-    if (base !== null && !rest.includes(null)) return base;
-  }
-}
-
 /**
- * The first of `span` free ports in a row that no outgoing connection gets from the system: for what is to be started
- * later, or again, on the same port.
+ * The first of `span` free ports in a row, none of which an outgoing connection gets from the system: something else
+ * may open connections before a server listens there, or while it is down.
  */
-export async function quietPorts(span: number): Promise<number> {
+export async function freePort(span = 1): Promise<number> {
   for (;;) {
     const base = randomInt(10_000, 32_000 - span);
     const ports = Array.from({ length: span }, (_, i) => probe(base + i).catch(() => null));

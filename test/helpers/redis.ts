@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { ensureRedisServer } from "../../bin/redis-server.ts";
-import { quietPorts } from "./program.ts";
+import { freePort } from "./program.ts";
 import { until } from "./until.ts";
 
 export interface TestRedis {
@@ -27,7 +27,7 @@ export interface TestRedis {
 export async function startRedis(): Promise<TestRedis> {
   const program = await ensureRedisServer();
   const folder = await mkdtemp(join(tmpdir(), "fleetport-redis-"));
-  const port = await quietPorts(1);
+  const port = await freePort(1);
   const url = `redis://127.0.0.1:${port}`;
   let server: { child: ChildProcess; guard: ChildProcess } | null = null;
 

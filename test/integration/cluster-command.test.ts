@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
 import { request } from "../helpers/http.ts";
-import { Program, quietPorts } from "../helpers/program.ts";
+import { freePort, Program } from "../helpers/program.ts";
 import { until } from "../helpers/until.ts";
 import { isAlive, MARK, markedProcesses, newMark } from "../runner/processes.ts";
 
-const NODES = ["n1", "n2", "n3"];
+const NODES = ["dev-node1", "dev-node2", "dev-node3"];
 const GROUPS = 8;
 
 describe("npm run cluster", function () {
@@ -26,7 +26,7 @@ describe("npm run cluster", function () {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "fleet-local-"));
     // Nodes on port + 1 to port + 3, then the rest.
-    port = await quietPorts(14);
+    port = await freePort(14);
     natsPort = port + 4;
     env = {
       PORT: String(port),
@@ -111,7 +111,7 @@ describe("npm run cluster", function () {
     assert.match(output, /^NATS_URL=nats:\S+ npm run repl -- fleet status shows the fleet\.$/m);
     assert.match(output, /^postgres +ready/m);
     assert.match(output, /^redis +(ready|redis-server is not installed)/m);
-    assert.match(output, /^nodes +n1, n2, n3 ready/m);
+    assert.match(output, /^nodes +dev-node1, dev-node2, dev-node3 ready/m);
     assert.match(output, /^groups +8 groups led/m);
     assert.match(output, /--stop ends it/);
     for (const node of [1, 2, 3]) {
@@ -142,32 +142,32 @@ describe("npm run cluster", function () {
     const { code, output } = await run();
     assert.equal(code, 0, output);
     assert.match(output, /^nats +nats-1, nats-2, nats-3 run already/m);
-    assert.match(output, /^nodes +n1, n2, n3 run already/m);
+    assert.match(output, /^nodes +dev-node1, dev-node2, dev-node3 run already/m);
     assert.deepEqual(await allPids(), before);
   });
 
   it("refuses other ports while it runs, and changes nothing", async () => {
     const { code, output } = await run([], { PORT: String(port + 10) });
     assert.equal(code, 1);
-    assert.match(output, /n1 runs at .* end the cluster first/);
+    assert.match(output, /dev-node1 runs at .* end the cluster first/);
     assert.equal((await request(url(1), "GET", "/health/ready")).status, 200);
   });
 
   it("brings back a node that was killed, and leaves the others alone", async () => {
     const before = await allPids();
-    process.kill(before.n2!, "SIGKILL");
-    await until("the node has ended", () => !isAlive(before.n2!));
+    process.kill(before["dev-node2"]!, "SIGKILL");
+    await until("the node has ended", () => !isAlive(before["dev-node2"]!));
     const broken = await run(["--status"]);
     assert.equal(broken.code, 1);
-    assert.match(broken.output, /^n2 +does not run$/m);
-    assert.match(broken.output, /^n1 +pid \d+ /m);
+    assert.match(broken.output, /^dev-node2 +does not run$/m);
+    assert.match(broken.output, /^dev-node1 +pid \d+ /m);
 
     const { code, output } = await run();
     assert.equal(code, 0, output);
-    assert.match(output, /^nodes +n2 ready; n1, n3 run already/m);
+    assert.match(output, /^nodes +dev-node2 ready; dev-node1, dev-node3 run already/m);
     const after = await allPids();
-    assert.notEqual(after.n2, before.n2);
-    assert.deepEqual({ ...after, n2: 0 }, { ...before, n2: 0 });
+    assert.notEqual(after["dev-node2"], before["dev-node2"]);
+    assert.deepEqual({ ...after, "dev-node2": 0 }, { ...before, "dev-node2": 0 });
     assert.equal((await request(url(2), "GET", "/api/sessions/s/messages")).body.messages.length, 1);
   });
 
@@ -180,10 +180,13 @@ describe("npm run cluster", function () {
   });
 
   it("ends every process, also a node that hangs, and says that nothing runs when it is told again", async () => {
-    process.kill(await pidOf("n3"), "SIGSTOP");
+    process.kill(await pidOf("dev-node3"), "SIGSTOP");
     const { code, output } = await run(["--stop"]);
     assert.equal(code, 0, output);
-    assert.match(output, /n1 \(pid \d+\) ended, .*n3 \(pid \d+\) did not end within 4 s and was killed/);
+    assert.match(
+      output,
+      /dev-node1 \(pid \d+\) ended, .*dev-node3 \(pid \d+\) did not end within 4 s and was killed/,
+    );
     for (const name of ["postgres", "nats-1", "nats-2", "nats-3"]) {
       assert.match(output, new RegExp(`${name} \\(pid \\d+\\) ended`));
     }
@@ -201,7 +204,7 @@ describe("npm run cluster", function () {
     try {
       await mkdir(pids(), { recursive: true });
       const record = {
-        name: "n1",
+        name: "dev-node1",
         pid: stranger.pid,
         started: "long ago",
         address: url(1),

@@ -17,7 +17,7 @@ const WARN = 40;
 describe("the log file of a node", () => {
   it("says of a group what happened to it, and not that its actors started and stopped", async () => {
     const fleet = await startFleet({ groups: 16, databaseUrl: UNREACHABLE });
-    const file = join(fleet.dataDir, "logs", "node1-fleetport.log");
+    const file = join(fleet.dataDir, "logs", "node1-app.log");
     try {
       const lines = await until("it says what it leads", async () => {
         const written = (await readFile(file, "utf8")).split("\n").filter(Boolean);

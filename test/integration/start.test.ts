@@ -35,14 +35,15 @@ describe("npm start", function () {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  function start(env: Record<string, string> = {}): Program {
-    const program = new Program("up", {
+  function start(env: Record<string, string> = {}, args: string[] = [], command = "up"): Program {
+    const settings = {
       FLEET_DATA_DIR: dataDir,
       FLEET_GROUPS: "32",
       FLEET_LOG_DIR: join(dataDir, "logs"),
       PORT: String(port),
       ...env,
-    });
+    };
+    const program = new Program(command, settings, args);
     programs.push(program);
     return program;
   }
@@ -79,6 +80,26 @@ describe("npm start", function () {
       assert.ok(performance.now() - began < 5000);
     });
   }
+
+  it("runs as many nodes as it is told to, and `stop` ends it from elsewhere", async () => {
+    const program = start({}, ["2", "--no-repl"]);
+    await program.ready();
+    assert.match(program.output, /^nodes +dev-node1, dev-node2 \(/m);
+    const stop = await start({}, [], "stop").exited;
+    assert.equal(stop.code, 0);
+    assert.deepEqual(await program.exited, { code: 0, signal: null });
+    const again = start({}, [], "stop");
+    assert.equal((await again.exited).code, 0);
+    assert.match(again.output, /^Nothing runs/m);
+  });
+
+  it("refuses arguments that it does not know", async () => {
+    for (const args of [["--replless"], ["2", "3"], ["11"]]) {
+      const program = start({}, args);
+      assert.equal((await program.exited).code, 1);
+      assert.match(program.output, /is not known here|FLEET_NODES must be/);
+    }
+  });
 
   describe("and its archive", () => {
     /** The address of the embedded server, which only processes of this machine can open. */
@@ -155,7 +176,7 @@ describe("npm start", function () {
       const reason = /Postgres could not be started: .*database files are incompatible with server/;
       assert.match(program.output, /^postgres +NOT AVAILABLE: there is no archive \(\d\.\d\d s\)$/m);
       assert.match(program.output, reason);
-      const log = await readFile(join(dataDir, "logs", "postgres-fleetport.log"), "utf8");
+      const log = await readFile(join(dataDir, "logs", "postgres-app.log"), "utf8");
       assert.match(log, /Postgres could not be started/);
       for (const node of [1, 2, 3]) {
         assert.equal((await request(url(node), "GET", "/health/ready")).status, 200);

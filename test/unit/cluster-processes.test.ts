@@ -5,13 +5,18 @@ import { once } from "node:events";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { identify, isAlive, signalProcess } from "../../bin/cluster/process-identity.ts";
 import { forget, note, readRunning } from "../../bin/cluster/record.ts";
+import { identify, isAlive, signalProcess } from "../../lib/process-identity.ts";
 
 describe("The pid files of a cluster", () => {
   let folder: string;
   let child: ChildProcess;
-  const part = { name: "n1", address: "http://a", health: "http://a/health", log: "/tmp/n1.log" } as const;
+  const part = {
+    name: "dev-node1",
+    address: "http://a",
+    health: "http://a/health",
+    log: "/tmp/dev-node1.log",
+  } as const;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "fleet-pids-"));
@@ -28,7 +33,7 @@ describe("The pid files of a cluster", () => {
   it("find the process that they were written for", () => {
     const noted = note(folder, child.pid, part);
     assert.equal(noted.pid, child.pid);
-    assert.deepEqual([...readRunning(folder)], [["n1", noted]]);
+    assert.deepEqual([...readRunning(folder)], [["dev-node1", noted]]);
   });
 
   it("are as good as none once the process has ended, and can be removed", async () => {
@@ -36,13 +41,16 @@ describe("The pid files of a cluster", () => {
     child.kill("SIGKILL");
     await once(child, "exit");
     assert.equal(readRunning(folder).size, 0);
-    forget(folder, "n1");
+    forget(folder, "dev-node1");
     assert.deepEqual(await readdir(folder), []);
   });
 
   it("do not find another process that got the number", async () => {
     const noted = note(folder, child.pid, part);
-    await writeFile(join(folder, "n1.pid.json"), JSON.stringify({ ...noted, started: "another time" }));
+    await writeFile(
+      join(folder, "dev-node1.pid.json"),
+      JSON.stringify({ ...noted, started: "another time" }),
+    );
     assert.equal(readRunning(folder).size, 0);
   });
 
@@ -54,16 +62,16 @@ describe("The pid files of a cluster", () => {
       "[]",
       "null",
       "17",
-      JSON.stringify({ ...noted, name: "n2" }),
+      JSON.stringify({ ...noted, name: "dev-node2" }),
       '{"pid":-1}',
     ]) {
-      await writeFile(join(folder, "n1.pid.json"), text);
+      await writeFile(join(folder, "dev-node1.pid.json"), text);
       assert.equal(readRunning(folder).size, 0, text);
     }
   });
 
   it("are not written for a process that never was", () => {
-    assert.throws(() => note(folder, undefined, part), /n1 has ended at once/);
+    assert.throws(() => note(folder, undefined, part), /dev-node1 has ended at once/);
   });
 
   it("keep a signal from a process that only has the number", () => {

@@ -25,7 +25,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 /** Name, the least value, the greatest value where there is one. */
 const INTEGERS: readonly [string, number, number?][] = [
   ["PORT", 0, 65_532],
-  ["FLEET_NODES", 1, 9],
+  ["FLEET_NODES", 1, 10],
   ["FLEET_GROUPS", 1, 1024],
   ["FLEET_REPLICAS", 1, 5],
   ["FLEET_HEARTBEAT_MS", 100, LONGEST_MS],

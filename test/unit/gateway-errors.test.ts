@@ -5,8 +5,8 @@ import ApiGateway from "moleculer-web";
 import { type ErrorCode, FleetError, STATUS } from "../../lib/errors.ts";
 import { type Attempt, errorAnswer, RequestRefused, retryable } from "../../services/gateway/http-errors.ts";
 
-const write: Attempt = { writes: true, invalid: "invalid_message" };
-const read: Attempt = { writes: false, invalid: "invalid_parameter" };
+const write: Attempt = { half: "fleet", writes: true, invalid: "invalid_message" };
+const read: Attempt = { half: "fleet", writes: false, invalid: "invalid_parameter" };
 
 /** As an error looks that came from another node: no class of ours, only its fields. */
 function overTheBus(error: Errors.MoleculerError): Error {
@@ -66,12 +66,13 @@ describe("An error", () => {
   });
 
   it("of a call that nobody could take is 503 leader_unavailable, for reads and writes", () => {
+    const attempts: readonly (Attempt | null)[] = [read, write, null];
     for (const error of [
       new Errors.ServiceNotFoundError({ action: "messages.append" }),
       new Errors.ServiceNotAvailableError({ action: "messages.append" }),
       new ApiGateway.Errors.ServiceUnavailableError(""),
     ]) {
-      for (const attempt of [read, write, null]) {
+      for (const attempt of attempts) {
         const answer = errorAnswer(error, attempt);
         assert.equal(answer?.status, 503);
         assert.equal(answer?.headers?.["retry-after"], "1");

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "../../lib/json.ts";
 import { parseQuery } from "../../services/gateway/query.ts";
+import { FLEET_ROUTES } from "../../services/gateway/routes/fleet.ts";
 import { ROUTES } from "../../services/gateway/routes.ts";
 
 interface Asked {
@@ -12,7 +13,7 @@ interface Asked {
 }
 
 function paramsOf(action: string, { id = "s1", query = "", body = {}, key }: Asked): JsonObject {
-  const route = ROUTES.find((candidate) => candidate.action === action);
+  const route = FLEET_ROUTES.find((candidate) => candidate.action === action);
   assert.ok(route, `no route calls ${action}`);
   return route.params({
     id,
@@ -101,8 +102,10 @@ describe("The session routes", () => {
       last_seq: null,
     });
   });
+});
 
-  it("each call an action of their own, which tells them apart", () => {
-    assert.equal(new Set(ROUTES.map(({ action }) => action)).size, ROUTES.length);
+describe("The routes", () => {
+  it("each have a method and path of their own, which tells them apart", () => {
+    assert.equal(new Set(ROUTES.map(({ method, path }) => `${method} ${path}`)).size, ROUTES.length);
   });
 });

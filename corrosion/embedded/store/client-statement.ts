@@ -4,7 +4,7 @@ import { LRUCache } from "lru-cache";
 import type { SqlValue, Statement } from "../values.ts";
 import { StatementFailed } from "./contract.ts";
 import type { Guard } from "./guard.ts";
-import { keyword, type Parameters, parameters, statements } from "./sql-tokens.ts";
+import { bareName, keyword, type Parameters, parameters, statements, type Token } from "./sql-tokens.ts";
 
 /** Prepared statements that are kept. */
 const MOST_PREPARED = 512;
@@ -27,11 +27,6 @@ export class ClientStatements {
   constructor(db: DatabaseSync, guard: Guard) {
     this.#db = db;
     this.#guard = guard;
-  }
-
-  /** Forgets what is prepared, for a schema that has changed. */
-  clear(): void {
-    this.#prepared.clear();
   }
 
   /** Rows affected. Throws `StatementFailed`. */
@@ -58,6 +53,12 @@ export class ClientStatements {
     if (others.length > 0) throw new StatementFailed("Multiple statements provided");
     if (statement.columns().length > 0) {
       throw new StatementFailed("Execute returned results - did you mean to call query?");
+    }
+    const table = uniquelyIndexed(first.tokens);
+    if (table !== null && this.#guard.isReplicated(table)) {
+      throw new StatementFailed(
+        `table ${table} is replicated: a unique index on it would refuse what others wrote`,
+      );
     }
     const found = parameters(first.tokens);
     const prepared = {
@@ -100,6 +101,13 @@ function runBound(
     else unnamed.push(value);
   });
   return statement.run(named, ...unnamed);
+}
+
+/** The table of a CREATE UNIQUE INDEX; null of any other statement. */
+function uniquelyIndexed(tokens: readonly Token[]): string | null {
+  if (keyword(tokens[0]) !== "CREATE" || keyword(tokens[1]) !== "UNIQUE") return null;
+  const table = tokens[tokens.findIndex((token) => keyword(token) === "ON") + 1];
+  return table ? bareName(table) : null;
 }
 
 /** Numbered ones count as unnamed. */

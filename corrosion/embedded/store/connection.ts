@@ -9,6 +9,10 @@ import { AGENT, createLayout, isNew } from "./layout.ts";
 /** How long a connection waits for another one's lock. */
 const BUSY_MS = 5000;
 
+/** A checkpoint syncs the file, so it comes each few hundred small commits and not each hundred. */
+const CHECKPOINT_PAGES = 4000;
+const CACHE_KIB = 32 * 1024;
+
 const OPTIONS: DatabaseSyncOptions = {
   readBigInts: true,
   enableForeignKeyConstraints: false,
@@ -23,7 +27,8 @@ const OPTIONS: DatabaseSyncOptions = {
 export function openWriter(path: string): DatabaseSync {
   return opened(path, {}, (db) => {
     const fresh = isNew(db, path);
-    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA recursive_triggers = ON");
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA recursive_triggers = ON;
+      PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = -${CACHE_KIB}`);
     if (!fresh) return;
     db.exec("BEGIN IMMEDIATE");
     createLayout(db, newActorId());

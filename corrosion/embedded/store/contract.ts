@@ -44,6 +44,7 @@ export interface Store {
   known(): KnownVersions;
   held(origin: ActorId, version: bigint, maxBytes: number): Held;
   receive(chunks: readonly Chunk[]): readonly Received[];
+  /** Throws `RangeError` when origin or versions cannot be, as `noteHead` does. */
   receiveEmpty(origin: ActorId, versions: Range): void;
   noteHead(origin: ActorId, head: bigint): void;
   /** Members as gossip sees them, self left out; replaces what is no longer listed after two days. */

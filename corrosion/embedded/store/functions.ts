@@ -6,6 +6,9 @@ import { packColumns } from "./pack.ts";
 /** The version of the CRDT tables that consoles ask for. */
 const CRSQL_VERSION = 170_000n;
 
+/** What the triggers of replicated tables call; only the writer does anything then. */
+export const TRACKERS = ["crsql_track_insert", "crsql_track_update", "crsql_track_delete"] as const;
+
 /**
  * Defines `crsql_site_id`, `crsql_db_version`, `crsql_version`, `crsql_pack_columns` and `corro_json_contains`. The
  * database must have its bookkeeping tables.
@@ -31,7 +34,7 @@ export function defineFunctions(db: DatabaseSync): void {
  * be refused can be prepared.
  */
 export function defineIdleTracking(db: DatabaseSync): void {
-  for (const name of ["crsql_track_insert", "crsql_track_update", "crsql_track_delete"]) {
+  for (const name of TRACKERS) {
     db.function(name, { varargs: true }, () => {
       throw new Error("this connection does not write");
     });

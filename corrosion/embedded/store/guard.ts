@@ -19,10 +19,10 @@ type Argument = string | null;
 export class Guard {
   forClient = false;
   refusal: string | null = null;
-  readonly #isReplicated: (table: string) => boolean;
+  readonly isReplicated: (table: string) => boolean;
 
   constructor(db: DatabaseSync, isReplicated: (table: string) => boolean) {
-    this.#isReplicated = isReplicated;
+    this.isReplicated = isReplicated;
     db.setAuthorizer((action, first, second, _database, trigger) => {
       if (!this.forClient) return constants.SQLITE_OK;
       const refusal = this.#refusal(action, first, second, trigger);
@@ -83,7 +83,7 @@ export class Guard {
   }
 
   #ofReplicated(table: Argument, why: string): string | null {
-    if (this.#isReplicated(table ?? "")) return `table ${table} is replicated: ${why}`;
+    if (this.isReplicated(table ?? "")) return `table ${table} is replicated: ${why}`;
     return this.#ofBookkeeping(table);
   }
 }

@@ -1,5 +1,5 @@
 /** @module Whose database a file is: ids that change hands in backups, restores and rejoins. */
-import { copyFileSync, existsSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import type { ActorId } from "../replication.ts";
 import { actorBytes, actorIdOf, newActorId } from "./actor-id.ts";
@@ -59,8 +59,7 @@ export function restoreStore(backup: string, target: string, as: RestoredAs): Ac
     copy.close();
   }
   removeStore(target);
-  copyFileSync(staged, target);
-  removeStore(staged);
+  renameSync(staged, target);
   return actorId;
 }
 

@@ -79,6 +79,6 @@ export function createLayout(db: DatabaseSync, actorId: ActorId): void {
   put.run("agent", AGENT);
   put.run("schema_version", SCHEMA_VERSION);
   put.run("cluster_id", 0n);
-  put.run("last_ts", "0");
+  put.run("clock", "0");
   db.prepare("INSERT INTO crsql_site_id (site_id, ordinal) VALUES (?, 0)").run(actorBytes(actorId));
 }

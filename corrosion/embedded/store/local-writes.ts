@@ -2,6 +2,7 @@
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import type { Change, Touched } from "../replication.ts";
 import type { SqlValue } from "../values.ts";
+import type { TRACKERS } from "./functions.ts";
 import { packColumns } from "./pack.ts";
 import { deleteRow, insertRow, type Mark, moveRow, RowClock, SENTINEL, updateRow } from "./row-clock.ts";
 import type { TrackedTable } from "./tracked-table.ts";
@@ -43,7 +44,10 @@ export class LocalWrites {
 
   constructor(db: DatabaseSync, tableOf: (name: string) => TrackedTable) {
     this.#tableOf = tableOf;
-    const define = (name: string, record: (table: TrackedTable, values: SqlValue[]) => Write | null) =>
+    const define = (
+      name: (typeof TRACKERS)[number],
+      record: (table: TrackedTable, values: SqlValue[]) => Write | null,
+    ) =>
       db.function(
         name,
         { useBigIntArguments: true, varargs: true },

@@ -11,21 +11,3 @@ export function ntp64(ms: number): bigint {
 export function ntp64Ms(ts: bigint): number {
   return Number(ts >> 32n) * 1000 + (Number(ts & 0xffff_ffffn) / 2 ** 32) * 1000;
 }
-
-/** A clock that follows the wall clock but never goes back and never says the same time twice. */
-export class MonotonicClock {
-  readonly #now: () => number;
-  #last: bigint;
-
-  /** @param last The last time that it told in an earlier life. */
-  constructor(now: () => number, last: bigint) {
-    this.#now = now;
-    this.#last = last;
-  }
-
-  next(): bigint {
-    const wall = ntp64(this.#now());
-    this.#last = wall > this.#last ? wall : this.#last + 1n;
-    return this.#last;
-  }
-}

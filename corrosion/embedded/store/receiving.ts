@@ -7,6 +7,7 @@ import { applyVersion, ChangeRefused, type RemoteEnvironment } from "./remote-wr
 import type { Sites } from "./sites.ts";
 import type { Transactions } from "./transactions.ts";
 
+const ACTOR_ID = /^[0-9a-f]{32}$/;
 const MAX_INTEGER = 2n ** 63n - 1n;
 /** SQLite's primary result codes for data that does not fit: an expression failed, too big, constraint, mismatch. */
 const DATA_ERRORS = new Set([1, 18, 19, 20]);
@@ -75,23 +76,36 @@ export class Receiving {
     return touched;
   }
 
+  /** Throws `RangeError` for what no correct agent says, as `noteHead` does. */
   receiveEmpty(origin: ActorId, versions: Range): void {
     const { bookkeeping, sites, transactions } = this.#env;
-    if (origin === sites.own || versions.end < versions.start || versions.start < 1n) return;
-    if (versions.end > MAX_INTEGER) return;
+    if (
+      !ACTOR_ID.test(origin) ||
+      versions.start < 1n ||
+      versions.end < versions.start ||
+      versions.end > MAX_INTEGER
+    ) {
+      throw new RangeError(
+        `versions ${versions.start}..${versions.end} of ${JSON.stringify(origin)} cannot be`,
+      );
+    }
+    if (origin === sites.own) return;
     transactions.remote(() => bookkeeping.complete(origin, versions));
   }
 
   noteHead(origin: ActorId, head: bigint): void {
     const { bookkeeping, sites, transactions } = this.#env;
-    if (origin === sites.own || head <= bookkeeping.head(origin) || head > MAX_INTEGER) return;
+    if (!ACTOR_ID.test(origin) || head > MAX_INTEGER) {
+      throw new RangeError(`version ${head} of ${JSON.stringify(origin)} cannot be`);
+    }
+    if (origin === sites.own || head <= bookkeeping.head(origin)) return;
     transactions.remote(() => bookkeeping.noteHead(origin, head));
   }
 }
 
 /** What no correct agent sends; null when there is nothing wrong. */
 function flaw({ origin, version, startSeq, endSeq, lastSeq, changes }: Chunk): string | null {
-  if (!/^[0-9a-f]{32}$/.test(origin)) return `${JSON.stringify(origin)} is no actor id`;
+  if (!ACTOR_ID.test(origin)) return `${JSON.stringify(origin)} is no actor id`;
   if (version < 1n || version > MAX_INTEGER) return `version ${version} is out of range`;
   if (!(startSeq >= 0 && startSeq <= endSeq && endSeq <= lastSeq && Number.isSafeInteger(lastSeq))) {
     return `version ${version} has impossible seqs ${startSeq}..${endSeq} of ${lastSeq}`;

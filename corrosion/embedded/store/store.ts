@@ -23,7 +23,7 @@ import { backupStore, takeNewIdentity } from "./identity.ts";
 import { stateValue } from "./layout.ts";
 import { type LocalVersion, LocalWrites } from "./local-writes.ts";
 import { Members } from "./members.ts";
-import { MonotonicClock } from "./ntp64.ts";
+import { MonotonicClock } from "./monotonic-clock.ts";
 import { Receiving } from "./receiving.ts";
 import { changeSchema } from "./schema-changes.ts";
 import { Sites } from "./sites.ts";
@@ -54,7 +54,6 @@ class AgentStore implements Store {
   readonly #receiving: Receiving;
   readonly #members: Members;
   readonly #clock: MonotonicClock;
-  readonly #saveTime: Change;
   readonly #listeners: ((committed: Committed) => void)[] = [];
   #ownVersion: bigint;
   #clusterId: number;
@@ -69,7 +68,8 @@ class AgentStore implements Store {
     this.#catalog = new Catalog(db);
     this.#sites = new Sites(db);
     this.#bookkeeping = new Bookkeeping(db);
-    this.#transactions = new Transactions(db, this.#writes, [this.#sites, this.#bookkeeping]);
+    this.#clock = storedClock(db, now);
+    this.#transactions = new Transactions(db, this.#writes, [this.#sites, this.#bookkeeping, this.#clock]);
     const guard = new Guard(db, (table) => this.#catalog.find(table) !== null);
     this.#statements = new ClientStatements(db, guard);
     this.#receiving = new Receiving({
@@ -81,8 +81,6 @@ class AgentStore implements Store {
       committed: (committed) => this.#tell(committed),
     });
     this.#members = new Members(db, now);
-    this.#saveTime = new Change(db, "UPDATE __corro_state SET value = ? WHERE key = 'last_ts'");
-    this.#clock = new MonotonicClock(now, BigInt(String(stateValue(db, "last_ts") ?? 0)));
     this.#clusterId = Number(stateValue(db, "cluster_id") ?? 0);
     this.#ownVersion = storedVersion(db, this.actorId);
   }
@@ -149,15 +147,10 @@ class AgentStore implements Store {
         ts.value = this.#clock.next();
         return { dbVersion: version, ts: String(ts.value) };
       });
-      if (written) this.#finish(version, ts.value);
+      if (written) this.#bookkeeping.raise(this.actorId, version);
       return done;
     });
     return { result, version: this.#announce(written, version, ts.value) };
-  }
-
-  #finish(version: bigint, ts: bigint): void {
-    this.#saveTime.run(String(ts));
-    this.#bookkeeping.raise(this.actorId, version);
   }
 
   #announce(written: LocalVersion | null, version: bigint, ts: bigint): bigint | null {
@@ -240,6 +233,14 @@ class AgentStore implements Store {
 /** Whether it is a backup, which belongs to nobody. */
 function ownerless(db: DatabaseSync): boolean {
   return new Query(db, "SELECT 1 AS found FROM crsql_site_id WHERE ordinal = 0").first() === undefined;
+}
+
+/** A clock that goes on behind the last time of the store's earlier lives. */
+function storedClock(db: DatabaseSync, now: () => number): MonotonicClock {
+  const save = new Change(db, "UPDATE __corro_state SET value = ? WHERE key = 'clock'");
+  return new MonotonicClock(now, BigInt(String(stateValue(db, "clock") ?? 0)), (limit) =>
+    save.run(String(limit)),
+  );
 }
 
 function storedVersion(db: DatabaseSync, actorId: ActorId): bigint {

@@ -5,7 +5,7 @@ import { WebSocketServer } from "ws";
 import { RETRY_AFTER_MS } from "../../../lib/errors.ts";
 import { isCallerId } from "../../../lib/ids.ts";
 import { type Answer, rawAnswer } from "../answer.ts";
-import { errorAnswer, INTERNAL_ERROR } from "../http-errors.ts";
+import { errorAnswer, internalError } from "../http-errors.ts";
 import { CLOSE, Connection, type ConnectionServices } from "./connection.ts";
 import type { Principal } from "./session-channel.ts";
 
@@ -106,7 +106,7 @@ export class SocketServer {
     admitted
       .then(
         () => (this.#stopped ? refuseUpgrade(stream, 503) : open()),
-        (error: unknown) => answerUpgrade(stream, errorAnswer(error, null) ?? INTERNAL_ERROR),
+        (error: unknown) => answerUpgrade(stream, errorAnswer(error, null) ?? internalError(null)),
       )
       .finally(() => stream.off("error", gone));
   };

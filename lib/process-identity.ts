@@ -38,6 +38,25 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
   }
 }
 
+/** The arguments of a live process, the program first, one space between them; null when there is none. */
+export function commandLine(pid: number): string | null {
+  try {
+    // One that ended and was not waited for has none.
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim() || null;
+  } catch {
+    // No /proc, or no such process there.
+  }
+  try {
+    const line = execFileSync("ps", ["-ww", "-o", "args=", "-p", String(pid)], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    return line.trim() || null;
+  } catch {
+    return null;
+  }
+}
+
 /** proc(5): ticks since the boot, and which boot that was. */
 function startInProc(pid: number): string | null {
   let stat: string;

@@ -1,0 +1,124 @@
+/** @module What the analytics room offers on the bus: what was recorded of runs, and the runs themselves. */
+
+import type { Transport } from "../acks/contract.ts";
+import type { Timestamp } from "../corrosion/contract.ts";
+
+/* `analytics.store` (record, query, experiments, delete): one SQLite file a node */
+
+export type EventType = "sent" | "acked";
+
+/** A row of `message_events`; times are integer microseconds since 1970. */
+export interface MessageEvent {
+  readonly message_id: string;
+  readonly experiment_id: string;
+  readonly originating_node: string;
+  /** Of `acked`: who acknowledged; null for `sent`. */
+  readonly target_node: string | null;
+  readonly event_type: EventType;
+  readonly region: string | null;
+  readonly transaction_size_hint: number | null;
+  /** `sent`: the send; `acked`: the arrival on the originator's clock. */
+  readonly event_timestamp: number;
+  /** `acked`: when the receiver says that it received it, on its clock. */
+  readonly receipt_timestamp: number | null;
+}
+
+/** A row of `system_metrics`. */
+export interface SystemMetric {
+  readonly experiment_id: string;
+  readonly node_id: string;
+  readonly cpu_percent: number;
+  readonly memory_mb: number;
+  readonly runtime_handles: number;
+  readonly corrosion_connections: number;
+  readonly message_queue_length: number;
+  readonly event_loop_lag_ms: number;
+  readonly inserted_at: number;
+}
+
+/** A row of `topology_snapshots`. */
+export interface TopologySnapshot {
+  readonly experiment_id: string;
+  readonly node_id: string;
+  readonly bootstrap_peers: readonly string[];
+  readonly transaction_size_bytes: number | null;
+  readonly transaction_frequency_ms: number | null;
+  readonly inserted_at: number;
+  readonly updated_at: number;
+}
+
+export type ExperimentStatus = "running" | "finalizing" | "completed" | "stopped" | "failed" | "interrupted";
+
+/** A row of `experiments`. */
+export interface ExperimentRow {
+  readonly id: string;
+  readonly status: ExperimentStatus;
+  readonly owner_node: string;
+  readonly transport: Transport;
+  readonly message_count: number;
+  readonly interval_ms: number;
+  readonly payload_bytes: number;
+  readonly sent_count: number;
+  readonly failed_count: number;
+  /** Node ids at the start, this one included. */
+  readonly expected_nodes: readonly string[];
+  readonly run_count: number;
+  readonly started_at: number;
+  readonly ended_at: number | null;
+  readonly error: string | null;
+}
+
+/* `analytics.aggregator` (start, stop, status, get, export, compare, list) and the bus event `experiment_control` */
+
+export interface RunParameters {
+  readonly experiment_id: string;
+  /** 0 (manual) to 1000. */
+  readonly message_count: number;
+  /** 50 to 60000. */
+  readonly interval_ms: number;
+  readonly transport: Transport;
+  readonly payload_bytes: number;
+}
+
+export interface ExperimentControl {
+  readonly type: "start" | "tick" | "stop";
+  readonly experiment_id: string;
+  readonly owner_node: string;
+  readonly parameters: RunParameters | null;
+  /** Of `stop`. */
+  readonly status?: ExperimentStatus;
+}
+
+/** The local event `analytics_events`. */
+export type AnalyticsEvent = { readonly node_id: string; readonly experiment_id: string } & (
+  | { readonly type: "cluster_update"; readonly node_count: number }
+  | {
+      readonly type: "message_progress";
+      readonly sent_count: number;
+      readonly failed_count: number;
+      readonly total_count: number;
+    }
+  | { readonly type: "experiment_stopped"; readonly status: ExperimentStatus }
+);
+
+/** `analytics.aggregator.get` with `{experiment_id, kind, scope}`; bodies as corroport, section 6. */
+export type ReportKind = "summary" | "timing" | "metrics" | "events" | "topology" | "performance";
+export type Scope = "cluster" | "local";
+
+/** What a node has of a run, for the merge: `analytics.store.query`. */
+export interface NodeRecords {
+  readonly node_id: string;
+  readonly experiment: ExperimentRow | null;
+  readonly events: readonly MessageEvent[];
+  readonly metrics: readonly SystemMetric[];
+  readonly snapshots: readonly TopologySnapshot[];
+}
+
+/** When something was reported, and by whom; part of every report. */
+export interface Reported {
+  readonly node_id: string;
+  readonly timestamp: Timestamp;
+  readonly experiment_id: string;
+  readonly nodes_reporting: readonly string[];
+  readonly nodes_missing: readonly string[];
+}

@@ -1,0 +1,301 @@
+/** @module A node's agent as its actor knows it: its state, and what start, stop and restart do to it. */
+import { randomUUID } from "node:crypto";
+import { isoMicros, systemClock } from "../../../lib/clock.ts";
+import type { AgentConfig } from "../../../lib/console-config.ts";
+import { CorrosionClient } from "../client/http.ts";
+import type { AgentToml } from "../config/agent-toml.ts";
+import type { AgentState, AgentStatus, RestartOutcome, RestartStarted } from "../contract.ts";
+import { CorrosionError } from "../failures.ts";
+import { watchExternal } from "./external-watch.ts";
+import { AgentLife, type LifeEnd, type LifeNews } from "./life.ts";
+import type { LogTail } from "./log-tail.ts";
+import { pidFile } from "./pid-file.ts";
+import type { ChosenAgent } from "./program.ts";
+import { type RestartEvent, type RestartSteps, runRestart } from "./restart.ts";
+import { settle } from "./settle.ts";
+
+export interface SupervisorOptions {
+  readonly nodeId: string;
+  readonly config: AgentConfig;
+  readonly dataDir: string;
+  readonly runtimeFile: string;
+  readonly chosen: ChosenAgent;
+  /** What an agent gets of this process's environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly logs: LogTail;
+  /** Hears of every change; must not throw. */
+  readonly changed: (status: AgentStatus) => void;
+  /** Tells the bus; must not throw. */
+  readonly announce: (restartId: string, event: RestartEvent) => void;
+  readonly crashed: (reason: string) => void;
+}
+
+interface Situation {
+  readonly state: AgentState;
+  readonly reason: string | null;
+  readonly since: string;
+}
+
+interface Restart {
+  readonly id: string;
+  readonly since: string;
+  readonly breakOff: AbortController;
+  readonly outcome: Promise<Omit<RestartOutcome, "joined">>;
+}
+
+/** The contract's word for an agent that others run. */
+const NOT_MANAGED =
+  "The Corrosion agent of this node is run by somebody else: start and stop it where it runs.";
+
+export class AgentSupervisor {
+  readonly #options: SupervisorOptions;
+  #situation: Situation = { state: "stopped", reason: null, since: now() };
+  #toml: AgentToml | null = null;
+  #life: AgentLife | null = null;
+  #restart: Restart | null = null;
+  #stopping: Promise<void> | null = null;
+  /** Watches an agent that somebody else runs on our port, or at the configured URL. */
+  #external: { readonly end: AbortController; readonly over: Promise<void> } | null = null;
+  #launches = 0;
+  #closed = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  get status(): AgentStatus {
+    const { nodeId, config, chosen, runtimeFile } = this.#options;
+    const { state, reason, since } = this.#shown;
+    const external = chosen.kind === "external" || this.#external !== null;
+    const program = chosen.kind === "program" ? chosen.program : null;
+    return {
+      node_id: nodeId,
+      state,
+      kind: external ? "external" : (program?.kind ?? "binary"),
+      managed: !external,
+      pid: this.#life?.pid ?? null,
+      program: external ? "an agent that somebody else runs" : (program?.name ?? "no program"),
+      api_url: this.#apiUrl,
+      admin_path: chosen.kind === "external" ? null : (this.#toml?.adminPath ?? config.adminPath),
+      gossip_addr: this.#toml?.gossipAddr ?? null,
+      config_path: chosen.kind === "external" ? null : runtimeFile,
+      restart_id: this.#restart?.id ?? null,
+      restarts: Math.max(0, this.#launches - 1),
+      since,
+      reason,
+    };
+  }
+
+  /** While a restart is under way, what happens inside it is its own matter. */
+  get #shown(): Situation {
+    const restart = this.#restart;
+    return restart === null ? this.#situation : { state: "restarting", reason: null, since: restart.since };
+  }
+
+  /** Starts it, if it does not run, after a stop that is under way. Throws `agent_not_managed`. */
+  async start(): Promise<AgentStatus> {
+    await this.#stopping;
+    if (this.#external !== null) {
+      // An agent that was found on our port may be gone by now.
+      if (this.#options.chosen.kind === "external" || this.#situation.reason === null) throw notManaged();
+      await this.#endExternal();
+    }
+    if (this.#closed || this.#life !== null || this.#restart !== null) return this.status;
+    this.#begin();
+    return this.status;
+  }
+
+  /** Ends it. Returns at once with `stopping`; `stopped` resolves when it is gone. Throws `agent_not_managed`. */
+  stop(): { readonly status: AgentStatus; readonly stopped: Promise<void> } {
+    if (!this.status.managed) throw notManaged();
+    this.#stopping ??= this.#end("A stop was requested.").finally(() => {
+      this.#stopping = null;
+    });
+    return { status: this.status, stopped: this.#stopping };
+  }
+
+  /** Restarts it; a request during a restart gets that one. Throws `agent_not_managed`. */
+  restart(): { readonly started: RestartStarted; readonly outcome: Promise<RestartOutcome> } {
+    if (!this.status.managed) throw notManaged();
+    if (this.#closed) throw new CorrosionError("agent_unavailable", "This node stops.");
+    const joined = this.#restart !== null;
+    const restart = this.#restart ?? this.#beginRestart();
+    if (!joined) {
+      this.#restart = restart;
+      this.#options.changed(this.status);
+    }
+    const { id, outcome } = restart;
+    return {
+      started: { restart_id: id, joined },
+      outcome: outcome.then((how) => ({ ...how, joined })),
+    };
+  }
+
+  /** Ends everything of the node; the agent is given its time to end in order. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#endExternal();
+    await this.#end("This node stops.");
+    this.#options.logs.close();
+  }
+
+  get #apiUrl(): string {
+    const { chosen, config } = this.#options;
+    if (chosen.kind === "external") return chosen.apiUrl;
+    return this.#toml?.apiUrl ?? `http://127.0.0.1:${config.apiPort}`;
+  }
+
+  get #client(): CorrosionClient {
+    return new CorrosionClient({
+      url: this.#apiUrl,
+      token: this.#toml?.token ?? this.#options.config.apiToken,
+    });
+  }
+
+  #begin(): AgentLife | null {
+    const { chosen, dataDir, runtimeFile, environment, logs } = this.#options;
+    if (chosen.kind === "external") {
+      this.#watchExternal();
+      return null;
+    }
+    if (chosen.kind === "none") {
+      this.#turn("crashed", chosen.reason);
+      return null;
+    }
+    const life = new AgentLife(
+      {
+        program: chosen.program,
+        config: runtimeFile,
+        dataDir,
+        pidFile: pidFile(dataDir),
+        environment,
+        logs,
+      },
+      (news) => this.#hear(news),
+    );
+    this.#life = life;
+    void life.over.then(
+      (end) => this.#lifeOver(life, end),
+      (error: unknown) => this.#lifeOver(life, { kind: "crashed", reason: String(error) }),
+    );
+    return life;
+  }
+
+  #lifeOver(life: AgentLife, end: LifeEnd): void {
+    if (this.#life !== life) return;
+    this.#life = null;
+    if (end.kind === "crashed") this.#turn("crashed", end.reason);
+    if (end.kind === "stopped" && this.#restart === null) this.#turn("stopped", null);
+    if (end.kind === "external" && !this.#closed) this.#watchExternal();
+  }
+
+  #watchExternal(): void {
+    const end = new AbortController();
+    const over = watchExternal(this.#client, (problem) => this.#turn("external", problem), end.signal);
+    this.#external = { end, over };
+    this.#turn("external", null);
+  }
+
+  async #endExternal(): Promise<void> {
+    const external = this.#external;
+    external?.end.abort();
+    await external?.over;
+    this.#external = null;
+  }
+
+  async #end(why: string): Promise<void> {
+    const restart = this.#restart;
+    restart?.breakOff.abort(new Error(why));
+    await restart?.outcome;
+    const life = this.#life;
+    if (life !== null) this.#turn("stopping", null);
+    await life?.end();
+    if (this.#situation.state !== "external") this.#turn("stopped", null);
+  }
+
+  #beginRestart(): Restart {
+    const id = randomUUID();
+    const breakOff = new AbortController();
+    const steps: RestartSteps = {
+      announce: (event) => this.#announce(id, event),
+      stop: async () => {
+        await this.#stopping;
+        await this.#life?.end();
+      },
+      start: async () => {
+        const life = this.#begin();
+        if (life === null) return { kind: "failed", phase: "starting", reason: this.#situation.reason ?? "" };
+        return life.up;
+      },
+      settle: (signal) => this.#settle(signal),
+    };
+    // It begins once it is known as the restart under way.
+    const outcome = Promise.resolve()
+      .then(() => runRestart(steps, breakOff.signal))
+      .then((end) => ({
+        restart_id: id,
+        ok: end.kind === "ready",
+        phase: end.kind === "ready" ? null : end.phase,
+        reason: end.kind === "ready" ? null : end.reason,
+      }));
+    return { id, since: now(), breakOff, outcome };
+  }
+
+  async #settle(signal: AbortSignal): Promise<void> {
+    const life = this.#life;
+    if (life === null) throw new Error("The agent ended.");
+    const done = new AbortController();
+    try {
+      await Promise.race([
+        settle(this.#client, AbortSignal.any([signal, done.signal])),
+        life.firstEnd.then((reason) => {
+          throw new Error(reason);
+        }),
+      ]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  #announce(id: string, event: RestartEvent): void {
+    // Whoever hears the last word and asks for the status must not find a restart.
+    if (event.kind !== "restarting") this.#restart = null;
+    this.#options.announce(id, event);
+    if (event.kind !== "restarting") this.#options.changed(this.status);
+  }
+
+  #hear(news: LifeNews): void {
+    switch (news.kind) {
+      case "toml":
+        this.#toml = news.toml;
+        break;
+      case "launched":
+        this.#launches += 1;
+        break;
+      case "crash":
+        this.#options.crashed(news.reason);
+        break;
+      case "starting":
+      case "unhealthy":
+        this.#turn(news.kind, news.reason);
+        break;
+      case "running":
+        this.#turn("running", null);
+    }
+  }
+
+  #turn(state: AgentState, reason: string | null): void {
+    const before = this.#situation;
+    if (before.state === state && before.reason === reason) return;
+    this.#situation = { state, reason, since: before.state === state ? before.since : now() };
+    if (this.#restart === null) this.#options.changed(this.status);
+  }
+}
+
+function notManaged(): CorrosionError {
+  return new CorrosionError("agent_not_managed", NOT_MANAGED);
+}
+
+function now(): string {
+  return isoMicros(systemClock());
+}

@@ -1,0 +1,39 @@
+/** @module A call of the console: to this very node's actors, never to those of another one. */
+import type { Context } from "moleculer";
+import type { IncomingRequest } from "moleculer-web";
+import { isoMicros, systemClock } from "../../lib/clock.ts";
+import type { JsonObject } from "../../lib/json.ts";
+import { runtimeOf } from "../../lib/runtime.ts";
+import { trustedOrigin } from "./access.ts";
+import type { Answer } from "./answer.ts";
+import type { ConsoleRoute } from "./route.ts";
+
+/** Longer than any action takes by its own rules: only one that hangs is cut. */
+const CALL_TIMEOUT_MS = 30_000;
+
+/** Calls the route's action on this node and returns its answer. Rejects with the action's own error. */
+export async function callHere(
+  ctx: Context,
+  route: ConsoleRoute,
+  params: JsonObject,
+  request: IncomingRequest,
+): Promise<Answer> {
+  const { broker } = ctx;
+  const options = { nodeID: broker.nodeID, timeout: CALL_TIMEOUT_MS };
+  const call = (action: string, given: JsonObject) => ctx.call<unknown, JsonObject>(action, given, options);
+  const done = call(route.action, params);
+  if (route.meanwhile !== null) {
+    // Whoever asks for the state sees there that it failed.
+    done.catch((error: unknown) => {
+      broker.logger.info("a refresh failed", { action: route.action, error: String(error) });
+    });
+  }
+  const result = route.meanwhile === null ? await done : await call(route.meanwhile, {});
+  const timestamp = isoMicros(systemClock());
+  const { status, body } = route.answer(result, timestamp);
+  return {
+    status,
+    body: { node_id: broker.nodeID, timestamp, ...body },
+    readableBy: trustedOrigin(request.headers, runtimeOf(broker).config.console),
+  };
+}

@@ -1,0 +1,73 @@
+/** @module Failures of the console's routes in the console's two forms (contract corroport, section 6). */
+import { Errors } from "moleculer";
+import { isoMicros, systemClock } from "../../lib/clock.ts";
+import { errorCode } from "../../lib/errors.ts";
+import type { Answer } from "./answer.ts";
+
+/** What was wrong with a body or a query, by field, a sentence each. */
+export type Fields = Readonly<Record<string, string>>;
+
+/** The console refuses what was asked; the room's own failures look the same to a caller. */
+export class ConsoleRefused extends Error {
+  override name = "ConsoleRefused";
+  readonly status: number;
+  readonly code: string;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+/** `{"status":"error",code,error,timestamp}`. */
+export function consoleAnswer(status: number, code: string, error: string): Answer {
+  return { status, body: { status: "error", code, error, timestamp: isoMicros(systemClock()) } };
+}
+
+/** A body or query that cannot be taken. */
+export function badRequest(fields: Fields): Answer {
+  return { status: 400, body: { errors: { detail: "Bad Request" }, fields } };
+}
+
+/** A failure that only the console's routes can have; null when it is none of those that are foreseen here. */
+export function consoleFailure(error: Error): Answer | null {
+  if (error instanceof ConsoleRefused) {
+    return { ...consoleAnswer(error.status, error.code, error.message), headers: error.headers };
+  }
+  if (error instanceof Errors.ValidationError) return badRequest(fieldsOfValidation(error.data));
+  if (errorCode(error) === "invalid_parameter") return badRequest({ query: error.message });
+  const code = errorCode(error);
+  if (code !== null && "code" in error) return consoleAnswer(Number(error.code), code, error.message);
+  return failureOfRoom(error);
+}
+
+/** Not `instanceof`: rooms do not know each other's classes, and an error from the bus has none. */
+function failureOfRoom(error: Error): Answer | null {
+  if (error.name !== "CorrosionError" || !("type" in error) || !("code" in error)) return null;
+  const { type, code, message } = error;
+  if (typeof type !== "string" || typeof code !== "number" || code < 400 || code > 599) return null;
+  if (type !== "invalid_request") return consoleAnswer(code, type, message);
+  const fields = "data" in error ? fieldsOfData(error.data) : {};
+  return badRequest(Object.keys(fields).length > 0 ? fields : { body: message });
+}
+
+function fieldsOfData(data: unknown): Fields {
+  if (typeof data !== "object" || data === null || !("fields" in data)) return {};
+  const { fields } = data;
+  if (typeof fields !== "object" || fields === null) return {};
+  return Object.fromEntries(Object.entries(fields).filter(([, text]) => typeof text === "string"));
+}
+
+/** What Moleculer's validator found, a sentence a field. */
+function fieldsOfValidation(data: unknown): Fields {
+  const problems = Array.isArray(data) ? data : [];
+  return Object.fromEntries(
+    problems.map((problem: { field?: unknown; message?: unknown }) => [
+      String(problem.field ?? "body"),
+      String(problem.message ?? "is not valid"),
+    ]),
+  );
+}
