@@ -1,6 +1,7 @@
 /** @module `POST /v1/queries`: one read, its rows streamed as NDJSON while they come. */
 import { readStatement } from "../json/statements.ts";
-import { QueryFailed, QueryRefused, type Readers } from "../processes/readers.ts";
+import { QueryFailed, QueryRefused } from "../processes/job.ts";
+import type { Readers } from "../processes/readers.ts";
 import { streamError } from "./answer.ts";
 import { readJson } from "./bodies.ts";
 import type { Route } from "./server.ts";
