@@ -46,8 +46,11 @@ const SUBSCRIPTION_READERS = 4;
 const IDLE_MS = 30_000;
 const OWN_QUERY_MS = 10_000;
 const MEMBERS_DELAY_MS = 500;
-const STOP_STREAMS_MS = 600;
-const STOP_WRITER_MS = 900;
+// Together less than 2 s: what a client left running is not waited for.
+const STOP_STREAMS_MS = 300;
+const STOP_GOSSIP_MS = 300;
+const STOP_SUBSCRIPTIONS_MS = 400;
+const STOP_WRITER_MS = 700;
 
 /** Starts all parts; resolves when the API answers. Throws errors whose messages are sentences. */
 export async function startAgent(config: Config, log: Log): Promise<Agent> {
@@ -202,10 +205,7 @@ class Start {
     // What still runs its query after a while is not waited for: ending its reader ends it.
     this.#stops.push(async () => {
       const closed = current.close({ clean: true });
-      await Promise.race([
-        closed,
-        delay(STOP_STREAMS_MS, undefined, { ref: false }).then(() => readers.stop()),
-      ]);
+      await Promise.race([closed, delay(STOP_SUBSCRIPTIONS_MS).then(() => readers.stop())]);
       await closed;
     });
     const renew = async () => {
@@ -256,7 +256,8 @@ class Start {
     this.#stops.push(async () => {
       if (writing !== null) clearTimeout(writing);
       started = null;
-      await running.stop();
+      // It waits for the writer, which a client's statement may keep busy until the writer is ended itself.
+      await Promise.race([running.stop(), delay(STOP_GOSSIP_MS)]);
     });
     return running;
   }

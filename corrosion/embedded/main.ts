@@ -8,9 +8,11 @@ function stopped(): Promise<void> {
   });
 }
 
-process.exitCode = await run(process.argv.slice(2), {
+const code = await run(process.argv.slice(2), {
   env: process.env,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   stopped,
 });
+// Whatever may still be open: who waits for this process to end shall not wait longer.
+process.exit(code);

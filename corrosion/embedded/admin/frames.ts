@@ -13,7 +13,8 @@ export class UndecodableFrame extends Error {
 export async function* frames(socket: Socket): AsyncGenerator<string, void, void> {
   let held: Buffer[] = [];
   let size = 0;
-  for await (const bytes of socket) {
+  // Whoever stops reading may still have something to say.
+  for await (const bytes of socket.iterator({ destroyOnReturn: false })) {
     held.push(bytes as Buffer);
     size += (bytes as Buffer).length;
     for (;;) {

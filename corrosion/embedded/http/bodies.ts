@@ -14,6 +14,7 @@ export class Rejected extends Error {
   }
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const JSON_TYPE = /^application\/(?:[^;\s]+\+)?json\s*(?:;|$)/i;
 
 /** The body as JSON, read by `shape`. Throws `Rejected`, and what the connection does when it breaks. */
@@ -21,11 +22,7 @@ export async function readJson<T>(request: IncomingMessage, shape: (json: Source
   if (!JSON_TYPE.test(request.headers["content-type"] ?? "")) {
     throw new Rejected(text(415, "Expected request with `Content-Type: application/json`"));
   }
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  const [only] = chunks;
-  const bytes = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
-  const json = parsed(bytes);
+  const json = parsed(await wholeBody(request));
   try {
     return shape(json);
   } catch (error) {
@@ -35,9 +32,22 @@ export async function readJson<T>(request: IncomingMessage, shape: (json: Source
   }
 }
 
+/** Listens instead of iterating, which costs a small request a good part of its time. */
+function wholeBody(request: IncomingMessage): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  const chunks: Buffer[] = [];
+  request.on("data", (chunk: Buffer) => chunks.push(chunk));
+  request.once("end", () => {
+    const [only] = chunks;
+    resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks));
+  });
+  request.once("error", reject);
+  return promise;
+}
+
 function parsed(bytes: Uint8Array): SourceJson {
   try {
-    return parseWithSource(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    return parseWithSource(UTF8.decode(bytes));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Rejected(text(400, `Failed to parse the request body as JSON: ${reason}`));

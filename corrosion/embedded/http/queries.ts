@@ -1,6 +1,7 @@
 /** @module `POST /v1/queries`: one read, its rows streamed as NDJSON while they come. */
 import { readStatement } from "../json/statements.ts";
-import { QueryFailed, QueryRefused, type Readers } from "../processes/readers.ts";
+import { QueryFailed, QueryRefused } from "../processes/job.ts";
+import type { Readers } from "../processes/readers.ts";
 import { streamError } from "./answer.ts";
 import { readJson } from "./bodies.ts";
 import type { Route } from "./server.ts";
@@ -15,14 +16,14 @@ export function queriesRoute(readers: Readers, onQuery: () => void): Route {
     method: "POST",
     path: "/v1/queries",
     concurrency: 128,
-    handle: async ({ request, query, signal }) => {
+    handle: async ({ request, query, ended }) => {
       const seconds = query.u64("timeout");
       const limitMs = seconds === 0n ? null : timeoutMs(seconds, DEFAULT_TIMEOUT_MS);
       const statement = await readJson(request, readStatement);
       onQuery();
       let chunks: AsyncGenerator<Uint8Array, void, void>;
       try {
-        chunks = await readers.run("lines", statement, { limitMs, signal });
+        chunks = await readers.run("lines", statement, { limitMs, signal: ended() });
       } catch (error) {
         if (error instanceof QueryRefused) return streamError(error.status, error.message);
         throw error;

@@ -12,8 +12,8 @@ export interface Call {
   readonly query: QueryString;
   /** What stands in the path at the place of `{…}`, decoded; empty without one. */
   readonly param: string;
-  /** Aborted when the client is gone before the answer is complete, or the agent stops. */
-  readonly signal: AbortSignal;
+  /** A signal that is aborted when the client is gone before the answer is complete, or the agent stops. */
+  readonly ended: () => AbortSignal;
 }
 
 export interface Route {
@@ -131,8 +131,9 @@ class Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #options: HttpOptions;
-  readonly #gone = new AbortController();
-  readonly #signal: AbortSignal;
+  readonly #stopping: AbortSignal;
+  #gone = false;
+  #signal: AbortSignal | null = null;
 
   constructor(
     request: IncomingMessage,
@@ -143,9 +144,23 @@ class Exchange {
     this.#request = request;
     this.#response = response;
     this.#options = options;
-    this.#signal = AbortSignal.any([this.#gone.signal, stopping]);
-    response.once("close", () => this.#gone.abort());
-    response.on("error", () => this.#gone.abort());
+    this.#stopping = stopping;
+    const gone = () => {
+      this.#gone = true;
+    };
+    response.once("close", gone);
+    response.on("error", gone);
+  }
+
+  /** Made when it is asked for: most requests are over before they need one. */
+  #ended(): AbortSignal {
+    if (this.#signal !== null) return this.#signal;
+    const controller = new AbortController();
+    const response = this.#response;
+    if (this.#gone) controller.abort();
+    for (const event of ["close", "error"]) response.once(event, () => controller.abort());
+    this.#signal = AbortSignal.any([controller.signal, this.#stopping]);
+    return this.#signal;
   }
 
   async run(entries: readonly Entry[]): Promise<void> {
@@ -183,7 +198,7 @@ class Exchange {
         request: this.#request,
         query: new QueryString(new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1))),
         param: decoded(param),
-        signal: this.#signal,
+        ended: () => this.#ended(),
       });
     } catch (error) {
       if (error instanceof Rejected) return error.answer;
@@ -202,7 +217,7 @@ class Exchange {
     }
     this.#options.onStream(source, 1);
     try {
-      await send({ write: (bytes) => this.#write(bytes), signal: this.#signal });
+      await send({ write: (bytes) => this.#write(bytes), signal: this.#ended() });
       this.#response.end();
     } catch (error) {
       this.#response.destroy();
@@ -214,17 +229,15 @@ class Exchange {
 
   async #write(bytes: string | Uint8Array): Promise<void> {
     const response = this.#response;
-    if (this.#gone.signal.aborted) throw new ClientGone("The client has gone.");
+    if (this.#gone) throw new ClientGone("The client has gone.");
     if (response.write(bytes)) return;
     await new Promise<void>((resolve, reject) => {
       const settle = () => {
-        response.off("drain", settle);
-        this.#gone.signal.removeEventListener("abort", settle);
-        if (this.#gone.signal.aborted) reject(new ClientGone("The client has gone."));
+        for (const event of ["drain", "close", "error"]) response.off(event, settle);
+        if (this.#gone) reject(new ClientGone("The client has gone."));
         else resolve();
       };
-      response.once("drain", settle);
-      this.#gone.signal.addEventListener("abort", settle, { once: true });
+      for (const event of ["drain", "close", "error"]) response.once(event, settle);
     });
   }
 }

@@ -207,6 +207,18 @@ export class Writer {
   async #open(): Promise<void> {
     const child = startChild(PROGRAM, [this.#options.path]);
     this.#child = child;
+    try {
+      await this.#ready(child);
+    } catch (error) {
+      child.kill("SIGKILL");
+      throw error;
+    }
+    this.#phase = "serving";
+    this.#schedule();
+  }
+
+  /** Throws `StoreUnusable`. */
+  async #ready(child: ChildProcess): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       child.on("message", (reports: readonly WriterReport[]) => {
         for (const report of reports) {
@@ -227,8 +239,6 @@ export class Writer {
         this.#ended(child, how);
       });
     });
-    this.#phase = "serving";
-    this.#schedule();
   }
 
   #take(report: WriterReport): void {
