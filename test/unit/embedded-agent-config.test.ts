@@ -9,7 +9,8 @@ const read = (text: string, env: NodeJS.ProcessEnv = {}) => parseConfig(text, en
 function refused(text: string, message: RegExp, env: NodeJS.ProcessEnv = {}): void {
   assert.throws(
     () => read(text, env),
-    (error) => error instanceof ConfigUnusable && message.test(error.message) && !error.message.includes("\n"),
+    (error) =>
+      error instanceof ConfigUnusable && message.test(error.message) && !error.message.includes("\n"),
   );
 }
 
@@ -59,7 +60,10 @@ wal_threshold_mb = 5
 check_interval = 1
 [log]
 colors = false`);
-    assert.deepEqual(config.api.addrs.map(({ port }) => port), [1, 2]);
+    assert.deepEqual(
+      config.api.addrs.map(({ port }) => port),
+      [1, 2],
+    );
     assert.equal(config.api.bearerToken, "s");
     assert.deepEqual(config.gossip.externalAddr, { host: "10.0.0.1", port: 3 });
     assert.equal(config.gossip.memberId, 7);
@@ -69,7 +73,11 @@ colors = false`);
   });
 
   it("knows the three names of the token", () => {
-    for (const table of [`authz.bearer = "s"`, `authorization.bearer-token = "s"`, `authz.authorization = "s"`]) {
+    for (const table of [
+      `authz.bearer = "s"`,
+      `authorization.bearer-token = "s"`,
+      `authz.authorization = "s"`,
+    ]) {
       assert.equal(read(MINIMAL.replace("[gossip]", `${table}\n[gossip]`)).api.bearerToken, "s");
     }
   });
@@ -100,7 +108,10 @@ colors = false`);
     refused(MINIMAL.replace("[db]", "[xb]"), /has no db\.path: add it/);
     refused(MINIMAL.replace("[api]", "[xpi]"), /has no api\.addr/);
     refused(MINIMAL.replace("[gossip]", "[xossip]"), /has no gossip\.addr/);
-    refused(MINIMAL.replace("127.0.0.1:8081", "localhost"), /api\.addr must be an address .* not "localhost"/);
+    refused(
+      MINIMAL.replace("127.0.0.1:8081", "localhost"),
+      /api\.addr must be an address .* not "localhost"/,
+    );
     refused(MINIMAL.replace('"/d/c.db"', "7"), /db\.path must be a string/);
     refused(`${MINIMAL}member_id = 70000`, /gossip\.member_id must be an integer from 0 to 65535/);
     refused(MINIMAL, /api\.addr must be an address/, { API__ADDR: "nowhere" });

@@ -1,7 +1,13 @@
 /** @module JSON as the embedded agent reads and writes it. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { cellsText, cellText, jsonText, prettyJsonText, realText } from "../../corrosion/embedded/json/cells.ts";
+import {
+  cellsText,
+  cellText,
+  jsonText,
+  prettyJsonText,
+  realText,
+} from "../../corrosion/embedded/json/cells.ts";
 import { parseWithSource } from "../../corrosion/embedded/json/source.ts";
 import { readStatement, readStatements, WrongShape } from "../../corrosion/embedded/json/statements.ts";
 
@@ -55,7 +61,10 @@ describe("JSON of the embedded agent", () => {
   });
 
   it("writes every 64-bit integer, text and blob so that they come back", () => {
-    const value = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.string({ unit: "binary" }));
+    const value = fc.oneof(
+      fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      fc.string({ unit: "binary" }),
+    );
     fc.assert(
       fc.property(fc.array(value), (values) => {
         assert.deepEqual(parseWithSource(cellsText(values)), values);
@@ -125,7 +134,8 @@ describe("a client's statements", () => {
       assert.throws(
         () => read(text),
         (error) =>
-          error instanceof WrongShape && error.message === "data did not match any variant of untagged enum Statement",
+          error instanceof WrongShape &&
+          error.message === "data did not match any variant of untagged enum Statement",
         text,
       );
     }
