@@ -197,6 +197,10 @@ describe("The TOML that is shown", () => {
     });
   }
 
+  it("has no secret that is too short to be looked for everywhere", () => {
+    assert.ok(!redactToml('[api.authz]\n"bearer\\u002dtoken" = "q7"\n').includes("q7"));
+  });
+
   it("is the whole text where there is no secret", () => {
     const text = '# a comment\n[gossip]\nbootstrap = ["token:1"]\n';
     assert.equal(redactToml(text), text);

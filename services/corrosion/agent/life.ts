@@ -153,7 +153,7 @@ export class AgentLife {
       void agent.stop();
     };
     signal.addEventListener("abort", stop, { once: true });
-    const watch = this.#watch(client, agent, watching.signal);
+    const watch = this.#watch(client, agent, since, watching.signal);
     let exit: Exit;
     try {
       exit = await agent.ended;
@@ -163,13 +163,18 @@ export class AgentLife {
       await watch;
       this.#process = null;
     }
-    const words = logs.lastWords(since);
-    const reason = `The agent ${exit.how}${words === null ? "" : `; its last words: ${words}`}.`;
+    const reason = `The agent ${exit.how}${this.#lastWords(since)}.`;
     this.#firstEnd.resolve(reason);
     logs.add("agent", reason);
     if (!exit.clean) await this.#dropSubscriptions(toml);
     if (signal.aborted) return { kind: "stopped" };
     return { kind: "crash", reason };
+  }
+
+  /** What it said last, for the end of a sentence. */
+  #lastWords(since: number): string {
+    const words = this.#options.logs.lastWords(since);
+    return words === null ? "" : `; its last words: ${words.replace(/\.$/, "")}`;
   }
 
   async #prepare({ adminPath, dbPath }: AgentToml): Promise<void> {
@@ -194,7 +199,12 @@ export class AgentLife {
   }
 
   /** Never throws: what is wrong with an agent is told. */
-  async #watch(client: CorrosionClient, agent: AgentProcess, signal: AbortSignal): Promise<void> {
+  async #watch(
+    client: CorrosionClient,
+    agent: AgentProcess,
+    since: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     let state: "starting" | "running" | "unhealthy" = "starting";
     let misses = 0;
     while (!signal.aborted) {
@@ -209,8 +219,10 @@ export class AgentLife {
       }
       const missed = state === "starting" ? POLLS : MISSES;
       if (problem !== null && state !== "unhealthy" && misses >= missed) {
+        const which = agent.pid === null ? "The agent" : `The agent (pid ${agent.pid})`;
+        const words = state === "starting" ? this.#lastWords(since) : "";
+        const reason = `${which} does not answer SELECT 1: ${problem}${words}. It may be busy and is left alone: restart it if it does not recover.`;
         state = "unhealthy";
-        const reason = `The agent${agent.pid === null ? "" : ` (pid ${agent.pid})`} does not answer SELECT 1: ${problem}. It may be busy and is left alone: restart it if it does not recover.`;
         this.#tell({ kind: "unhealthy", reason });
         this.#up.resolve({ kind: "failed", phase: "health", reason });
       }
