@@ -18,6 +18,7 @@ WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json moleculer.config.ts ./
 COPY bin ./bin
+COPY corrosion ./corrosion
 COPY lib ./lib
 COPY mixins ./mixins
 COPY public ./public
