@@ -30,7 +30,7 @@ class Looks<T> {
   }
 }
 
-function fetched(source: Fetched["source"] = "admin"): Fetched {
+function fetched(source: Fetched["source"] = "admin", met = true): Fetched {
   const self = { id: SELF, nodeId: "ams-one", address: "10.0.0.1:8787" };
   const states = [
     {
@@ -42,7 +42,7 @@ function fetched(source: Fetched["source"] = "admin"): Fetched {
       state: "Alive" as const,
     },
   ];
-  return { actorId: SELF, source, members: mergeMembers({ states, members: [], self, map: {} }) };
+  return { actorId: SELF, source, met, members: mergeMembers({ states, members: [], self, map: {} }) };
 }
 
 describe("Looking again", () => {
@@ -110,6 +110,62 @@ describe("Looking again", () => {
       assert.equal(looks.begun, 1);
       await pass(1);
       assert.equal(looks.begun, 2);
+    });
+
+    it("goes on every 2 s while the cluster meets, and every 30 s as soon as it has met", async () => {
+      roster.start(1000);
+      await pass(1000);
+      await looks.end(new Error("the agent is still starting"));
+      await pass(2000);
+      assert.equal(looks.begun, 2);
+      await looks.end(fetched("admin", false));
+      await pass(1999);
+      assert.equal(looks.begun, 2);
+      await pass(1);
+      assert.equal(looks.begun, 3);
+      await looks.end(fetched());
+      await pass(29_999);
+      assert.equal(looks.begun, 3);
+    });
+
+    it("gives up waiting for a cluster that does not meet after 15 s, until somebody else is missed", async () => {
+      roster.start(0);
+      await pass(0);
+      for (let seconds = 0; seconds < 16; seconds += 2) {
+        await looks.end(fetched("admin", false));
+        await pass(2000);
+      }
+      assert.equal(looks.begun, 9);
+      await looks.end(fetched("admin", false));
+      await pass(29_999);
+      assert.equal(looks.begun, 9);
+      await pass(1);
+      await looks.end(fetched());
+      await pass(30_000);
+      await looks.end(fetched("admin", false));
+      await pass(2000);
+      assert.equal(looks.begun, 12);
+    });
+
+    it("shows members under the names that the map has, as soon as it has them", async () => {
+      const first = roster.refresh();
+      await looks.end(fetched());
+      assert.deepEqual(
+        (await first).members.map(({ node_id }) => node_id),
+        ["ams-one", null],
+      );
+      const before = told.length;
+      roster.rename({ [SELF.replace(/1$/, "2")]: "fra-two" });
+      assert.deepEqual(
+        roster.membership().members.map(({ node_id, region }) => [node_id, region]),
+        [
+          ["ams-one", "ams"],
+          ["fra-two", "fra"],
+        ],
+      );
+      assert.equal(told.length, before + 1);
+      roster.rename({ [SELF.replace(/1$/, "2")]: "fra-two" });
+      assert.equal(told.length, before + 1, "nothing is told when nothing changed");
     });
 
     it("is done once for all who ask while it is under way, and the timer counts from its end", async () => {
