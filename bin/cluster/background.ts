@@ -32,8 +32,8 @@ export async function launch(pids: string, { part, command, args, env }: Program
   }
 }
 
-/** Opens a log for appending; what is too long becomes `<name>.1` first. */
-function openLog(file: string): number {
+/** Opens a log for appending, and returns its descriptor; what is too long becomes `<name>.1` first. */
+export function openLog(file: string): number {
   mkdirSync(dirname(file), { recursive: true });
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) renameSync(file, `${file}.1`);
   return openSync(file, "a");
