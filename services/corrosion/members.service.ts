@@ -4,7 +4,14 @@ import { systemClock } from "../../lib/clock.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { corrosionLifecycle } from "../../mixins/corrosion-lifecycle.ts";
-import type { CorrosionTables, Disagreements, IdentityMap, Membership, MemberView } from "./contract.ts";
+import type {
+  AgentStatus,
+  CorrosionTables,
+  Disagreements,
+  IdentityMap,
+  Membership,
+  MemberView,
+} from "./contract.ts";
 import { asFailure } from "./failures.ts";
 import { CLI_LIMIT_MS } from "./members/cli.ts";
 import { commandLineOf } from "./members/command-line.ts";
@@ -94,6 +101,10 @@ export default defineService<MembersService>({
   events: {
     "$broker.started"(_ctx: Context<never>) {
       this.roster.start(FIRST_MS);
+    },
+
+    agent_state({ params: { node_id, state } }: Context<AgentStatus>) {
+      if (node_id === this.broker.nodeID && state === "running") this.roster.agentRuns();
     },
   },
 

@@ -210,6 +210,19 @@ describe("Looking again", () => {
       assert.equal(looks.begun, 1);
     });
 
+    it("is done at once when the agent answers that was missed, and not for its sake otherwise", async () => {
+      roster.start(0);
+      await pass(0);
+      await looks.end(new Error("the agent is still starting"));
+      roster.agentRuns();
+      await pass(0);
+      assert.equal(looks.begun, 2);
+      await looks.end(fetched());
+      roster.agentRuns();
+      await pass(29_999);
+      assert.equal(looks.begun, 2);
+    });
+
     it("is done again when the agent came back in the midst of it", async () => {
       roster.start(0);
       await pass(0);
@@ -283,6 +296,19 @@ describe("Looking again", () => {
       const expected = { node_id: "ams-one", actor_id: "x", reported_at: reported, error: null };
       assert.deepEqual(reporter.identity(), expected);
       assert.deepEqual(changes, ["x"]);
+    });
+
+    it("is done at once when the agent answers that was missed, and not for its sake otherwise", async () => {
+      reporter.start(0);
+      await pass(0);
+      await looks.end(new Error("the agent is still starting"));
+      reporter.agentRuns();
+      await pass(0);
+      assert.equal(looks.begun, 2);
+      await looks.end({ actorId: SELF, wrote: true });
+      reporter.agentRuns();
+      await pass(59_999);
+      assert.equal(looks.begun, 2);
     });
 
     it("is done at once when the agent is back from a restart, and not during it", async () => {

@@ -62,6 +62,11 @@ export class Roster {
     this.#after(0);
   }
 
+  /** The agent answers now: whoever missed it need not wait for the next look. */
+  agentRuns(): void {
+    if (!this.#paused && (this.#good === null || this.#error !== null)) this.resume();
+  }
+
   /** Fetches now, or joins the fetch under way. Never throws: what went wrong stands in the answer. */
   refresh(): Promise<Membership> {
     if (this.#stopping.signal.aborted) return Promise.resolve(this.membership());
