@@ -82,7 +82,7 @@ async function stop(layout: Layout): Promise<number> {
     process.stdout.write(`Nothing runs of the cluster in ${layout.folder}.\n`);
     return 0;
   }
-  await endParts(layout.pids, [...running.values()], layout.config.drainTimeoutMs);
+  await endParts(layout, [...running.values()]);
   process.stdout.write("The cluster has ended; its data stay.\n");
   return 0;
 }

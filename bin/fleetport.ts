@@ -1,5 +1,6 @@
 /** @module The program, by its commands: `up` runs all nodes in one process, `node` one of a cluster, `cluster` a whole one. */
 import { readConfig } from "../lib/config.ts";
+import { runAgents } from "./agents.ts";
 import { runClusterCommand } from "./cluster.ts";
 import { runCluster } from "./node.ts";
 import { runRepl } from "./repl.ts";
@@ -10,7 +11,8 @@ const USAGE = `Usage: fleetport <command>
   up [N=3] [--no-repl]   the embedded mode: N nodes in this process, nothing else needed (npm start)
   node                   one node of a distributed fleet; NATS_URL says where the bus is
   cluster [N=3]          the distributed mode on this machine, in the background; --status shows it, --stop ends it
-  stop                   ends what up or cluster started in the background on these data
+  agents start|stop [N]  Corrosion agents alone, in the background; --verbose says more
+  stop                   ends what up, cluster or agents started in the background on these data
   repl                   a REPL on a distributed fleet, or one command to it: repl fleet status`;
 
 type Command = (args: readonly string[]) => Promise<void>;
@@ -20,6 +22,7 @@ const commands: Readonly<Record<string, Command>> = {
   node: () => runCluster(readConfig(process.env)),
   // Nothing of it may stay: not even a connection to a server that hangs.
   cluster: async (args) => process.exit(await runClusterCommand(args, process.env)),
+  agents: async (args) => process.exit(await runAgents(args, process.env)),
   stop: async (args) => process.exit(await runStop(args, process.env)),
   repl: async (args) => {
     const code = await runRepl(args, process.env);

@@ -12,7 +12,7 @@ import { agentLine, agentSettled, untilReady } from "./waiting.ts";
 export const NAMESPACE = "fleet";
 
 /** A start waits this long for its Corrosion agent, and then goes on without it. */
-const AGENT_LIMIT_MS = 3000;
+const AGENT_LIMIT_MS = 5000;
 
 /** Starts the node and prints a line a stage. Returns once it is ready. */
 export async function runCluster(config: Config): Promise<void> {

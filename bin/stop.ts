@@ -1,6 +1,7 @@
-/** @module `fleetport stop`: ends what `up` or `cluster` runs in the background on these data, and nothing else. */
+/** @module `fleetport stop`: ends what `up`, `cluster` or `agents` runs in the background on these data, and nothing else. */
 import type { Env } from "../lib/env.ts";
 import type { EndingStep } from "../lib/process-ending.ts";
+import { stopAgents } from "./agents.ts";
 import { readLayout } from "./cluster/layout.ts";
 import { readPart } from "./cluster/record.ts";
 import { endPart } from "./cluster/stop.ts";
@@ -22,5 +23,8 @@ export async function runStop(args: readonly string[], environment: Env): Promis
       () => endPart(folder, up, STEPS),
       (how) => `pid ${up.pid} ${how}`,
     );
-  return runClusterCommand(["--stop"], environment);
+  const cluster = await runClusterCommand(["--stop"], environment);
+  // Last: nodes use them until they end.
+  const agents = await stopAgents(environment);
+  return Math.max(cluster, agents);
 }

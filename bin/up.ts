@@ -18,7 +18,7 @@ const STOP_LIMIT_MS = 4500;
 /** A start waits this long for the archive, and then goes on without it. */
 const ARCHIVE_LIMIT_MS = 3000;
 /** And this long for its Corrosion agents, which begin with the nodes. */
-const AGENTS_LIMIT_MS = 3000;
+const AGENTS_LIMIT_MS = 5000;
 
 /** Where an embedded start notes its process. */
 export function pidFolder(config: Config): string {

@@ -58,7 +58,7 @@ export async function archiveProblem(broker: ServiceBroker, limitMs: number): Pr
   }
 }
 
-/** A node's agent once it is not starting any more, or as it is after so long. */
+/** A node's agent once it is not starting any more, or says what keeps it from that, or as it is after so long. */
 export async function agentSettled(broker: ServiceBroker, limitMs: number): Promise<AgentStatus> {
   const deadline = performance.now() + limitMs;
   for (;;) {
@@ -67,7 +67,7 @@ export async function agentSettled(broker: ServiceBroker, limitMs: number): Prom
       {},
       { nodeID: broker.nodeID },
     );
-    const settling = status.state === "stopped" || status.state === "starting";
+    const settling = status.state === "stopped" || (status.state === "starting" && status.reason === null);
     if (!settling || performance.now() > deadline) return status;
     await setTimeout(POLL_MS);
   }

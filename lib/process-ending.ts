@@ -30,7 +30,8 @@ export async function endProcess(
   );
 }
 
-async function gone(identity: ProcessIdentity, limitMs: number): Promise<boolean> {
+/** Whether the process ends by itself within this time. */
+export async function gone(identity: ProcessIdentity, limitMs: number): Promise<boolean> {
   const deadline = performance.now() + limitMs;
   while (isAlive(identity)) {
     if (performance.now() > deadline) return false;

@@ -7,6 +7,8 @@ import { note, type Running } from "./record.ts";
 
 const MAX_LOG_BYTES = 10_000_000;
 const LAST_LINES = 10;
+/** A structured line of level info or below: a node that ends has one for each of its services. */
+const ROUTINE = /^\{"level":[123]0,/;
 
 export interface Program {
   readonly part: Omit<Running, "pid" | "started">;
@@ -32,8 +34,8 @@ export async function launch(pids: string, { part, command, args, env }: Program
   }
 }
 
-/** Opens a log for appending; what is too long becomes `<name>.1` first. */
-function openLog(file: string): number {
+/** Opens a log for appending, and returns its descriptor; what is too long becomes `<name>.1` first. */
+export function openLog(file: string): number {
   mkdirSync(dirname(file), { recursive: true });
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) renameSync(file, `${file}.1`);
   return openSync(file, "a");
@@ -48,8 +50,8 @@ export function lastLines(file: string): string {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     text = "";
   }
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
-  if (lines.length === 0) return `Its log ${file} is empty.`;
+  const lines = text.split("\n").filter((line) => line.trim() !== "" && !ROUTINE.test(line));
+  if (lines.length === 0) return `Its log ${file} says nothing.`;
   const last = lines.slice(-LAST_LINES).map((line) => `  ${line}`);
   return `Its log ${file} ends with:\n${last.join("\n")}`;
 }

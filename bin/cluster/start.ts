@@ -29,7 +29,7 @@ export async function startCluster(layout: Layout, signal: AbortSignal): Promise
   } catch (error) {
     if (start.started.length > 0) {
       process.stderr.write("The start failed; what it had started is ended again.\n");
-      await endParts(layout.pids, start.started, layout.config.drainTimeoutMs);
+      await endParts(layout, start.started);
     }
     throw error;
   }

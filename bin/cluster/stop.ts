@@ -1,7 +1,12 @@
 /** @module Ends the parts of a cluster in order, each by its own signals and within its own time. */
 import { rm } from "node:fs/promises";
-import { type EndingStep, endProcess } from "../../lib/process-ending.ts";
+import { join } from "node:path";
+import { type EndingStep, endProcess, gone } from "../../lib/process-ending.ts";
+import { GRACE_MS } from "../../services/corrosion/agent/agent-process.ts";
+import { endLeftover } from "../../services/corrosion/agent/leftover.ts";
+import { pidFile, readLeftover } from "../../services/corrosion/agent/pid-file.ts";
 import { stage } from "../stages.ts";
+import type { Layout } from "./layout.ts";
 import { forget, NODES, PARTS, type PartName, type Running } from "./record.ts";
 
 /** A node ends itself when its time for draining is over; this much later it is killed. */
@@ -37,11 +42,10 @@ function endings(drainTimeoutMs: number): readonly Ending[] {
 
 /** Ends these parts and prints a line a stage. Throws when a process survives even SIGKILL, or is not ours to end. */
 export async function endParts(
-  pids: string,
+  { config, folder, pids }: Pick<Layout, "config" | "folder" | "pids">,
   running: readonly Running[],
-  drainTimeoutMs: number,
 ): Promise<void> {
-  for (const { stage: name, parts, steps } of endings(drainTimeoutMs)) {
+  for (const { stage: name, parts, steps } of endings(config.drainTimeoutMs)) {
     const these = running.filter((part) => parts.includes(part.name));
     if (these.length === 0) continue;
     await stage(
@@ -49,7 +53,21 @@ export async function endParts(
       () => Promise.all(these.map((part) => endPart(pids, part, steps))),
       (ends) => these.map((part, i) => `${part.name} (pid ${part.pid}) ${ends[i]}`).join(", "),
     );
+    if (parts === NODES) await endAgents(folder, these);
   }
+}
+
+/** Agents of nodes that were killed are ended by their guards, which is waited for. */
+async function endAgents(folder: string, nodes: readonly Running[]): Promise<void> {
+  await Promise.all(
+    nodes.map(async ({ name }) => {
+      const file = pidFile(join(folder, `node${NODES.indexOf(name) + 1}`));
+      const agent = readLeftover(file);
+      if (agent.kind === "alive" && !(await gone(agent.record, GRACE_MS + MARGIN_MS))) {
+        await endLeftover(file, GRACE_MS);
+      }
+    }),
+  );
 }
 
 /** Ends one part, by these signals and then by SIGKILL, and says how it ended. Throws as `endParts` does. */

@@ -4,7 +4,7 @@ import { isoMicros, systemClock } from "../../lib/clock.ts";
 import { defineService } from "../../lib/service.ts";
 import { corrosionLifecycle } from "../../mixins/corrosion-lifecycle.ts";
 import type { CorrosionClient } from "./client/http.ts";
-import type { Identity, IdentityMap, NodeConfigRow } from "./contract.ts";
+import type { AgentStatus, Identity, IdentityMap, NodeConfigRow } from "./contract.ts";
 import { asFailure } from "./failures.ts";
 import { identityMap, readNodeConfigs, reportActor, reportHosts } from "./identity/node-configs.ts";
 import { Reporter } from "./identity/reporter.ts";
@@ -82,6 +82,10 @@ export default defineService<IdentityService>({
   events: {
     "$broker.started"(_ctx: Context<never>) {
       this.reporter.start(this.settings.firstMs);
+    },
+
+    agent_state({ params: { node_id, state } }: Context<AgentStatus>) {
+      if (node_id === this.broker.nodeID && state === "running") this.reporter.agentRuns();
     },
   },
 

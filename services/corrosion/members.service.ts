@@ -4,7 +4,14 @@ import { systemClock } from "../../lib/clock.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { corrosionLifecycle } from "../../mixins/corrosion-lifecycle.ts";
-import type { CorrosionTables, Disagreements, IdentityMap, Membership, MemberView } from "./contract.ts";
+import type {
+  AgentStatus,
+  CorrosionTables,
+  Disagreements,
+  IdentityMap,
+  Membership,
+  MemberView,
+} from "./contract.ts";
 import { asFailure } from "./failures.ts";
 import { CLI_LIMIT_MS } from "./members/cli.ts";
 import { commandLineOf } from "./members/command-line.ts";
@@ -12,7 +19,7 @@ import { type Fetched, fetchMembers } from "./members/fetch.ts";
 import { askObservers, corrosionTables } from "./members/look.ts";
 import { disagreements } from "./members/matrix.ts";
 import { Roster } from "./members/roster.ts";
-import { clientOf, ownAgent } from "./own-agent.ts";
+import { clientOf, ownAgent, tomlOf } from "./own-agent.ts";
 
 const FIRST_MS = 1000;
 /** The command line starts a process each time: it is asked so many times more seldom. */
@@ -95,6 +102,10 @@ export default defineService<MembersService>({
     "$broker.started"(_ctx: Context<never>) {
       this.roster.start(FIRST_MS);
     },
+
+    agent_state({ params: { node_id, state } }: Context<AgentStatus>) {
+      if (node_id === this.broker.nodeID && state === "running") this.roster.agentRuns();
+    },
   },
 
   created() {
@@ -118,11 +129,13 @@ export default defineService<MembersService>({
 async function fetchOwn(service: MembersService, signal: AbortSignal): Promise<Fetched> {
   const { broker, settings } = service;
   const [agent, map] = await Promise.all([ownAgent(broker), identityMap(service)]);
+  const [client, toml] = await Promise.all([clientOf(broker, agent), tomlOf(agent)]);
   return fetchMembers({
     nodeId: broker.nodeID,
     agent,
-    client: await clientOf(broker, agent),
+    client,
     map,
+    bootstrapHosts: toml?.bootstrap.length ?? 0,
     commandLine: commandLineOf(agent),
     signal,
     cliLimitMs: settings.cliLimitMs,
@@ -138,6 +151,7 @@ async function identityMap(service: MembersService): Promise<IdentityMap> {
       {},
       { nodeID: broker.nodeID },
     );
+    service.roster.rename(service.map);
   } catch (error) {
     logger.debug("actors keep the names that they had", { error: String(error) });
   }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { ServiceBroker } from "moleculer";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { CorrosionClient } from "./client/http.ts";
-import { readAgentToml } from "./config/agent-toml.ts";
+import { type AgentToml, readAgentToml } from "./config/agent-toml.ts";
 import type { AgentStatus } from "./contract.ts";
 import { CorrosionError } from "./failures.ts";
 
@@ -24,14 +24,14 @@ export async function ownAgent(broker: ServiceBroker): Promise<AgentStatus> {
 /** A client for the agent that the node has at present. */
 export async function clientOf(broker: ServiceBroker, agent: AgentStatus): Promise<CorrosionClient> {
   const given = runtimeOf(broker).config.console.agent.apiToken;
-  return new CorrosionClient({ url: agent.api_url, token: (await tokenOf(agent)) ?? given });
+  return new CorrosionClient({ url: agent.api_url, token: (await tomlOf(agent))?.token ?? given });
 }
 
-/** The token in the agent's own file; null where there is none to be read. */
-async function tokenOf({ config_path, managed }: AgentStatus): Promise<string | null> {
+/** What the file says that this node runs its agent on; null where there is none to be read. */
+export async function tomlOf({ config_path, managed }: AgentStatus): Promise<AgentToml | null> {
   if (!managed || config_path === null) return null;
   try {
-    return readAgentToml(await readFile(config_path, "utf8")).token;
+    return readAgentToml(await readFile(config_path, "utf8"));
   } catch {
     return null; // What is wrong with the file is what `corrosion.config` shows.
   }

@@ -28,6 +28,9 @@ interface Ending {
 /** Failed attempts to go on with a subscription after which a new one is made. */
 const MAX_RESUMES = 10;
 
+/** An agent that starts with its node refuses the first attempts, and that is no trouble. */
+const SILENT_FAILURES = 2;
+
 /** At any time it has at most one connection and one timer. */
 export class MessageSubscriber {
   readonly #env: SubscriberEnvironment;
@@ -38,6 +41,9 @@ export class MessageSubscriber {
   #reconnects = -1;
   /** Failures since a connection was stable. */
   #failures = 0;
+  #everConnected = false;
+  /** The trouble that the log has a line for. */
+  #logged: string | null = null;
   #connectedAt: number | null = null;
   /** Ends the attempts under way; null while there are none. */
   #stop: AbortController | null = null;
@@ -72,6 +78,7 @@ export class MessageSubscriber {
   /** Ends the connection at once and stays away from the agent until `start`. */
   pause(reason: string): void {
     this.#abort();
+    this.#logged = null;
     this.#set("paused_for_restart", reason);
     this.#env.emit({ type: "subscription_paused_for_restart" });
   }
@@ -195,6 +202,8 @@ export class MessageSubscriber {
   #connected(id: string): void {
     if (this.#state === "connected") return;
     this.#connectedAt = this.#env.timers.now();
+    this.#everConnected = true;
+    this.#logged = null;
     this.#env.logger.info("subscribed to node_messages", { query: id, reconnects: this.#reconnects });
     this.#set("connected", null);
     this.#env.emit({ type: "subscription_connected", watch_id: id });
@@ -216,7 +225,10 @@ export class MessageSubscriber {
     this.#failures = lasted >= times.stableMs ? 1 : this.#failures + 1;
     if (this.#failures > MAX_RESUMES) this.#subscription.forget();
     // One line for each new trouble, none for each attempt.
-    if (reason !== this.#reason) logger.warn("the subscription to node_messages ended", { reason });
+    if (reason !== this.#logged && (this.#everConnected || this.#failures > SILENT_FAILURES)) {
+      this.#logged = reason;
+      logger.warn("the subscription to node_messages ended", { reason });
+    }
     this.#set(state, reason);
     emit({ type: state === "error" ? "subscription_error" : "subscription_closed", reason });
   }

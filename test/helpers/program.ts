@@ -25,7 +25,12 @@ export class Program {
   #output = "";
 
   /** Starts `fleetport <command> <args>` with nothing of this process's configuration but what is given. */
-  constructor(command: string, env: Readonly<Record<string, string>>, args: readonly string[] = []) {
+  constructor(
+    command: string,
+    env: Readonly<Record<string, string>>,
+    args: readonly string[] = [],
+    cwd = process.cwd(),
+  ) {
     const inherited = Object.fromEntries(
       Object.entries(process.env).filter(
         ([name]) => !/^(FLEET|CORROSION_|NODE_ID$|(NATS|DATABASE|REDIS)_URL$|PORT$|HOST$)/.test(name),
@@ -37,6 +42,7 @@ export class Program {
       {
         // Agents listen on ports of their own, and most tests have no use for them.
         env: { ...inherited, CORROSION_MODE: "off", ...env },
+        cwd,
         stdio: ["ignore", "pipe", "pipe"],
       },
     );

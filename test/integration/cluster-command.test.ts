@@ -7,6 +7,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
+import { FleetNode } from "../helpers/agent-fleet.ts";
+import { runs } from "../helpers/agent-node.ts";
 import { request } from "../helpers/http.ts";
 import { freePort, Program } from "../helpers/program.ts";
 import { until } from "../helpers/until.ts";
@@ -26,7 +28,7 @@ describe("npm run cluster", function () {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "fleet-local-"));
     // Nodes on port + 1 to port + 3, then the rest.
-    port = await freePort(14);
+    port = await freePort(22);
     natsPort = port + 4;
     env = {
       PORT: String(port),
@@ -35,6 +37,10 @@ describe("npm run cluster", function () {
       FLEET_CLUSTER_NATS_MONITOR_PORT: String(port + 10),
       FLEET_CLUSTER_REDIS_PORT: String(port + 13),
       FLEET_GROUPS: String(GROUPS),
+      CORROSION_MODE: "embedded",
+      CORROSION_API_PORT: String(port + 13),
+      CORROSION_GOSSIP_PORT: String(port + 17),
+      API_PORT: "0",
       FLEET_DATA_DIR: join(folder, "data"),
       FLEET_LOG_DIR: join(folder, "logs"),
       FLEET_DRAIN_TIMEOUT_MS: "2000",
@@ -64,6 +70,10 @@ describe("npm run cluster", function () {
     );
   }
   const url = (node: number) => `http://127.0.0.1:${port + node}`;
+  const console = (node: number) => new FleetNode(port + node);
+  const agents = () => Promise.all([1, 2, 3].map(async (node) => (await console(node).agent()).pid));
+  const update = (node: number) => console(node).ask("GET /api/config/cluster");
+  const isOver = (state: unknown) => !["running", "rolling_back"].includes(String(state));
 
   it("names the port that is in use and what needs it, and starts nothing", async () => {
     const holder = createServer().listen(natsPort + 1, "127.0.0.1");
@@ -137,6 +147,73 @@ describe("npm run cluster", function () {
     assert.deepEqual(page.body.messages, [append.body.message]);
   });
 
+  it("gives every node an agent, and all agents are members of each other by name", async () => {
+    for (const node of [1, 2, 3]) {
+      const status = await console(node).running();
+      assert.equal(status.api_url, `http://127.0.0.1:${port + 13 + node}`);
+      await until("it knows all members by name", async () => {
+        const { data } = (await console(node).ask("GET /api/cluster/members")).body as {
+          data: { members: { node_id: string | null; state: string }[] };
+        };
+        const alive = data.members.filter(({ state }) => state === "Alive");
+        assert.deepEqual(alive.map(({ node_id }) => node_id).sort(), NODES);
+        return true;
+      });
+    }
+    assert.equal((await console(1).write("INSERT INTO node_messages (pk) VALUES ('p')")).status, 200);
+    await until("node 3 has the row", async () => {
+      const rows = await console(3).rows("SELECT pk FROM node_messages");
+      return JSON.stringify(rows) === '[["p"]]';
+    });
+  });
+
+  it("gives all agents new bootstrap hosts, whichever node is asked, and every node sees how it goes", async () => {
+    const hosts = [1, 2, 3].map((node) => `127.0.0.1:${port + 17 + node}`);
+    const started = await console(2).ask("POST /api/config/cluster", { hosts, node_ids: NODES });
+    assert.equal(started.status, 202, started.text);
+    for (const node of [1, 2, 3]) {
+      const { body } = await until(
+        "the update is over",
+        async () => {
+          const answer = await update(node);
+          return answer.body.update_id === started.body.update_id && isOver(answer.body.state)
+            ? answer
+            : null;
+        },
+        60_000,
+      );
+      assert.deepEqual([body.state, body.initiator], ["succeeded", "dev-node2"], JSON.stringify(body));
+      assert.deepEqual((await console(node).ask("GET /api/config/bootstrap")).body.hosts, hosts);
+    }
+  });
+
+  it("shows an update as interrupted when the node that leads it is killed, whose agent ends with it", async () => {
+    const [agent] = await agents();
+    const started = await console(1).ask("POST /api/config/cluster", { hosts: [], node_ids: NODES.slice(1) });
+    assert.equal(started.status, 202, started.text);
+    await until("the first one is being changed", async () => {
+      const { nodes } = (await update(3)).body as { nodes?: { status: string }[] };
+      return nodes?.[0]?.status === "applying" || nodes?.[0]?.status === "restarting";
+    });
+    process.kill(await pidOf("dev-node1"), "SIGKILL");
+    for (const node of [2, 3]) {
+      const { body } = await until(
+        "it is interrupted",
+        async () => {
+          const answer = await update(node);
+          return isOver(answer.body.state) ? answer : null;
+        },
+        30_000,
+      );
+      assert.equal(body.state, "interrupted", JSON.stringify(body));
+      assert.equal((await request(url(node), "GET", "/health/live")).status, 200);
+    }
+    await until("the agent has ended", () => !runs(agent!));
+    const { code, output } = await run();
+    assert.equal(code, 0, output);
+    await console(1).running();
+  });
+
   it("starts nothing when everything runs", async () => {
     const before = await allPids();
     const { code, output } = await run();
@@ -180,6 +257,7 @@ describe("npm run cluster", function () {
   });
 
   it("ends every process, also a node that hangs, and says that nothing runs when it is told again", async () => {
+    const left = await agents();
     process.kill(await pidOf("dev-node3"), "SIGSTOP");
     const { code, output } = await run(["--stop"]);
     assert.equal(code, 0, output);
@@ -191,6 +269,7 @@ describe("npm run cluster", function () {
       assert.match(output, new RegExp(`${name} \\(pid \\d+\\) ended`));
     }
     assert.deepEqual(markedProcesses(mark), []);
+    assert.deepEqual(left.filter(runs), [], "no agent is left");
     assert.deepEqual(await readdir(pids()), []);
     const again = await run(["--stop"]);
     assert.equal(again.code, 0);

@@ -4,6 +4,8 @@ import type { ServiceBroker } from "moleculer";
 import type { Discovery } from "../../services/corrosion/contract.ts";
 import { BadRecord, nodesOf } from "../../services/corrosion/discovery/txt.ts";
 import discovery from "../../services/corrosion/discovery.service.ts";
+import gatewayService from "../../services/gateway/gateway.service.ts";
+import { ask } from "../helpers/console.ts";
 import { type DnsServer, NXDOMAIN, startDnsServer, txt } from "../helpers/dns-server.ts";
 import { testBroker } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
@@ -90,6 +92,27 @@ describe("Discovery by DNS", () => {
     dns.reply = () => null;
     const stale = await refresh();
     assert.deepEqual([stale.status, stale.nodes.length], ["error", 1], "what was known stays");
+  });
+
+  it("holds up no request over HTTP while a server is silent, and says so once it is known", async () => {
+    const { broker } = testBroker({ env: PROD });
+    brokers.push(broker);
+    broker.createService({ ...discovery, settings: { servers: [dns.address], limitMs: 2000 } });
+    broker.createService(gatewayService);
+    await broker.start();
+    const gateway = { url: String(broker.metadata.url) };
+    for (const target of ["GET /api/cluster/dns", "POST /api/cluster/dns/refresh", "GET /health/live"]) {
+      const began = performance.now();
+      const { status } = await ask(gateway, target);
+      assert.ok(performance.now() - began < 1500, `${target} waited`);
+      assert.ok(status === 200 || status === 202, `${target} ${status}`);
+    }
+    const { body } = await until("the look has ended", async () => {
+      const answer = await ask(gateway, "GET /api/cluster/dns");
+      return answer.body.error === null ? null : answer;
+    });
+    assert.equal(body.error, `the DNS gave no answer for ${NAME} within 2 s`);
+    assert.ok(dns.questions.length > 0);
   });
 
   it("gives all silent servers together no more time than one", async () => {

@@ -26,6 +26,8 @@ describe("The subscriber", () => {
   let agent: ScriptedAgent;
   let timers: FakeTimers;
   let said: string[];
+  /** Reasons that the log has a warning for. */
+  let warned: string[];
   let subscriber: MessageSubscriber;
   /** Null while nobody knows where the agent is. */
   let url: string | null;
@@ -35,13 +37,15 @@ describe("The subscriber", () => {
     url = agent.url;
     timers = new FakeTimers();
     said = [];
+    warned = [];
+    const warn = (_line: string, { reason }: { reason: string }) => void warned.push(reason);
     subscriber = new MessageSubscriber({
       connect: async () => {
         if (url === null) throw new Error("nobody knows where the agent is");
         return new CorrosionClient({ url, token: null, timeoutMs: 1000 });
       },
       emit: (update) => said.push(word(update)),
-      logger: quietLogger,
+      logger: { ...quietLogger, warn },
       times: SUBSCRIBER_TIMES,
       timers,
       random: () => 0.5,
@@ -213,6 +217,27 @@ describe("The subscriber", () => {
     (await agent.next()).subscribed("one").lines(COLUMNS, eoq(0));
     await heard("ready");
     assert.equal(subscriber.status().reason, null);
+  });
+
+  it("takes two failures of an agent that never answered for its start, and warns once of the third", async () => {
+    url = null;
+    subscriber.start();
+    for (const [i, ms] of [1000, 2000, 5000, 10_000].entries()) {
+      await isWaiting(ms);
+      assert.equal(warned.length, i < 2 ? 0 : 1);
+      timers.advance(ms);
+    }
+    assert.match(warned[0] ?? "", /nobody knows/);
+  });
+
+  it("warns at once when a connection is lost", async () => {
+    (await connected()).cut();
+    await heard("closed");
+    assert.equal(warned.length, 1);
+    url = null;
+    timers.advance(1000);
+    await heard("closed", "closed");
+    assert.equal(warned.length, 2);
   });
 
   it("tells an agent's refusal from a connection that was lost", async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runtimeOf } from "../../lib/runtime.ts";
+import { agentEnv, agentNode, shortFolder } from "../helpers/agent-node.ts";
 import { UNREACHABLE } from "../helpers/database.ts";
 import { startFleet } from "../helpers/fleet.ts";
 
@@ -19,8 +20,11 @@ describe("docs/operations.md", () => {
   before(async () => {
     const fleet = await startFleet({ nodes: 1, groups: 1, databaseUrl: UNREACHABLE });
     const metrics = await runtimeOf(fleet.nodes[0]!.broker).metrics.getMetricsAsJSON();
-    registered = metrics.map(({ name }) => name.replace(/^fleet_/, ""));
-    await fleet.stop();
+    const folder = shortFolder();
+    const agent = agentNode(folder, await agentEnv(folder));
+    metrics.push(...(await agent.metrics.getMetricsAsJSON()));
+    registered = [...new Set(metrics.map(({ name }) => name.replace(/^fleet_/, "")))];
+    await Promise.all([fleet.stop(), agent.stop()]);
   });
 
   it("has a row for every metric of a node, and for no other", () => {

@@ -30,7 +30,7 @@ class Looks<T> {
   }
 }
 
-function fetched(source: Fetched["source"] = "admin"): Fetched {
+function fetched(source: Fetched["source"] = "admin", met = true): Fetched {
   const self = { id: SELF, nodeId: "ams-one", address: "10.0.0.1:8787" };
   const states = [
     {
@@ -42,7 +42,7 @@ function fetched(source: Fetched["source"] = "admin"): Fetched {
       state: "Alive" as const,
     },
   ];
-  return { actorId: SELF, source, members: mergeMembers({ states, members: [], self, map: {} }) };
+  return { actorId: SELF, source, met, members: mergeMembers({ states, members: [], self, map: {} }) };
 }
 
 describe("Looking again", () => {
@@ -112,6 +112,62 @@ describe("Looking again", () => {
       assert.equal(looks.begun, 2);
     });
 
+    it("goes on every 2 s while the cluster meets, and every 30 s as soon as it has met", async () => {
+      roster.start(1000);
+      await pass(1000);
+      await looks.end(new Error("the agent is still starting"));
+      await pass(2000);
+      assert.equal(looks.begun, 2);
+      await looks.end(fetched("admin", false));
+      await pass(1999);
+      assert.equal(looks.begun, 2);
+      await pass(1);
+      assert.equal(looks.begun, 3);
+      await looks.end(fetched());
+      await pass(29_999);
+      assert.equal(looks.begun, 3);
+    });
+
+    it("gives up waiting for a cluster that does not meet after 15 s, until somebody else is missed", async () => {
+      roster.start(0);
+      await pass(0);
+      for (let seconds = 0; seconds < 16; seconds += 2) {
+        await looks.end(fetched("admin", false));
+        await pass(2000);
+      }
+      assert.equal(looks.begun, 9);
+      await looks.end(fetched("admin", false));
+      await pass(29_999);
+      assert.equal(looks.begun, 9);
+      await pass(1);
+      await looks.end(fetched());
+      await pass(30_000);
+      await looks.end(fetched("admin", false));
+      await pass(2000);
+      assert.equal(looks.begun, 12);
+    });
+
+    it("shows members under the names that the map has, as soon as it has them", async () => {
+      const first = roster.refresh();
+      await looks.end(fetched());
+      assert.deepEqual(
+        (await first).members.map(({ node_id }) => node_id),
+        ["ams-one", null],
+      );
+      const before = told.length;
+      roster.rename({ [SELF.replace(/1$/, "2")]: "fra-two" });
+      assert.deepEqual(
+        roster.membership().members.map(({ node_id, region }) => [node_id, region]),
+        [
+          ["ams-one", "ams"],
+          ["fra-two", "fra"],
+        ],
+      );
+      assert.equal(told.length, before + 1);
+      roster.rename({ [SELF.replace(/1$/, "2")]: "fra-two" });
+      assert.equal(told.length, before + 1, "nothing is told when nothing changed");
+    });
+
     it("is done once for all who ask while it is under way, and the timer counts from its end", async () => {
       roster.start(1000);
       const asked = [roster.refresh(), roster.refresh()];
@@ -152,6 +208,19 @@ describe("Looking again", () => {
       roster.resume();
       await pass(0);
       assert.equal(looks.begun, 1);
+    });
+
+    it("is done at once when the agent answers that was missed, and not for its sake otherwise", async () => {
+      roster.start(0);
+      await pass(0);
+      await looks.end(new Error("the agent is still starting"));
+      roster.agentRuns();
+      await pass(0);
+      assert.equal(looks.begun, 2);
+      await looks.end(fetched());
+      roster.agentRuns();
+      await pass(29_999);
+      assert.equal(looks.begun, 2);
     });
 
     it("is done again when the agent came back in the midst of it", async () => {
@@ -227,6 +296,19 @@ describe("Looking again", () => {
       const expected = { node_id: "ams-one", actor_id: "x", reported_at: reported, error: null };
       assert.deepEqual(reporter.identity(), expected);
       assert.deepEqual(changes, ["x"]);
+    });
+
+    it("is done at once when the agent answers that was missed, and not for its sake otherwise", async () => {
+      reporter.start(0);
+      await pass(0);
+      await looks.end(new Error("the agent is still starting"));
+      reporter.agentRuns();
+      await pass(0);
+      assert.equal(looks.begun, 2);
+      await looks.end({ actorId: SELF, wrote: true });
+      reporter.agentRuns();
+      await pass(59_999);
+      assert.equal(looks.begun, 2);
     });
 
     it("is done at once when the agent is back from a restart, and not during it", async () => {

@@ -1,6 +1,5 @@
 /** @module One span of time in which a node wants its agent to run: started, watched, started again after a crash. */
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { CorrosionClient } from "../client/http.ts";
 import { type AgentToml, readAgentToml } from "../config/agent-toml.ts";
@@ -8,6 +7,7 @@ import { UnusableToml } from "../config/toml.ts";
 import type { RestartPhase } from "../contract.ts";
 import { AgentProcess, type Exit, GRACE_MS, type ProcessOptions } from "./agent-process.ts";
 import { afterCrash, CALM } from "./backoff.ts";
+import { prepareFolders } from "./folders.ts";
 import { endLeftover } from "./leftover.ts";
 import { whoListens } from "./port.ts";
 import { clearSubscriptions } from "./subscriptions-folder.ts";
@@ -18,8 +18,6 @@ const POLL_LIMIT_MS = 1000;
 const WATCH_EVERY_MS = 2000;
 /** Missed polls after which an agent that ran counts as unhealthy. */
 const MISSES = 2;
-/** Longest path of a Unix socket that all systems take. */
-const MAX_SOCKET_PATH = 103;
 
 export interface LifeOptions extends ProcessOptions {
   /** The node's own folder. */
@@ -131,7 +129,7 @@ export class AgentLife {
     const { config, pidFile, logs } = this.#options;
     const toml = readAgentToml(await readFile(config, "utf8"));
     this.#tell({ kind: "toml", toml });
-    await this.#prepare(toml);
+    await prepareFolders(toml, this.#options.dataDir);
     const leftover = await endLeftover(pidFile, GRACE_MS);
     if (leftover.pid !== null) {
       logs.add("agent", `ended the agent that an earlier start left (pid ${leftover.pid})`);
@@ -175,18 +173,6 @@ export class AgentLife {
   #lastWords(since: number): string {
     const words = this.#options.logs.lastWords(since);
     return words === null ? "" : `; its last words: ${words.replace(/\.$/, "")}`;
-  }
-
-  async #prepare({ adminPath, dbPath }: AgentToml): Promise<void> {
-    const length = Buffer.byteLength(adminPath);
-    if (length > MAX_SOCKET_PATH) {
-      throw new UnusableToml(
-        `admin.path has ${length} bytes, and a socket's path at most ${MAX_SOCKET_PATH}: use a shorter DATA_DIR`,
-      );
-    }
-    for (const folder of [this.#options.dataDir, dirname(dbPath), dirname(adminPath)]) {
-      await mkdir(folder, { recursive: true });
-    }
   }
 
   async #dropSubscriptions(toml: AgentToml): Promise<void> {

@@ -23,6 +23,11 @@ export function pidFile(dataDir: string): string {
   return join(dataDir, "corrosion.pid.json");
 }
 
+/** The pid file of one that runs without its node, which no node ends. */
+export function standalonePidFile(dataDir: string): string {
+  return join(dataDir, "corrosion-standalone.pid.json");
+}
+
 /** Notes the process. Throws when the disk refuses. */
 export function writePidFile(file: string, record: AgentRecord): Promise<void> {
   return writeDurably(file, `${JSON.stringify(record)}\n`);

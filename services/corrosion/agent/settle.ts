@@ -1,14 +1,16 @@
 /** @module Waits until a restarted agent serves subscriptions. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { CorrosionClient } from "../client/http.ts";
+import { MESSAGES_SQL } from "../subscription.ts";
 
 const LIMIT_MS = 3500;
 const RETRY_MS = 250;
-/** Byte for byte what the node's subscriber asks for, so that the agent keeps one subscription for both. */
-const PROBE =
-  "SELECT pk, node_id, message, sequence, timestamp, originating_endpoint, region FROM node_messages";
 
-/** Returns at the first line of a probe subscription, at the latest after 3.5 s, or when `signal` aborts. */
+/**
+ * Asks for what the node's subscriber asks for, so that the agent keeps one subscription for both.
+ * Returns at the first line of that probe, at the latest after 3.5 s, or when `signal`
+ * aborts.
+ */
 export async function settle(client: CorrosionClient, signal: AbortSignal): Promise<void> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
   while (!limit.aborted) {
@@ -19,7 +21,7 @@ export async function settle(client: CorrosionClient, signal: AbortSignal): Prom
 
 async function firstLine(client: CorrosionClient, signal: AbortSignal): Promise<boolean> {
   try {
-    const stream = await client.subscribe(PROBE, { signal });
+    const stream = await client.subscribe(MESSAGES_SQL, { signal });
     for await (const _line of stream.events) return true;
     return false;
   } catch {

@@ -13,6 +13,7 @@ import { pidFile } from "./pid-file.ts";
 import type { ChosenAgent } from "./program.ts";
 import { type RestartEvent, type RestartSteps, runRestart } from "./restart.ts";
 import { settle } from "./settle.ts";
+import { apiUrlOf, type Situation, statusOf } from "./situation.ts";
 
 export interface SupervisorOptions {
   readonly nodeId: string;
@@ -28,12 +29,6 @@ export interface SupervisorOptions {
   /** Tells the bus; must not throw. */
   readonly announce: (restartId: string, event: RestartEvent) => void;
   readonly crashed: (reason: string) => void;
-}
-
-interface Situation {
-  readonly state: AgentState;
-  readonly reason: string | null;
-  readonly since: string;
 }
 
 interface Restart {
@@ -64,32 +59,15 @@ export class AgentSupervisor {
   }
 
   get status(): AgentStatus {
-    const { nodeId, config, chosen, runtimeFile } = this.#options;
-    const { state, reason, since } = this.#shown;
-    const external = chosen.kind === "external" || this.#external !== null;
-    const program = chosen.kind === "program" ? chosen.program : null;
-    return {
-      node_id: nodeId,
-      state,
-      kind: external ? "external" : (program?.kind ?? "binary"),
-      managed: !external,
+    return statusOf({
+      ...this.#options,
+      situation: this.#situation,
+      toml: this.#toml,
+      external: this.#external !== null,
       pid: this.#life?.pid ?? null,
-      program: external ? "an agent that somebody else runs" : (program?.name ?? "no program"),
-      api_url: this.#apiUrl,
-      admin_path: chosen.kind === "external" ? null : (this.#toml?.adminPath ?? config.adminPath),
-      gossip_addr: this.#toml?.gossipAddr ?? null,
-      config_path: chosen.kind === "external" ? null : runtimeFile,
-      restart_id: this.#restart?.id ?? null,
-      restarts: Math.max(0, this.#launches - 1),
-      since,
-      reason,
-    };
-  }
-
-  /** While a restart is under way, what happens inside it is its own matter. */
-  get #shown(): Situation {
-    const restart = this.#restart;
-    return restart === null ? this.#situation : { state: "restarting", reason: null, since: restart.since };
+      restart: this.#restart,
+      launches: this.#launches,
+    });
   }
 
   /** Starts it, if it does not run, after a stop that is under way. Throws `agent_not_managed`. */
@@ -139,15 +117,9 @@ export class AgentSupervisor {
     this.#options.logs.close();
   }
 
-  get #apiUrl(): string {
-    const { chosen, config } = this.#options;
-    if (chosen.kind === "external") return chosen.apiUrl;
-    return this.#toml?.apiUrl ?? `http://127.0.0.1:${config.apiPort}`;
-  }
-
   get #client(): CorrosionClient {
     return new CorrosionClient({
-      url: this.#apiUrl,
+      url: apiUrlOf({ ...this.#options, toml: this.#toml }),
       token: this.#toml?.token ?? this.#options.config.apiToken,
     });
   }

@@ -51,6 +51,11 @@ export class Reporter {
     this.#after(0);
   }
 
+  /** The agent answers now: whoever missed it need not wait for the next look. */
+  agentRuns(): void {
+    if (!this.#paused && (this.#actorId === null || this.#error !== null)) this.resume();
+  }
+
   identity(): Identity {
     return {
       node_id: this.#env.nodeId,

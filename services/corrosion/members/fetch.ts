@@ -5,7 +5,7 @@ import { AgentError } from "../client/errors.ts";
 import type { CorrosionClient } from "../client/http.ts";
 import type { AgentStatus, IdentityMap, Member } from "../contract.ts";
 import { type CommandLine, clusterMembers } from "./cli.ts";
-import { mergeMembers } from "./merge.ts";
+import { hasMet, mergeMembers } from "./merge.ts";
 import { address, type MemberReply, memberReply, type StateReply, stateReply } from "./replies.ts";
 import { MEMBERS_SQL, stateOfRow } from "./tables.ts";
 
@@ -14,6 +14,8 @@ export interface FetchEnvironment {
   readonly agent: AgentStatus;
   readonly client: CorrosionClient;
   readonly map: IdentityMap;
+  /** Hosts that the agent asks for the cluster, as far as this node knows. */
+  readonly bootstrapHosts: number;
   /** The agent's command line; null where there is none. */
   readonly commandLine: CommandLine | null;
   readonly signal: AbortSignal;
@@ -26,6 +28,8 @@ export interface Fetched {
   readonly members: readonly Member[];
   /** `table`: nobody but the agent's own table could be asked, which is up to 60 s old. */
   readonly source: "admin" | "cli" | "table";
+  /** False while the cluster still meets, or somebody in it has no name yet. */
+  readonly met: boolean;
 }
 
 interface Replies {
@@ -46,7 +50,8 @@ export async function fetchMembers(env: FetchEnvironment): Promise<Fetched> {
     replies(env),
   ]);
   const self = { id: actorId, nodeId: env.nodeId, address: address(env.agent.gossip_addr ?? "") };
-  return { actorId, source, members: mergeMembers({ states, members, self, map: env.map }) };
+  const merged = mergeMembers({ states, members, self, map: env.map });
+  return { actorId, source, members: merged, met: hasMet(merged, env.bootstrapHosts) };
 }
 
 /** The agent's id as a hyphenated UUID. Throws `AgentError`. */

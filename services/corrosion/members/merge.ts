@@ -32,6 +32,22 @@ export function mergeMembers({ states, members, self, map }: Sources): Member[] 
   return [...(self ? [ownMember(self)] : []), ...others].sort(byNode);
 }
 
+/** The members with the names that their nodes have in `map`; one that it does not know keeps the name it had. */
+export function renameMembers(members: readonly Member[], map: IdentityMap): Member[] {
+  const renamed = members.map((member) => {
+    const nodeId = map[member.id];
+    if (member.self || nodeId === undefined || nodeId === member.node_id) return member;
+    return { ...member, node_id: nodeId, region: regionOf(nodeId) };
+  });
+  return renamed.sort(byNode);
+}
+
+/** Whether a cluster has met: every member's node is known, and as many others are Alive as it was to begin with. */
+export function hasMet(members: readonly Member[], bootstrapHosts: number): boolean {
+  const alive = members.filter(({ self, state }) => !self && state === "Alive");
+  return alive.length >= bootstrapHosts && members.every(({ node_id }) => node_id !== null);
+}
+
 /** Regions of the members, each once, sorted. */
 export function regionsOf(members: readonly Member[]): string[] {
   return [...new Set(members.map(({ region }) => region))].sort();

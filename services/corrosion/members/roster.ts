@@ -1,8 +1,8 @@
 /** @module The last good list of members, its age, and the one fetch that is under way. */
 import { type Clock, isoMicros } from "../../../lib/clock.ts";
-import type { FetchStatus, Member, Membership, MemberView } from "../contract.ts";
+import type { FetchStatus, IdentityMap, Member, Membership, MemberView } from "../contract.ts";
 import type { Fetched } from "./fetch.ts";
-import { regionsOf } from "./merge.ts";
+import { regionsOf, renameMembers } from "./merge.ts";
 
 export interface RosterEnvironment {
   readonly nodeId: string;
@@ -15,6 +15,10 @@ export interface RosterEnvironment {
   readonly changed: (membership: Membership) => void;
 }
 
+/** While a cluster meets, its members are looked at so often; but no longer than `MEETING_LIMIT_MS` at a stretch. */
+const MEETING_MS = 2000;
+const MEETING_LIMIT_MS = 15_000;
+
 /** Fetches from `start` to `stop`, one at a time. What was known stays when a fetch fails. */
 export class Roster {
   readonly #env: RosterEnvironment;
@@ -26,12 +30,15 @@ export class Roster {
   #status: FetchStatus = "initializing";
   #paused = false;
   #again = false;
+  /** Since when the cluster meets, in microseconds; null while it has met. */
+  #meetingSince: number | null = null;
 
   constructor(env: RosterEnvironment) {
     this.#env = env;
   }
 
   start(firstMs: number): void {
+    this.#meetingSince = this.#env.clock();
     this.#after(firstMs);
   }
 
@@ -50,8 +57,14 @@ export class Roster {
   /** Fetches at once; a fetch that began before may have met the agent as it went. */
   resume(): void {
     this.#paused = false;
+    this.#meetingSince = this.#env.clock();
     this.#again = this.#fetching !== null;
     this.#after(0);
+  }
+
+  /** The agent answers now: whoever missed it need not wait for the next look. */
+  agentRuns(): void {
+    if (!this.#paused && (this.#good === null || this.#error !== null)) this.resume();
   }
 
   /** Fetches now, or joins the fetch under way. Never throws: what went wrong stands in the answer. */
@@ -60,11 +73,21 @@ export class Roster {
     if (this.#timer) clearTimeout(this.#timer);
     this.#fetching ??= this.#fetch().finally(() => {
       this.#fetching = null;
-      const { cliRefreshMs, refreshMs } = this.#env;
-      this.#after(this.#again ? 0 : this.#good?.fetched.source === "cli" ? cliRefreshMs : refreshMs);
+      this.#after(this.#again ? 0 : this.#pauseMs());
       this.#again = false;
     });
     return this.#fetching;
+  }
+
+  /** Gives the members that are known the names of this map. */
+  rename(map: IdentityMap): void {
+    if (this.#good === null) return;
+    const { at, fetched } = this.#good;
+    const members = renameMembers(fetched.members, map);
+    const same = members.every((member, i) => member === fetched.members[i]);
+    if (same) return;
+    this.#good = { at, fetched: { ...fetched, members } };
+    this.#env.changed(this.membership());
   }
 
   membership(): Membership {
@@ -102,6 +125,7 @@ export class Roster {
     try {
       const fetched = await fetch(this.#stopping.signal);
       this.#good = { fetched, at: isoMicros(clock()) };
+      this.#meetingSince = fetched.met ? null : (this.#meetingSince ?? clock());
       this.#error = null;
       this.#status = "ok";
     } catch (error) {
@@ -110,6 +134,13 @@ export class Roster {
     }
     if (!this.#stopping.signal.aborted) changed(this.membership());
     return this.membership();
+  }
+
+  #pauseMs(): number {
+    const { cliRefreshMs, clock, refreshMs } = this.#env;
+    const regular = this.#good?.fetched.source === "cli" ? cliRefreshMs : refreshMs;
+    const meets = this.#meetingSince !== null && clock() - this.#meetingSince < MEETING_LIMIT_MS * 1000;
+    return meets ? Math.min(MEETING_MS, regular) : regular;
   }
 
   #after(ms: number): void {
