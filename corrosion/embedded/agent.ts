@@ -1,8 +1,8 @@
 /** @module One running agent: its parts put together, started in order and stopped in order. */
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
+import { makeFolder } from "../../lib/folders.ts";
 import { type AdminParts, adminHandler } from "./admin/handler.ts";
 import { startAdmin } from "./admin/server.ts";
 import { addressText, type Config } from "./config.ts";
@@ -100,7 +100,8 @@ class Start {
     this.#stops.push(() => whole.reject(new CannotStart("The agent has not started.")));
     const adminServer = await startAdmin(admin.path, adminHandler(whole.promise), this.#log);
     this.#stops.push(() => adminServer.stop());
-    makeFolder(db.path);
+    prepareFolder("The folder of the database", dirname(db.path));
+    prepareFolder("The folder of subscriptions", db.subscriptionsPath);
 
     let lost: () => void = () => {};
     const writer = await Writer.start({
@@ -286,13 +287,11 @@ class Start {
   }
 }
 
-function makeFolder(file: string): void {
+function prepareFolder(what: string, folder: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(folder);
   } catch (error) {
-    throw new CannotStart(`The folder of the database ${file} cannot be made: ${reasonOf(error)}.`, {
-      cause: error,
-    });
+    throw new CannotStart(`${what}, ${folder}, cannot be made: ${reasonOf(error)}.`, { cause: error });
   }
 }
 

@@ -1,7 +1,8 @@
 /** @module All subscriptions of one agent: found by text or id, restored at start, deleted when nobody listens. */
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../../../lib/folders.ts";
 import type { Statement } from "../values.ts";
 import {
   type Attachment,
@@ -54,7 +55,7 @@ class Registry implements Subscriptions {
     this.#options = options;
     this.#times = { ...DEFAULT_TIMES, ...options.times };
     this.#aggregates = aggregatesOf(options.reader);
-    mkdirSync(options.folder, { recursive: true });
+    makeFolder(options.folder);
     this.#purging = setInterval(() => {
       for (const subscription of this.#byId.values()) subscription.purge(KEPT_CHANGES);
     }, this.#times.purge);

@@ -1,7 +1,8 @@
 /** @module One span of time in which a node wants its agent to run: started, watched, started again after a crash. */
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { makeFolder } from "../../../lib/folders.ts";
 import { CorrosionClient } from "../client/http.ts";
 import { type AgentToml, readAgentToml } from "../config/agent-toml.ts";
 import { UnusableToml } from "../config/toml.ts";
@@ -185,7 +186,7 @@ export class AgentLife {
       );
     }
     for (const folder of [this.#options.dataDir, dirname(dbPath), dirname(adminPath)]) {
-      await mkdir(folder, { recursive: true });
+      makeFolder(folder);
     }
   }
 
