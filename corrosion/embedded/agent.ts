@@ -16,6 +16,7 @@ import { transactionsRoute } from "./http/transactions.ts";
 import { CommitLag } from "./lag.ts";
 import type { Log } from "./log.ts";
 import { AgentMetrics, serveMetrics } from "./metrics.ts";
+import { ReaderPool } from "./processes/reader-pool.ts";
 import { Readers } from "./processes/readers.ts";
 import { Writer } from "./processes/writer.ts";
 import type { Committed } from "./replication.ts";
@@ -39,11 +40,11 @@ export class CannotStart extends Error {
   override name = "CannotStart";
 }
 
-const QUERY_READERS = 16;
-/** Readers for the agent's own questions, which must not wait behind clients' queries. */
-const OWN_READERS = 2;
-const SUBSCRIPTION_READERS = 4;
-const IDLE_MS = 30_000;
+// What runs at the same time of clients' queries; of the agent's own questions, which must not wait behind those;
+// and of subscriptions' queries.
+const CLIENT_QUERIES = 16;
+const OWN_QUERIES = 2;
+const SUBSCRIPTION_QUERIES = 4;
 const OWN_QUERY_MS = 10_000;
 const MEMBERS_DELAY_MS = 500;
 // Together less than 2 s: what a client left running is not waited for.
@@ -119,9 +120,12 @@ class Start {
       });
     });
 
-    const queries = this.#readers(QUERY_READERS);
-    const own = this.#readers(OWN_READERS);
-    const subscriptions = await this.#subscriptions(writer);
+    const pool = new ReaderPool(db.path);
+    this.#stops.push(() => pool.stop());
+    pool.warm();
+    const queries = new Readers(pool, CLIENT_QUERIES);
+    const own = new Readers(pool, OWN_QUERIES);
+    const subscriptions = await this.#subscriptions(writer, pool);
     lost = () => subscriptions.renew();
     const updates = openUpdates({ tables: () => writer.tables, log: this.#log });
     this.#stops.push(() => updates.close());
@@ -183,17 +187,12 @@ class Start {
     await writer.applySchema(readSchemaFiles(this.#config.db.schemaPaths));
   }
 
-  #readers(max: number): Readers {
-    const readers = new Readers({ path: this.#config.db.path, max, idleMs: IDLE_MS });
-    this.#stops.push(() => readers.stop());
-    readers.warm();
-    return readers;
-  }
-
   /** The subscriptions, which can be dropped and opened anew. */
-  async #subscriptions(writer: Writer): Promise<{ current(): Subscriptions; renew(): void }> {
-    const readers = new Readers({ path: this.#config.db.path, max: SUBSCRIPTION_READERS, idleMs: IDLE_MS });
-    this.#stops.push(() => readers.stop());
+  async #subscriptions(
+    writer: Writer,
+    pool: ReaderPool,
+  ): Promise<{ current(): Subscriptions; renew(): void }> {
+    const readers = new Readers(pool, SUBSCRIPTION_QUERIES);
     const query: RunQuery = async function* (sql, { limitMs, signal }) {
       yield* await readers.run("values", { sql, params: { kind: "none" } }, { limitMs, signal });
     };
@@ -206,7 +205,7 @@ class Start {
     // What still runs its query after a while is not waited for: ending its reader ends it.
     this.#stops.push(async () => {
       const closed = current.close({ clean: true });
-      await Promise.race([closed, delay(STOP_SUBSCRIPTIONS_MS).then(() => readers.stop())]);
+      await Promise.race([closed, delay(STOP_SUBSCRIPTIONS_MS).then(() => pool.stop())]);
       await closed;
     });
     const renew = async () => {

@@ -199,7 +199,10 @@ describe("stopping an embedded agent", () => {
       assert.equal(stream.status, 200);
       const endless = agent.post("/v1/queries?timeout=0", ENDLESS).then((answer) => answer.text());
       const writing = agent.post("/v1/transactions", [ENDLESS_WRITE]).catch(() => null);
-      await until("all of it runs", () => agent.childPids.length > children.length);
+      await until("all of it runs, so that a query needs one more reader", async () => {
+        await agent.rows("SELECT 1");
+        return agent.childPids.length > children.length;
+      });
       const busy = agent.childPids;
       const began = performance.now();
       const { code } = await agent.end(signal);
