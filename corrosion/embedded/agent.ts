@@ -1,11 +1,15 @@
 /** @module One running agent: its parts put together, started in order and stopped in order. */
+
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
+import { hyphenated } from "../../lib/actor-ids.ts";
 import { makeFolder } from "../../lib/folders.ts";
+import { formatHostPort } from "../../lib/host-port.ts";
+import { ntp64 } from "../../lib/ntp64.ts";
 import { type AdminParts, adminHandler } from "./admin/handler.ts";
 import { startAdmin } from "./admin/server.ts";
-import { addressText, type Config } from "./config.ts";
+import type { Config } from "./config.ts";
 import type { Gossip, GossipEvent } from "./gossip/contract.ts";
 import { startGossip } from "./gossip/gossip.ts";
 import { healthRoute, tableStatsRoute } from "./http/condition.ts";
@@ -21,10 +25,8 @@ import { Readers } from "./processes/readers.ts";
 import { Writer } from "./processes/writer.ts";
 import type { Committed } from "./replication.ts";
 import { readSchemaFiles } from "./schema-files.ts";
-import { actorUuid } from "./store/actor-id.ts";
 import { openReader } from "./store/connection.ts";
 import type { StoredMember } from "./store/contract.ts";
-import { ntp64 } from "./store/ntp64.ts";
 import type { RunQuery, Subscriptions } from "./subscriptions/contract.ts";
 import { openSubscriptions } from "./subscriptions/subscriptions.ts";
 import { openUpdates } from "./subscriptions/updates.ts";
@@ -175,9 +177,9 @@ class Start {
         gossip.retryRefused();
       },
     });
-    const addrs = http.addrs.map(addressText).join(",");
+    const addrs = http.addrs.map(formatHostPort).join(",");
     this.#log.info(`${AGENT_NAME} ready`, {
-      actor_id: actorUuid(writer.actorId),
+      actor_id: hyphenated(writer.actorId),
       api: addrs,
       gossip: gossip.address,
     });
@@ -238,8 +240,8 @@ class Start {
     };
     started = await startGossip({
       actorId: writer.actorId,
-      listen: addressText(gossip.addr),
-      externalAddr: gossip.externalAddr === null ? null : addressText(gossip.externalAddr),
+      listen: formatHostPort(gossip.addr),
+      externalAddr: gossip.externalAddr === null ? null : formatHostPort(gossip.externalAddr),
       bootstrap: gossip.bootstrap,
       remembered: remembered.map(([address]) => String(address)),
       clusterId: Number(cluster?.[0] ?? 0),
