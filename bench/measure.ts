@@ -14,7 +14,7 @@ export interface Measured {
 export type Send = () => Promise<void>;
 
 /** Nearest-rank percentile of ascending values. */
-function percentile(sorted: ArrayLike<number>, p: number): number {
+export function percentile(sorted: ArrayLike<number>, p: number): number {
   return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)] ?? Number.NaN;
 }
 

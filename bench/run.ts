@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { appends } from "./parts/appends.ts";
 import { archive } from "./parts/archive.ts";
+import { corrosion } from "./parts/corrosion.ts";
 import { failover } from "./parts/failover.ts";
 import { latency } from "./parts/latency.ts";
 import { memory } from "./parts/memory.ts";
@@ -22,6 +23,7 @@ const PARTS: Readonly<Record<string, (report: Report) => Promise<void>>> = {
   failover,
   recovery,
   memory,
+  corrosion,
 };
 
 const { values, positionals: names } = parseArgs({

@@ -22,6 +22,7 @@ function isByte(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
 }
 
-function hyphenated(hex: string): string {
+/** The spelling with hyphens of 32 hex digits. */
+export function hyphenated(hex: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }

@@ -1,6 +1,7 @@
 /** @module Files that are there whole or not at all, and still there after a power cut. */
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder } from "./folders.ts";
 
 /** What is being written stands beside the file under its name with this behind it. */
 export const ASIDE = ".new";
@@ -12,7 +13,7 @@ export const ASIDE = ".new";
  */
 export async function writeDurably(file: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
   const aside = `${file}${ASIDE}`;
-  await mkdir(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   try {
     const handle = await open(aside, "w", mode);
     try {

@@ -12,6 +12,18 @@ export function ntp64Of(value: unknown): bigint | null {
   return typeof value === "bigint" && value >= 0n && value <= MAX_NTP64 ? value : null;
 }
 
+/** @param ms Milliseconds since 1970. */
+export function ntp64(ms: number): bigint {
+  const seconds = Math.floor(ms / 1000);
+  const fraction = Math.floor(((ms - seconds * 1000) / 1000) * 2 ** 32);
+  return (BigInt(seconds) << FRACTION_BITS) | BigInt(fraction);
+}
+
+/** Milliseconds since 1970. */
+export function ntp64Ms(ts: bigint): number {
+  return Number(ts >> FRACTION_BITS) * 1000 + (Number(ts & FRACTION) / 2 ** 32) * 1000;
+}
+
 /** Microseconds since 1970, rounded down. */
 export function ntp64ToMicros(ntp64: bigint): number {
   const seconds = ntp64 >> FRACTION_BITS;

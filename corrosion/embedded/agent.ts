@@ -1,11 +1,15 @@
 /** @module One running agent: its parts put together, started in order and stopped in order. */
-import { mkdirSync } from "node:fs";
+
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
+import { hyphenated } from "../../lib/actor-ids.ts";
+import { makeFolder } from "../../lib/folders.ts";
+import { formatHostPort } from "../../lib/host-port.ts";
+import { ntp64 } from "../../lib/ntp64.ts";
 import { type AdminParts, adminHandler } from "./admin/handler.ts";
 import { startAdmin } from "./admin/server.ts";
-import { addressText, type Config } from "./config.ts";
+import type { Config } from "./config.ts";
 import type { Gossip, GossipEvent } from "./gossip/contract.ts";
 import { startGossip } from "./gossip/gossip.ts";
 import { healthRoute, tableStatsRoute } from "./http/condition.ts";
@@ -16,14 +20,13 @@ import { transactionsRoute } from "./http/transactions.ts";
 import { CommitLag } from "./lag.ts";
 import type { Log } from "./log.ts";
 import { AgentMetrics, serveMetrics } from "./metrics.ts";
+import { ReaderPool } from "./processes/reader-pool.ts";
 import { Readers } from "./processes/readers.ts";
 import { Writer } from "./processes/writer.ts";
 import type { Committed } from "./replication.ts";
 import { readSchemaFiles } from "./schema-files.ts";
-import { actorUuid } from "./store/actor-id.ts";
 import { openReader } from "./store/connection.ts";
 import type { StoredMember } from "./store/contract.ts";
-import { ntp64 } from "./store/ntp64.ts";
 import type { RunQuery, Subscriptions } from "./subscriptions/contract.ts";
 import { openSubscriptions } from "./subscriptions/subscriptions.ts";
 import { openUpdates } from "./subscriptions/updates.ts";
@@ -39,11 +42,11 @@ export class CannotStart extends Error {
   override name = "CannotStart";
 }
 
-const QUERY_READERS = 16;
-/** Readers for the agent's own questions, which must not wait behind clients' queries. */
-const OWN_READERS = 2;
-const SUBSCRIPTION_READERS = 4;
-const IDLE_MS = 30_000;
+// What runs at the same time of clients' queries; of the agent's own questions, which must not wait behind those;
+// and of subscriptions' queries.
+const CLIENT_QUERIES = 16;
+const OWN_QUERIES = 2;
+const SUBSCRIPTION_QUERIES = 4;
 const OWN_QUERY_MS = 10_000;
 const MEMBERS_DELAY_MS = 500;
 // Together less than 2 s: what a client left running is not waited for.
@@ -100,7 +103,8 @@ class Start {
     this.#stops.push(() => whole.reject(new CannotStart("The agent has not started.")));
     const adminServer = await startAdmin(admin.path, adminHandler(whole.promise), this.#log);
     this.#stops.push(() => adminServer.stop());
-    makeFolder(db.path);
+    prepareFolder("The folder of the database", dirname(db.path));
+    prepareFolder("The folder of subscriptions", db.subscriptionsPath);
 
     let lost: () => void = () => {};
     const writer = await Writer.start({
@@ -118,9 +122,12 @@ class Start {
       });
     });
 
-    const queries = this.#readers(QUERY_READERS);
-    const own = this.#readers(OWN_READERS);
-    const subscriptions = await this.#subscriptions(writer);
+    const pool = new ReaderPool(db.path);
+    this.#stops.push(() => pool.stop());
+    pool.warm();
+    const queries = new Readers(pool, CLIENT_QUERIES);
+    const own = new Readers(pool, OWN_QUERIES);
+    const subscriptions = await this.#subscriptions(writer, pool);
     lost = () => subscriptions.renew();
     const updates = openUpdates({ tables: () => writer.tables, log: this.#log });
     this.#stops.push(() => updates.close());
@@ -170,9 +177,9 @@ class Start {
         gossip.retryRefused();
       },
     });
-    const addrs = http.addrs.map(addressText).join(",");
+    const addrs = http.addrs.map(formatHostPort).join(",");
     this.#log.info(`${AGENT_NAME} ready`, {
-      actor_id: actorUuid(writer.actorId),
+      actor_id: hyphenated(writer.actorId),
       api: addrs,
       gossip: gossip.address,
     });
@@ -182,17 +189,12 @@ class Start {
     await writer.applySchema(readSchemaFiles(this.#config.db.schemaPaths));
   }
 
-  #readers(max: number): Readers {
-    const readers = new Readers({ path: this.#config.db.path, max, idleMs: IDLE_MS });
-    this.#stops.push(() => readers.stop());
-    readers.warm();
-    return readers;
-  }
-
   /** The subscriptions, which can be dropped and opened anew. */
-  async #subscriptions(writer: Writer): Promise<{ current(): Subscriptions; renew(): void }> {
-    const readers = new Readers({ path: this.#config.db.path, max: SUBSCRIPTION_READERS, idleMs: IDLE_MS });
-    this.#stops.push(() => readers.stop());
+  async #subscriptions(
+    writer: Writer,
+    pool: ReaderPool,
+  ): Promise<{ current(): Subscriptions; renew(): void }> {
+    const readers = new Readers(pool, SUBSCRIPTION_QUERIES);
     const query: RunQuery = async function* (sql, { limitMs, signal }) {
       yield* await readers.run("values", { sql, params: { kind: "none" } }, { limitMs, signal });
     };
@@ -205,7 +207,7 @@ class Start {
     // What still runs its query after a while is not waited for: ending its reader ends it.
     this.#stops.push(async () => {
       const closed = current.close({ clean: true });
-      await Promise.race([closed, delay(STOP_SUBSCRIPTIONS_MS).then(() => readers.stop())]);
+      await Promise.race([closed, delay(STOP_SUBSCRIPTIONS_MS).then(() => pool.stop())]);
       await closed;
     });
     const renew = async () => {
@@ -238,8 +240,8 @@ class Start {
     };
     started = await startGossip({
       actorId: writer.actorId,
-      listen: addressText(gossip.addr),
-      externalAddr: gossip.externalAddr === null ? null : addressText(gossip.externalAddr),
+      listen: formatHostPort(gossip.addr),
+      externalAddr: gossip.externalAddr === null ? null : formatHostPort(gossip.externalAddr),
       bootstrap: gossip.bootstrap,
       remembered: remembered.map(([address]) => String(address)),
       clusterId: Number(cluster?.[0] ?? 0),
@@ -286,13 +288,11 @@ class Start {
   }
 }
 
-function makeFolder(file: string): void {
+function prepareFolder(what: string, folder: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(folder);
   } catch (error) {
-    throw new CannotStart(`The folder of the database ${file} cannot be made: ${reasonOf(error)}.`, {
-      cause: error,
-    });
+    throw new CannotStart(`${what}, ${folder}, cannot be made: ${reasonOf(error)}.`, { cause: error });
   }
 }
 

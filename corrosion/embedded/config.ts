@@ -221,8 +221,3 @@ export function parseAddress(text: string): SocketAddress | null {
   if (isIP(host) !== (six === undefined ? 4 : 6) || port > 65_535) return null;
   return { host, port };
 }
-
-/** The text of an address, IPv6 in brackets. */
-export function addressText({ host, port }: SocketAddress): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}

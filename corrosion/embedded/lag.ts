@@ -1,5 +1,5 @@
 /** @module How late remote changes were merged here, over the last two minutes. */
-import { ntp64Ms } from "./store/ntp64.ts";
+import { ntp64Ms } from "../../lib/ntp64.ts";
 
 const WINDOW_MS = 120_000;
 /** Enough for the 99th percentile of a busy time. */

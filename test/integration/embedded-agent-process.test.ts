@@ -133,7 +133,13 @@ describe("starting an embedded agent", () => {
     );
     await refused(agent, /corrosion\.db/);
     const unwritable = await prepare({ env: { DB__PATH: `${agent.configPath}/sub/c.db` } });
-    await refused(unwritable, /folder of the database .* cannot be made/);
+    await refused(unwritable, /folder of the database, .*, cannot be made/);
+  });
+
+  it("fails when its folders would lie where nothing can be made", async () => {
+    for (const name of ["DB__PATH", "DB__SUBSCRIPTIONS_PATH", "ADMIN__PATH"]) {
+      await refused(await prepare({ env: { [name]: "/proc/none/of/it" } }), /\/proc\/none/);
+    }
   });
 
   it("only logs an error in the schema files, and serves", async () => {
@@ -193,7 +199,10 @@ describe("stopping an embedded agent", () => {
       assert.equal(stream.status, 200);
       const endless = agent.post("/v1/queries?timeout=0", ENDLESS).then((answer) => answer.text());
       const writing = agent.post("/v1/transactions", [ENDLESS_WRITE]).catch(() => null);
-      await until("all of it runs", () => agent.childPids.length > children.length);
+      await until("all of it runs, so that a query needs one more reader", async () => {
+        await agent.rows("SELECT 1");
+        return agent.childPids.length > children.length;
+      });
       const busy = agent.childPids;
       const began = performance.now();
       const { code } = await agent.end(signal);
@@ -392,6 +401,19 @@ describe("endless SQL in an embedded agent", () => {
 describe("an embedded agent whose disk is full", () => {
   before(function () {
     if (!mayMount) this.skip();
+  });
+
+  it("ends with code 1 and one sentence when it is so at its start", async () => {
+    const disk = smallDisk(8);
+    try {
+      disk.fill();
+      const agent = await prepare({ env: { DB__PATH: join(disk.path, "c.db") } });
+      const { code, stderr } = await agent.launch();
+      assert.equal(code, 1);
+      assert.match(stderr, /^[^\n]*full\n$/);
+    } finally {
+      await disk.stop();
+    }
   });
 
   it("fails the transaction with SQLite's message, goes on serving, and writes again when there is room", async () => {

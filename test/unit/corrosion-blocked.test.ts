@@ -1,8 +1,8 @@
 /** @module Which statements the console runs. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { bareName, isClosed, tokenize } from "../../lib/sql-tokens.ts";
 import { judge, type Mode } from "../../services/corrosion/query/blocked.ts";
-import { tokensOf } from "../../services/corrosion/query/tokens.ts";
 
 function reason(sql: string, mode: Mode = "read"): string | null {
   const verdict = judge(sql, mode);
@@ -199,12 +199,16 @@ describe("The console", () => {
         fc.string({ unit: "binary" }).filter((text) => !text.includes("\0")),
         (text) => {
           const quoted = `'${text.replaceAll("'", "''")}'`;
-          assert.deepEqual(tokensOf(`x${quoted}y`), [
-            { kind: "word", text: "x" },
-            { kind: "string", text },
-            { kind: "word", text: "y" },
-          ]);
+          const tokens = tokenize(`z${quoted}y`);
+          assert.deepEqual(
+            tokens.map(({ kind }) => kind),
+            ["word", "string", "word"],
+          );
+          assert.equal(bareName(tokens[1]!), text);
+          assert.ok(tokens.every(isClosed));
+          assert.ok(!tokenize(quoted.slice(0, -1)).every(isClosed));
           assert.equal(reason(`SELECT ${quoted}`), null);
+          assert.match(reason(`SELECT ${quoted.slice(0, -1)}`) ?? "", /never closed/);
         },
       ),
     );

@@ -1,11 +1,12 @@
 /** @module Gossip's frames, messages and addresses: what is written is read back, and nonsense is refused. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseAddress, parseBootstrap, written } from "../../corrosion/embedded/gossip/addresses.ts";
+import { parseAddress, parseBootstrap } from "../../corrosion/embedded/gossip/addresses.ts";
 import { FrameReader, frame } from "../../corrosion/embedded/gossip/frames.ts";
 import { decode, encode, type Message, PROTOCOL } from "../../corrosion/embedded/gossip/wire.ts";
 import type { Change, Chunk } from "../../corrosion/embedded/replication.ts";
 import type { SqlValue } from "../../corrosion/embedded/values.ts";
+import { formatHostPort } from "../../lib/host-port.ts";
 
 const ID = "0123456789abcdef0123456789abcdef";
 /** Objects as `JSON.parse` makes them. */
@@ -272,8 +273,8 @@ describe("a gossip address", () => {
     for (const [text, [host, port, dns]] of Object.entries(cases)) {
       assert.deepEqual(parseBootstrap(text), { host, port, dns });
     }
-    assert.equal(written(parseAddress("[::1]:9")), "[::1]:9");
-    assert.equal(written(parseAddress("a:9")), "a:9");
+    assert.equal(formatHostPort(parseAddress("[::1]:9")), "[::1]:9");
+    assert.equal(formatHostPort(parseAddress("a:9")), "a:9");
   });
 
   it("that is none is refused in a sentence that names it", () => {

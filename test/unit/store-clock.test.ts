@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MonotonicClock } from "../../corrosion/embedded/store/monotonic-clock.ts";
-import { ntp64, ntp64Ms } from "../../corrosion/embedded/store/ntp64.ts";
+import { ntp64, ntp64Ms } from "../../lib/ntp64.ts";
 
 describe("NTP64", () => {
   it("has seconds since 1970 above and fractions below", () => {

@@ -1,7 +1,7 @@
 /** @module What the commands of the admin socket do. */
+import { hyphenated } from "../../../lib/actor-ids.ts";
 import type { Gossip } from "../gossip/contract.ts";
 import type { ActorId, KnownVersions } from "../replication.ts";
-import { actorUuid } from "../store/actor-id.ts";
 import { SubscriptionRefused, type Subscriptions } from "../subscriptions/contract.ts";
 import { AGENT_NAME } from "../version.ts";
 import type { AdminHandler } from "./server.ts";
@@ -78,7 +78,7 @@ export function syncState(self: ActorId, known: KnownVersions): unknown {
   const need: Record<string, unknown> = {};
   const partial: Record<string, Record<string, unknown>> = {};
   for (const [origin, versions] of known) {
-    const id = actorUuid(origin);
+    const id = hyphenated(origin);
     if (versions.head > 0n) heads[id] = versions.head;
     if (versions.need.length > 0) need[id] = versions.need;
     const missing = versions.partial.map(({ version, missing }): [string, unknown] => [
@@ -87,7 +87,7 @@ export function syncState(self: ActorId, known: KnownVersions): unknown {
     ]);
     if (missing.length > 0) partial[id] = Object.fromEntries(missing);
   }
-  return { actor_id: actorUuid(self), heads, need, partial_need: partial, last_cleared_ts: null };
+  return { actor_id: hyphenated(self), heads, need, partial_need: partial, last_cleared_ts: null };
 }
 
 function oneLine(sql: string): string {

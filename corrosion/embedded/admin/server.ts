@@ -1,8 +1,9 @@
 /** @module The admin socket: commands of operators, answered one after another on each connection. */
 import { once } from "node:events";
-import { lstatSync, mkdirSync, rmSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { makeFolder } from "../../../lib/folders.ts";
 import { jsonText } from "../json/cells.ts";
 import type { Log } from "../log.ts";
 import { type AdminCommand, readCommand } from "./commands.ts";
@@ -66,7 +67,7 @@ export async function startAdmin(path: string, handler: AdminHandler, log: Log):
 
 async function removeStale(path: string): Promise<void> {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) return;
     if (!found.isSocket()) throw new AdminUnusable(`${path} is no socket: set admin.path to another path.`);

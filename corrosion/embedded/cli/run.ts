@@ -1,5 +1,6 @@
 /** @module What each command does, from the command line to the exit code. */
 import { rmSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { command } from "../admin/client.ts";
 import { answers } from "../admin/server.ts";
 import { startAgent } from "../agent.ts";
@@ -11,6 +12,9 @@ import { AGENT_NAME, FOLLOWS } from "../version.ts";
 import { type Command, type GlobalFlags, readArguments, USAGE, WrongUsage } from "./arguments.ts";
 import { runExec, runQuery } from "./statements.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
+
+/** Whoever stops an agent that still starts waits so long for the start to be over. */
+const START_MS = 5000;
 
 export interface Surroundings {
   readonly env: NodeJS.ProcessEnv;
@@ -80,7 +84,11 @@ class Run {
     const config = this.#config();
     const stopped = this.#around.stopped();
     const log = openLog(this.#around.env.RUST_LOG ?? "info", this.#around.out);
-    const agent = await startAgent(config, log);
+    const agent = await Promise.race([
+      startAgent(config, log),
+      stopped.then(() => delay(START_MS, null, { ref: false })),
+    ]);
+    if (agent === null) throw new Error(`The agent was stopped, but it still started ${START_MS} ms later.`);
     await stopped;
     log.info("stopping");
     await agent.stop();

@@ -1,7 +1,9 @@
 /** @module The commands `query` and `exec`: one statement sent to the agent's HTTP API. */
+
 import { request } from "node:http";
 import { createInterface } from "node:readline";
-import { addressText, type SocketAddress } from "../config.ts";
+import { formatHostPort } from "../../../lib/host-port.ts";
+import type { SocketAddress } from "../config.ts";
 import { parseWithSource, type SourceJson } from "../json/source.ts";
 import type { Statement } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
@@ -60,10 +62,10 @@ function bodyOf({ sql, params }: Statement): string {
 
 function post(addr: SocketAddress, path: string, { timeout }: Statement, body: string) {
   const { promise, resolve, reject } = Promise.withResolvers<import("node:http").IncomingMessage>();
-  const url = `http://${addressText(addr)}${path}${timeout === null ? "" : `?timeout=${timeout}`}`;
+  const url = `http://${formatHostPort(addr)}${path}${timeout === null ? "" : `?timeout=${timeout}`}`;
   const sent = request(url, { method: "POST", headers: { "content-type": "application/json" } }, resolve);
   sent.once("error", (error) => {
-    reject(new StatementRejected(`No agent answers on ${addressText(addr)}: ${error.message}`));
+    reject(new StatementRejected(`No agent answers on ${formatHostPort(addr)}: ${error.message}`));
   });
   sent.end(body);
   return promise;

@@ -39,11 +39,6 @@ export function parseAddress(text: string, usual: number | null = null): Address
   return { host, port };
 }
 
-/** The address as text; IPv6 in brackets. */
-export function written({ host, port }: Address): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 /** An address that others on this machine can dial: listening on all interfaces is no place to go to. */
 export function dialable({ host, port }: Address): Address {
   if (host === "0.0.0.0") return { host: "127.0.0.1", port };

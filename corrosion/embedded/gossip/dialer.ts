@@ -1,7 +1,9 @@
 /** @module Where to look for peers, and when: bootstrap names, remembered and known members, each with its back-off. */
+
 import { lookup, Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
-import { type Address, type BootstrapAddress, parseAddress, written } from "./addresses.ts";
+import { formatHostPort } from "../../../lib/host-port.ts";
+import { type Address, type BootstrapAddress, parseAddress } from "./addresses.ts";
 import type { Pace } from "./contract.ts";
 
 /** How much rarer than others Down members are tried, and names looked up again. */
@@ -57,7 +59,7 @@ export class Dialer {
     this.#options = options;
     this.#remembered = options.remembered;
     const numeric = options.bootstrap.filter(({ host }) => isIP(host) !== 0);
-    this.#fixed = numeric.map(written);
+    this.#fixed = numeric.map(formatHostPort);
     this.#names = options.bootstrap
       .filter((address) => !numeric.includes(address))
       .map((bootstrap) => ({ ...fresh(), bootstrap, text: nameOf(bootstrap), addresses: [] }));
@@ -136,7 +138,7 @@ export class Dialer {
     try {
       const hosts = await this.#hosts(bootstrap);
       if (hosts.length === 0) throw new Error(`${bootstrap.host} has no address`);
-      name.addresses = hosts.map((host) => written({ host, port: bootstrap.port }));
+      name.addresses = hosts.map((host) => formatHostPort({ host, port: bootstrap.port }));
       Object.assign(name, fresh(), { nextAt: performance.now() + RARELY * this.#options.pace.redialMs });
       this.#told.delete(text);
     } catch (error) {
@@ -151,7 +153,7 @@ export class Dialer {
     if (dns === null) return (await lookup(host, { all: true })).map(({ address }) => address);
     const server = isIP(dns.host) === 0 ? (await lookup(dns.host)).address : dns.host;
     const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 2 });
-    resolver.setServers([written({ host: server, port: dns.port })]);
+    resolver.setServers([formatHostPort({ host: server, port: dns.port })]);
     this.#resolving.add(resolver);
     try {
       const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
@@ -176,5 +178,7 @@ function fresh(): Attempts {
 }
 
 function nameOf({ host, port, dns }: BootstrapAddress): string {
-  return dns === null ? written({ host, port }) : `${written({ host, port })}@${written(dns)}`;
+  return dns === null
+    ? formatHostPort({ host, port })
+    : `${formatHostPort({ host, port })}@${formatHostPort(dns)}`;
 }

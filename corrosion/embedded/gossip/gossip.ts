@@ -1,9 +1,11 @@
 /** @module Gossip of one agent: connections with its peers, who is alive, and what changes go where. */
+
 import { randomUUID } from "node:crypto";
 import { connect, type Server, type Socket } from "node:net";
 import { LRUCache } from "lru-cache";
+import { formatHostPort } from "../../../lib/host-port.ts";
 import type { ActorId, Chunk, Committed, Received } from "../replication.ts";
-import { type Address, dialable, parseAddress, parseBootstrap, written } from "./addresses.ts";
+import { type Address, dialable, parseAddress, parseBootstrap } from "./addresses.ts";
 import { admit, type Introduced } from "./admission.ts";
 import { inFrames } from "./answer.ts";
 import { AwakeClock } from "./awake-clock.ts";
@@ -42,7 +44,7 @@ export async function startGossip(options: GossipOptions): Promise<Gossip> {
   const bootstrap = options.bootstrap.map(parseBootstrap);
   let accept: (socket: Socket) => void = (socket) => void socket.destroy();
   const { server, port } = await listen(address, (socket) => accept(socket));
-  const advertised = written(external ?? dialable({ host: address.host, port }));
+  const advertised = formatHostPort(external ?? dialable({ host: address.host, port }));
   const running = new RunningGossip(options, advertised, server, bootstrap);
   accept = (socket) => running.accept(socket);
   running.start();

@@ -1,7 +1,9 @@
 /** @module Listening on the gossip address. */
+
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { type Address, written } from "./addresses.ts";
+import { formatHostPort } from "../../../lib/host-port.ts";
+import type { Address } from "./addresses.ts";
 import { GossipUnusable } from "./contract.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -22,7 +24,7 @@ export async function listen(
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
     const why = REASONS[code] ?? (cause instanceof Error ? cause.message : String(cause));
-    throw new GossipUnusable(`cannot listen on gossip.addr ${written(address)}: ${why}`, { cause });
+    throw new GossipUnusable(`cannot listen on gossip.addr ${formatHostPort(address)}: ${why}`, { cause });
   }
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new Error("a TCP server without a port");

@@ -1,5 +1,6 @@
 /** @module What the admin socket tells of the cluster (contract corrosion, section 4); bigints are bare numbers there. */
-import type { ActorId, KnownVersions } from "../replication.ts";
+import { hyphenated } from "../../../lib/actor-ids.ts";
+import type { ActorId } from "../replication.ts";
 import type { MembershipState, MemberView } from "./contract.ts";
 import type { Membership } from "./membership.ts";
 import { ringOf } from "./round-trips.ts";
@@ -44,39 +45,4 @@ export function membershipStates({ members }: Membership, clusterId: number): re
     incarnation,
     state,
   }));
-}
-
-/** The `Sync Generate` answer. */
-export interface SyncState {
-  readonly actor_id: string;
-  readonly heads: Readonly<Record<string, bigint>>;
-  readonly need: Readonly<Record<string, readonly { readonly start: bigint; readonly end: bigint }[]>>;
-  readonly partial_need: Readonly<
-    Record<string, Readonly<Record<string, readonly { readonly start: number; readonly end: number }[]>>>
-  >;
-  readonly last_cleared_ts: null;
-}
-
-export function syncState(self: ActorId, known: KnownVersions): SyncState {
-  const heads: Record<string, bigint> = {};
-  const need: Record<string, SyncState["need"][string]> = {};
-  const partial: Record<string, SyncState["partial_need"][string]> = {};
-  for (const [origin, of] of known) {
-    const id = hyphenated(origin);
-    heads[id] = of.head;
-    if (of.need.length > 0) need[id] = of.need.map(({ start, end }) => ({ start, end }));
-    if (of.partial.length === 0) continue;
-    partial[id] = Object.fromEntries(
-      of.partial.map(({ version, missing }) => [
-        `${version}`,
-        missing.map(([start, end]) => ({ start, end })),
-      ]),
-    );
-  }
-  return { actor_id: hyphenated(self), heads, need, partial_need: partial, last_cleared_ts: null };
-}
-
-/** An actor id as the admin socket spells it. */
-export function hyphenated(id: ActorId): string {
-  return id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

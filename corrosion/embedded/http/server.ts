@@ -1,7 +1,9 @@
 /** @module The HTTP servers: guards, routes and limits; what a route answers is written here. */
+
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { addressText, type SocketAddress } from "../config.ts";
+import { formatHostPort } from "../../../lib/host-port.ts";
+import type { SocketAddress } from "../config.ts";
 import type { Log } from "../log.ts";
 import { type Answer, ClientGone, type StreamAnswer, text } from "./answer.ts";
 import { QueryString, Rejected } from "./bodies.ts";
@@ -96,7 +98,7 @@ export async function listen(server: Server, addr: SocketAddress): Promise<void>
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const reason = code === "EADDRINUSE" ? "the port is taken" : message;
-    throw new CannotListen(`The HTTP API cannot listen on ${addressText(addr)}: ${reason}.`);
+    throw new CannotListen(`The HTTP API cannot listen on ${formatHostPort(addr)}: ${reason}.`);
   }
 }
 

@@ -1,6 +1,6 @@
 /** @module A statement's parameters counted and bound as SQLite numbers them; node:sqlite alone would guess. */
 import type { SQLInputValue } from "node:sqlite";
-import { type Parameters, parameters, tokenize } from "../store/sql-tokens.ts";
+import { type Parameters, parameters, tokenize } from "../../../lib/sql-tokens.ts";
 import type { Params, SqlValue } from "../values.ts";
 
 /** The parameters do not fit the statement; the message is the client's. */

@@ -1,6 +1,6 @@
 /** @module Whether a statement only reads, by the rule with which SQLite itself decides it. */
 import type { DatabaseSync } from "node:sqlite";
-import { keyword, tokenize } from "../store/sql-tokens.ts";
+import { keyword, tokenize } from "../../../lib/sql-tokens.ts";
 
 /** Operations that make a program one that writes, whatever they work on. */
 const WRITING = new Set(["Vacuum", "Checkpoint", "JournalMode"]);

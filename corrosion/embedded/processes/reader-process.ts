@@ -1,8 +1,8 @@
 /** @module A reading process: one read-only connection, one statement at a time, its rows sent in chunks. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { tokenize } from "../../../lib/sql-tokens.ts";
 import { cellsText, realText } from "../json/cells.ts";
 import { openReader } from "../store/connection.ts";
-import { tokenize } from "../store/sql-tokens.ts";
 import type { SqlValue, Statement } from "../values.ts";
 import { sendToParent, sentToParent } from "./child-channel.ts";
 import { bindArguments, WrongParameters } from "./parameters.ts";

@@ -9,26 +9,40 @@ const PROGRAM = new URL("./reader-process.ts", import.meta.url);
 /** A cancelled reader that is inside SQLite for longer is ended. */
 const CANCEL_MS = 100;
 
+/** What the pool is told. */
+export interface ReaderEvents {
+  readonly onReady: () => void;
+  /** The process is gone; `trouble` says why, for the client of a query. */
+  readonly onLost: (trouble: string, wasReady: boolean) => void;
+}
+
+export type ReaderState = "starting" | "free" | "busy" | "gone";
+
 export class Reader {
   readonly #child: ChildProcess;
   readonly #gone: Promise<void>;
   #job: Job | null = null;
-  #busy = false;
+  #state: ReaderState = "starting";
   #timer: NodeJS.Timeout | null = null;
   #trouble = "the reading process ended";
 
-  constructor(path: string, onLost: () => void) {
+  constructor(path: string, { onReady, onLost }: ReaderEvents) {
     const child = startChild(PROGRAM, [path]);
     this.#child = child;
     child.on("message", (report: ReaderReport) => {
       if (report.kind === "unusable") this.#trouble = report.message;
-      this.#job?.take(report);
+      if (report.kind === "ready" && this.#state === "starting") {
+        this.#state = "free";
+        onReady();
+      } else this.#job?.take(report);
     });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#gone = promise;
     const lost = () => {
       this.#forgetTimer();
-      onLost();
+      const wasReady = this.#state !== "starting";
+      this.#state = "gone";
+      onLost(this.#trouble, wasReady);
       this.#job?.lost(this.#trouble);
       resolve();
     };
@@ -39,20 +53,18 @@ export class Reader {
     });
   }
 
-  get busy(): boolean {
-    return this.#busy;
+  get state(): ReaderState {
+    return this.#state;
   }
 
-  /** Whether it was free; now it is not. */
-  take(): boolean {
-    if (this.#busy) return false;
-    this.#busy = true;
+  /** It is free, and now it is not. */
+  take(): void {
+    this.#state = "busy";
     this.#forgetTimer();
-    return true;
   }
 
   free(): void {
-    this.#busy = false;
+    if (this.#state === "busy") this.#state = "free";
     this.#job = null;
   }
 
@@ -63,7 +75,8 @@ export class Reader {
       signal,
     );
     this.#job = job;
-    this.#send({ kind: "run", mode, statement });
+    if (this.#state === "gone") job.lost(this.#trouble);
+    else this.#send({ kind: "run", mode, statement });
     return job;
   }
 
@@ -73,7 +86,7 @@ export class Reader {
   }
 
   async end(): Promise<void> {
-    this.#busy = true;
+    if (this.#state !== "starting") this.#state = "gone";
     this.#child.kill("SIGKILL");
     await this.#gone;
   }

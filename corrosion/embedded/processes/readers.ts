@@ -1,16 +1,9 @@
-/** @module Reading processes, started when they are needed: no query ever runs in the main process. */
+/** @module Queries of one kind in reading processes: no query ever runs in the main process. */
 import type { SqlValue, Statement } from "../values.ts";
-import { type Job, QueryFailed, QueryRefused } from "./job.ts";
-import { Reader } from "./reader.ts";
+import { type Job, QueryRefused } from "./job.ts";
+import type { Reader } from "./reader.ts";
+import type { ReaderPool, Share } from "./reader-pool.ts";
 import type { ReaderMode } from "./reader-protocol.ts";
-
-export interface ReadersOptions {
-  readonly path: string;
-  /** Queries beyond that wait for a free process. */
-  readonly max: number;
-  /** A process that had nothing to do for so long ends; one always stays. */
-  readonly idleMs: number;
-}
 
 export interface QueryLimits {
   /** From the call to the last row; null: none. */
@@ -25,22 +18,13 @@ interface Output {
 }
 
 export class Readers {
-  readonly #options: ReadersOptions;
-  readonly #readers = new Set<Reader>();
-  readonly #waiting: ((reader: Reader) => void)[] = [];
-  #stopped = false;
+  readonly #pool: ReaderPool;
+  readonly #share: Share;
 
-  constructor(options: ReadersOptions) {
-    this.#options = options;
-  }
-
-  /** Starts the first process, so that the first query need not wait for it. */
-  warm(): void {
-    if (this.#readers.size === 0) this.#add();
-  }
-
-  get active(): number {
-    return [...this.#readers].filter((reader) => reader.busy).length;
+  /** At most `max` queries run at the same time; others wait, whatever else the pool does. */
+  constructor(pool: ReaderPool, max: number) {
+    this.#pool = pool;
+    this.#share = { max, taken: 0 };
   }
 
   /**
@@ -56,13 +40,13 @@ export class Readers {
       limits.limitMs === null ? [limits.signal] : [limits.signal, AbortSignal.timeout(limits.limitMs)];
     const signal = AbortSignal.any(signals);
     if (signal.aborted) throw new QueryRefused(500, "interrupted");
-    const reader = await this.#free(signal);
+    const reader = await this.#pool.take(this.#share, signal);
     const job = reader.start(mode, statement, signal);
     try {
       await job.begun;
     } catch (error) {
       await job.over;
-      this.#release(reader);
+      this.#pool.release(reader, this.#share);
       throw error;
     }
     return this.#chunks<M>(reader, job);
@@ -79,12 +63,6 @@ export class Readers {
     return rows;
   }
 
-  /** Ends all processes. What runs fails. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await Promise.all([...this.#readers].map((reader) => reader.end()));
-  }
-
   async *#chunks<M extends ReaderMode>(reader: Reader, job: Job): AsyncGenerator<Output[M], void, void> {
     try {
       for (;;) {
@@ -95,58 +73,7 @@ export class Readers {
       }
     } finally {
       job.cancel();
-      void job.over.then(() => this.#release(reader));
+      void job.over.then(() => this.#pool.release(reader, this.#share));
     }
-  }
-
-  #free(signal: AbortSignal): Promise<Reader> {
-    if (this.#stopped) return Promise.reject(new QueryFailed("the agent is stopping"));
-    for (const reader of this.#readers) if (reader.take()) return Promise.resolve(reader);
-    if (this.#readers.size < this.#options.max) {
-      const reader = this.#add();
-      reader.take();
-      return Promise.resolve(reader);
-    }
-    return new Promise((resolve, reject) => {
-      const taker = (reader: Reader) => {
-        signal.removeEventListener("abort", gone);
-        resolve(reader);
-      };
-      const gone = () => {
-        this.#waiting.splice(this.#waiting.indexOf(taker), 1);
-        reject(new QueryRefused(500, "interrupted"));
-      };
-      signal.addEventListener("abort", gone, { once: true });
-      this.#waiting.push(taker);
-    });
-  }
-
-  #add(): Reader {
-    const reader = new Reader(this.#options.path, () => this.#lost(reader));
-    this.#readers.add(reader);
-    return reader;
-  }
-
-  #lost(reader: Reader): void {
-    this.#readers.delete(reader);
-    if (this.#stopped || this.#waiting.length === 0 || this.#readers.size >= this.#options.max) return;
-    this.#hand(this.#add());
-  }
-
-  #release(reader: Reader): void {
-    if (!this.#readers.has(reader)) return;
-    reader.free();
-    this.#hand(reader);
-    if (reader.busy) return;
-    reader.whenIdle(this.#options.idleMs, () => {
-      if (this.#readers.size > 1) void reader.end();
-    });
-  }
-
-  #hand(reader: Reader): void {
-    const taker = this.#waiting.shift();
-    if (taker === undefined) return;
-    reader.take();
-    taker(reader);
   }
 }

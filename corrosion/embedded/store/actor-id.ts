@@ -13,8 +13,3 @@ export function actorBytes(id: ActorId): Uint8Array {
 export function actorIdOf(bytes: Uint8Array): ActorId {
   return Buffer.from(bytes).toString("hex");
 }
-
-/** The spelling with hyphens. */
-export function actorUuid(id: ActorId): string {
-  return id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}

@@ -1,7 +1,7 @@
 /** @module The replicated tables of a store, as the stored schema says, each with its prepared statements. */
 import type { DatabaseSync } from "node:sqlite";
+import { sqlString } from "../../../lib/sql-tokens.ts";
 import { Query } from "./sql-rows.ts";
-import { sqlString } from "./sql-tokens.ts";
 import { TrackedTable } from "./tracked-table.ts";
 import type { TableShape } from "./tracking.ts";
 

@@ -1,10 +1,17 @@
 /** @module The statements of clients: prepared under guard, bound with care, run for their effect. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { LRUCache } from "lru-cache";
+import {
+  bareName,
+  keyword,
+  type Parameters,
+  parameters,
+  statements,
+  type Token,
+} from "../../../lib/sql-tokens.ts";
 import type { SqlValue, Statement } from "../values.ts";
 import { StatementFailed } from "./contract.ts";
 import type { Guard } from "./guard.ts";
-import { bareName, keyword, type Parameters, parameters, statements, type Token } from "./sql-tokens.ts";
 
 /** Prepared statements that are kept. */
 const MOST_PREPARED = 512;

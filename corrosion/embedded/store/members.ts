@@ -1,6 +1,8 @@
 /** @module Members as gossip saw them last, kept for the next start and for who asks by SQL. */
+
 import type { DatabaseSync } from "node:sqlite";
-import { actorBytes, actorIdOf, actorUuid } from "./actor-id.ts";
+import { hyphenated } from "../../../lib/actor-ids.ts";
+import { actorBytes, actorIdOf } from "./actor-id.ts";
 import type { StoredMember } from "./contract.ts";
 import { Change, Query } from "./sql-rows.ts";
 
@@ -38,7 +40,7 @@ export class Members {
     const now = this.#now();
     for (const { actorId, address, state, incarnation, ts, rttMin } of members) {
       // The time needs all its 64 bits, which JSON's numbers have in text only.
-      const foca = `{"id":{"id":"${actorUuid(actorId)}","addr":${JSON.stringify(address)},"ts":${ts},"cluster_id":${clusterId},"member_id":null},"incarnation":${incarnation},"state":"${state}"}`;
+      const foca = `{"id":{"id":"${hyphenated(actorId)}","addr":${JSON.stringify(address)},"ts":${ts},"cluster_id":${clusterId},"member_id":null},"incarnation":${incarnation},"state":"${state}"}`;
       const rtt = rttMin === null ? null : BigInt(Math.round(rttMin));
       this.#put.run(actorBytes(actorId), address, foca, rtt, sqlTime(now));
     }

@@ -1,5 +1,5 @@
 /** @module The clock that stamps local commits. */
-import { ntp64 } from "./ntp64.ts";
+import { ntp64 } from "../../../lib/ntp64.ts";
 import type { Mirror } from "./transactions.ts";
 
 /** How far ahead of a time that is told the stored limit is set: the limit is stored a few times a second at most. */

@@ -1,11 +1,11 @@
 /** @module A schema brought into the database: tables, columns and indexes are added, nothing is ever taken away. */
 import type { DatabaseSync } from "node:sqlite";
+import { quoted } from "../../../lib/sql-tokens.ts";
 import { shapeOf } from "./catalog.ts";
 import { SchemaRefused } from "./contract.ts";
 import { parseSchema, type SchemaIndex, type SchemaTable } from "./schema-files.ts";
 import { checkAdoption, checkTable, newColumns } from "./schema-rules.ts";
 import { Query } from "./sql-rows.ts";
-import { quoted } from "./sql-tokens.ts";
 import { createChangesView, createClocks, createTriggers } from "./tracking.ts";
 
 export interface SchemaChange {

@@ -1,8 +1,8 @@
 /** @module Schema texts read: what tables and indexes they define, as SQLite itself understands them. */
 import { DatabaseSync } from "node:sqlite";
+import { bareName, keyword, sqlString, statements, type Token } from "../../../lib/sql-tokens.ts";
 import { SchemaRefused } from "./contract.ts";
 import { Query } from "./sql-rows.ts";
-import { bareName, keyword, sqlString, statements, type Token } from "./sql-tokens.ts";
 
 export interface SchemaColumn {
   readonly name: string;

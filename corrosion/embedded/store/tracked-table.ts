@@ -1,9 +1,9 @@
 /** @module One replicated table as the writer uses it: its statements, prepared once, and the clocks of its rows. */
 import type { DatabaseSync } from "node:sqlite";
+import { quoted } from "../../../lib/sql-tokens.ts";
 import type { SqlValue } from "../values.ts";
 import { type Clock, RowClock, SENTINEL } from "./row-clock.ts";
 import { Change, Query } from "./sql-rows.ts";
-import { quoted } from "./sql-tokens.ts";
 import {
   causalLength,
   clockTable,

@@ -1,7 +1,8 @@
 /** @module The SQL that makes a table replicate: clock tables, triggers, and the view over the clocks of all tables. */
+
+import { quoted, sqlString } from "../../../lib/sql-tokens.ts";
 import { EMPTY_CHANGES } from "./layout.ts";
 import { SENTINEL } from "./row-clock.ts";
-import { quoted, sqlString } from "./sql-tokens.ts";
 
 /** A table as it replicates. */
 export interface TableShape {

@@ -1,7 +1,9 @@
 /** @module Brings a subscription's state to what its query says now, and tells what changed by that. */
+
+import { cellsText } from "../json/cells.ts";
 import type { SqlValue } from "../values.ts";
 import { type Followed, type ResultRow, resultRow } from "./followed.ts";
-import { type ChangeType, cellsText } from "./lines.ts";
+import type { ChangeType } from "./lines.ts";
 import { inSlices } from "./slices.ts";
 import type { StateFile, StoredChange, StoredRow } from "./state-file.ts";
 

@@ -1,6 +1,6 @@
 /** @module A statement's text with its parameters written into it: what a subscription is known by. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { type Parameters, parameters, statements } from "../store/sql-tokens.ts";
+import { type Parameters, parameters, statements } from "../../../lib/sql-tokens.ts";
 import type { Params, Statement } from "../values.ts";
 import { SubscriptionRefused } from "./contract.ts";
 

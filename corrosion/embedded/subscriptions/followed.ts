@@ -1,8 +1,8 @@
 /** @module A subscription's statement made ready: which tables change it, and the queries that look again. */
 import { constants, type DatabaseSync } from "node:sqlite";
+import { quoted, sqlString } from "../../../lib/sql-tokens.ts";
 import type { ReplicatedTable } from "../store/contract.ts";
 import { packColumns, unpackColumns } from "../store/pack.ts";
-import { quoted, sqlString } from "../store/sql-tokens.ts";
 import type { SqlValue } from "../values.ts";
 import { prepare } from "./expansion.ts";
 import { notInSchema } from "./from-clause.ts";

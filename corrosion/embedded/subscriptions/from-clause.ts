@@ -1,7 +1,8 @@
 /** @module Reads a FROM clause: tables, aliases and how they are joined. */
+
+import { isSign, isWord, nameOf } from "../../../lib/sql-tokens.ts";
 import { SubscriptionRefused } from "./contract.ts";
 import type { Placed, Source } from "./select.ts";
-import { isSign, isWord, nameOf } from "./tokens.ts";
 import { unfollowable } from "./unfollowable.ts";
 
 const JOIN_WORDS = ["NATURAL", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "OUTER"] as const;

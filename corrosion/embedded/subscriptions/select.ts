@@ -1,9 +1,8 @@
 /** @module Reads a SELECT's outline: its FROM tables, where its WHERE stands, what its sub-queries may read. */
 
-import { type Token, tokenize } from "../store/sql-tokens.ts";
+import { isSign, isWord, nameOf, type Token, tokenize } from "../../../lib/sql-tokens.ts";
 import { SubscriptionRefused } from "./contract.ts";
 import { parseFrom } from "./from-clause.ts";
-import { isSign, isWord, nameOf } from "./tokens.ts";
 import { refuseUnfollowable } from "./unfollowable.ts";
 
 /** A table of the FROM clause, in the order in which they are written. */

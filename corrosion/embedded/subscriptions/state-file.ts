@@ -1,7 +1,7 @@
 /** @module One subscription's state on disk: its rows, its changes, and whether it was left clean. */
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { makeFolder } from "../../../lib/folders.ts";
 import type { ChangeType } from "./lines.ts";
 
 export interface Identity {
@@ -62,7 +62,7 @@ export interface StateFile {
 
 /** A new file; its folder is made. */
 export function createState(path: string, identity: Identity, sources: number): StateFile {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const db = openDatabase(path);
   const keys = keyNames(sources);
   db.exec(`

@@ -1,7 +1,10 @@
 /** @module All subscriptions of one agent: found by text or id, restored at start, deleted when nobody listens. */
+
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { hyphenated } from "../../../lib/actor-ids.ts";
+import { makeFolder } from "../../../lib/folders.ts";
 import type { Statement } from "../values.ts";
 import {
   type Attachment,
@@ -54,7 +57,7 @@ class Registry implements Subscriptions {
     this.#options = options;
     this.#times = { ...DEFAULT_TIMES, ...options.times };
     this.#aggregates = aggregatesOf(options.reader);
-    mkdirSync(options.folder, { recursive: true });
+    makeFolder(options.folder);
     this.#purging = setInterval(() => {
       for (const subscription of this.#byId.values()) subscription.purge(KEPT_CHANGES);
     }, this.#times.purge);
@@ -80,9 +83,9 @@ class Registry implements Subscriptions {
   }
 
   attach(id: string, at: StartAt): Attachment {
-    const subscription = this.#byId.get(hyphenated(id));
+    const subscription = this.#byId.get(spelled(id));
     if (subscription === undefined) {
-      throw new SubscriptionRefused(404, `could not find subscription with id ${hyphenated(id)}`);
+      throw new SubscriptionRefused(404, `could not find subscription with id ${spelled(id)}`);
     }
     return this.#attachment(subscription, at);
   }
@@ -103,7 +106,7 @@ class Registry implements Subscriptions {
   info(which: Parameters<Subscriptions["info"]>[0]): SubscriptionInfo {
     const subscription =
       "id" in which
-        ? this.#byId.get(hyphenated(which.id))
+        ? this.#byId.get(spelled(which.id))
         : [...this.#byId.values()].find(({ identity }) => identity.hash === which.hash.toLowerCase());
     if (subscription === undefined) {
       throw new SubscriptionRefused(404, "unknown subscription hash or id");
@@ -211,7 +214,6 @@ class Registry implements Subscriptions {
 }
 
 /** A UUID in any spelling, as it is spelled here. */
-function hyphenated(id: string): string {
-  const digits = id.toLowerCase().replace(/[^0-9a-f]/g, "");
-  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+function spelled(id: string): string {
+  return hyphenated(id.toLowerCase().replace(/[^0-9a-f]/g, ""));
 }

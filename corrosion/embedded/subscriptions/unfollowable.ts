@@ -1,8 +1,8 @@
 /** @module Refuses what a subscription could show once, but not follow. */
 import type { DatabaseSync } from "node:sqlite";
+import { isSign, isWord, nameOf } from "../../../lib/sql-tokens.ts";
 import { SubscriptionRefused } from "./contract.ts";
 import type { Aggregates, Placed } from "./select.ts";
-import { isSign, isWord, nameOf } from "./tokens.ts";
 
 /** Throws `SubscriptionRefused` for the statement's own aggregates, DISTINCT and the like; sub-queries may have them. */
 export function refuseUnfollowable(tokens: readonly Placed[], aggregates: Aggregates): void {

@@ -1,6 +1,7 @@
 /** @module The folders that an agent needs before it starts. */
-import { mkdir } from "node:fs/promises";
+
 import { dirname } from "node:path";
+import { makeFolder } from "../../../lib/folders.ts";
 import type { AgentToml } from "../config/agent-toml.ts";
 import { UnusableToml } from "../config/toml.ts";
 
@@ -11,7 +12,7 @@ const MAX_SOCKET_PATH = 103;
  * Makes the folders of its database and of its socket, and the node's own. Throws `UnusableToml` when the socket's path
  * is too long, and the system's error when the disk refuses.
  */
-export async function prepareFolders({ adminPath, dbPath }: AgentToml, dataDir: string): Promise<void> {
+export function prepareFolders({ adminPath, dbPath }: AgentToml, dataDir: string): void {
   const length = Buffer.byteLength(adminPath);
   if (length > MAX_SOCKET_PATH) {
     throw new UnusableToml(
@@ -19,6 +20,6 @@ export async function prepareFolders({ adminPath, dbPath }: AgentToml, dataDir: 
     );
   }
   for (const folder of [dataDir, dirname(dbPath), dirname(adminPath)]) {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
   }
 }

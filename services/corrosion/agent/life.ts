@@ -129,7 +129,7 @@ export class AgentLife {
     const { config, pidFile, logs } = this.#options;
     const toml = readAgentToml(await readFile(config, "utf8"));
     this.#tell({ kind: "toml", toml });
-    await prepareFolders(toml, this.#options.dataDir);
+    prepareFolders(toml, this.#options.dataDir);
     const leftover = await endLeftover(pidFile, GRACE_MS);
     if (leftover.pid !== null) {
       logs.add("agent", `ended the agent that an earlier start left (pid ${leftover.pid})`);

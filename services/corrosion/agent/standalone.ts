@@ -51,7 +51,7 @@ export async function startStandalone(options: StandaloneOptions): Promise<Start
   let toml: AgentToml;
   try {
     toml = readAgentToml(await readFile(runtime.path, "utf8"));
-    await prepareFolders(toml, config.dataDir);
+    prepareFolders(toml, config.dataDir);
   } catch (error) {
     return { kind: "failed", reason: `${runtime.path} cannot be used: ${(error as Error).message}.` };
   }

@@ -1,5 +1,5 @@
 /** @module Which statements the console runs, and why it does not run the others. */
-import { type Token, tokensOf, UnreadableSql } from "./tokens.ts";
+import { isClosed, isSign, isWord, keyword, nameOf, type Token, tokenize } from "../../../lib/sql-tokens.ts";
 
 export type Mode = "read" | "write";
 
@@ -98,22 +98,30 @@ const INTERNAL = /^(crsql_|__corro_|sqlite_)|__crsql_/;
 
 /** Whether the console runs this text in this mode. */
 export function judge(sql: string, mode: Mode): Verdict {
-  let tokens: readonly Token[];
-  try {
-    tokens = tokensOf(sql);
-  } catch (error) {
-    if (!(error instanceof UnreadableSql)) throw error;
-    return { kind: "blocked", reason: `The statement cannot be read: ${error.message}.` };
-  }
-  const end = tokens.findIndex(isSign(";"));
+  const tokens = tokenize(sql);
+  const unreadable = tokens.map(unreadableAt).find((problem) => problem !== null);
+  if (unreadable) return blocked(`The statement cannot be read: ${unreadable}`);
+  const end = tokens.findIndex(isSemicolon);
   const statement = end < 0 ? tokens : tokens.slice(0, end);
-  if (end >= 0 && !tokens.slice(end).every(isSign(";"))) return blocked("Only one statement runs at a time");
+  if (end >= 0 && !tokens.slice(end).every(isSemicolon)) return blocked("Only one statement runs at a time");
   const reason = objection(statement, mode);
   return reason === null ? { kind: "allowed", tokens: statement } : blocked(reason);
 }
 
+function isSemicolon(token: Token): boolean {
+  return isSign(token, ";");
+}
+
+function unreadableAt(token: Token): string | null {
+  const { kind, text, start } = token;
+  // SQLite takes it for the end of the text, whatever follows.
+  if (text === "\0") return `character ${start + 1} is a NUL`;
+  if (isClosed(token)) return null;
+  return `the quote ${kind === "blob" ? "'" : text.charAt(0)} at character ${start + 1} is never closed`;
+}
+
 function objection(tokens: readonly Token[], mode: Mode): string | null {
-  const verb = wordAt(tokens, 0);
+  const verb = keyword(tokens[0]);
   if (tokens.length === 0) return "There is no statement";
   if (verb === null) return "A statement begins with a word such as SELECT";
   const never = Object.hasOwn(NEVER, verb) ? NEVER[verb] : undefined;
@@ -135,20 +143,20 @@ function wrongMode(verb: string, mode: Mode): string | null {
 
 /** EXPLAIN runs nothing, but what it explains follows the same rules, in whichever mode it would need. */
 function explained(tokens: readonly Token[]): string | null {
-  const rest = tokens.slice(wordAt(tokens, 1) === "QUERY" && wordAt(tokens, 2) === "PLAN" ? 3 : 1);
-  const verb = wordAt(rest, 0);
+  const rest = tokens.slice(isWord(tokens[1], "QUERY") && isWord(tokens[2], "PLAN") ? 3 : 1);
+  const verb = keyword(rest[0]);
   if (verb === "EXPLAIN") return "EXPLAIN explains a statement, not another EXPLAIN";
   return objection(rest, verb !== null && WRITING.has(verb) && !READING.has(verb) ? "write" : "read");
 }
 
 /** `PRAGMA [schema.]name`, `… = value` or `…(value)`. */
 function pragma(tokens: readonly Token[]): string | null {
-  const from = isSign(".")(tokens[2]) ? 3 : 1;
+  const from = isSign(tokens[2], ".") ? 3 : 1;
   const name = nameOf(tokens[from])?.toLowerCase() ?? "";
   const rest = tokens.slice(from + 1);
   if (rest.length === 0)
     return READING_PRAGMAS.has(name) ? null : `PRAGMA ${name} is blocked: it may do more than read`;
-  if (!isSign("(")(rest[0]))
+  if (!isSign(rest[0], "("))
     return `PRAGMA ${name} with a value is blocked: it would change a setting of the agent`;
   return ASKING_PRAGMAS.has(name) ? null : `PRAGMA ${name} with a value is blocked: it may do more than read`;
 }
@@ -157,7 +165,7 @@ function pragma(tokens: readonly Token[]): string | null {
 function forbiddenCall(tokens: readonly Token[]): string | null {
   for (const [i, token] of tokens.entries()) {
     const name = nameOf(token)?.toLowerCase();
-    if (name === undefined || !isSign("(")(tokens[i + 1])) continue;
+    if (name === undefined || !isSign(tokens[i + 1], "(")) continue;
     if (name === "load_extension") return name;
     if (name.startsWith("crsql_") && !READING_FUNCTIONS.has(name)) return name;
   }
@@ -175,39 +183,23 @@ function internalTarget(tokens: readonly Token[]): string | null {
 function targetOf(tokens: readonly Token[]): string | null {
   let depth = 0;
   for (const [i, token] of tokens.entries()) {
-    if (isSign("(")(token)) depth += 1;
-    if (isSign(")")(token)) depth -= 1;
+    if (isSign(token, "(")) depth += 1;
+    if (isSign(token, ")")) depth -= 1;
     if (depth > 0) continue;
-    const verb = wordAt(tokens, i);
+    const verb = keyword(tokens[i]);
     // `OR REPLACE` may stand behind INSERT and UPDATE.
-    const behind = wordAt(tokens, i + 1) === "OR" ? i + 3 : i + 1;
+    const behind = isWord(tokens[i + 1], "OR") ? i + 3 : i + 1;
     if (verb === "UPDATE") return tableAt(tokens, behind);
-    if ((verb === "INSERT" || verb === "REPLACE") && wordAt(tokens, behind) === "INTO") {
+    if ((verb === "INSERT" || verb === "REPLACE") && isWord(tokens[behind], "INTO")) {
       return tableAt(tokens, behind + 1);
     }
-    if (verb === "DELETE" && wordAt(tokens, i + 1) === "FROM") return tableAt(tokens, i + 2);
+    if (verb === "DELETE" && isWord(tokens[i + 1], "FROM")) return tableAt(tokens, i + 2);
   }
   return null;
 }
 
 function tableAt(tokens: readonly Token[], at: number): string | null {
-  return nameOf(tokens[isSign(".")(tokens[at + 1]) ? at + 2 : at]);
-}
-
-function nameOf(token: Token | undefined): string | null {
-  return token && (token.kind === "word" || token.kind === "name" || token.kind === "string")
-    ? token.text
-    : null;
-}
-
-/** Upper-case bare word at this place; null when there is none. */
-function wordAt(tokens: readonly Token[], at: number): string | null {
-  const token = tokens[at];
-  return token?.kind === "word" ? token.text.toUpperCase() : null;
-}
-
-function isSign(text: string): (token: Token | undefined) => boolean {
-  return (token) => token?.kind === "sign" && token.text === text;
+  return nameOf(tokens[isSign(tokens[at + 1], ".") ? at + 2 : at]) ?? null;
 }
 
 function blocked(reason: string): Verdict {

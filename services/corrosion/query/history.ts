@@ -1,8 +1,8 @@
 /** @module The last runs of a node's console, in its own SQLite file. */
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { isoMicros } from "../../../lib/clock.ts";
+import { makeFolder } from "../../../lib/folders.ts";
 import type { ConsoleRunRecord } from "../contract.ts";
 
 export type NewRun = Omit<ConsoleRunRecord, "id" | "at"> & {
@@ -31,7 +31,7 @@ export class RunHistory {
 
   /** Opens the file, made when it is missing. Throws when it cannot be used. */
   constructor(path: string) {
-    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+    if (path !== ":memory:") makeFolder(dirname(path));
     this.#db = new DatabaseSync(path);
     try {
       this.#db.exec("PRAGMA busy_timeout = 1000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");

@@ -1,10 +1,10 @@
 /** @module What a request to run something asks for, checked. */
+import type { Token } from "../../../lib/sql-tokens.ts";
 import type { Param, Statement } from "../client/statement.ts";
 import type { QueryPreset, QueryRun } from "../contract.ts";
 import { CorrosionError } from "../failures.ts";
 import { judge, type Mode } from "./blocked.ts";
 import { PRESETS } from "./presets.ts";
-import type { Token } from "./tokens.ts";
 
 export interface RunRequest {
   readonly preset: QueryPreset | null;
@@ -88,7 +88,7 @@ function bind(
   tokens: readonly Token[],
   fields: Fields,
 ): readonly Param[] | Record<string, Param> {
-  const places = new Set(tokens.filter(({ kind }) => kind === "param").map(({ text }) => text));
+  const places = new Set(tokens.filter(({ kind }) => kind === "parameter").map(({ text }) => text));
   if (isList(values)) {
     for (const [i, value] of values.entries()) check(`params[${i}]`, value, fields);
     return values;

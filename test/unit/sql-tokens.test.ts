@@ -1,6 +1,6 @@
 /** @module Where a statement ends and which parameters it has. */
 import assert from "node:assert/strict";
-import { parameters, statements, tokenize } from "../../corrosion/embedded/store/sql-tokens.ts";
+import { parameters, statements, tokenize } from "../../lib/sql-tokens.ts";
 
 const texts = (sql: string) => statements(sql).map((statement) => statement.sql);
 

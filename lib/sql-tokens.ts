@@ -1,8 +1,9 @@
 /** @module SQL text as SQLite's own tokenizer cuts it: statements, words, strings, parameters. */
 
 export interface Token {
-  /** `name` is a quoted identifier; a double-quoted one may still be a string to SQLite. */
-  readonly kind: "word" | "name" | "string" | "number" | "parameter" | "sign";
+  /** `name` is a quoted identifier; a double-quoted one may still be a string to SQLite. `blob` is `x'00'`. */
+  readonly kind: "word" | "name" | "string" | "blob" | "number" | "parameter" | "sign";
+  /** As it is written, with its quotes. */
   readonly text: string;
   readonly start: number;
   readonly end: number;
@@ -15,9 +16,11 @@ export interface Parameters {
   readonly names: readonly (string | null)[];
 }
 
-const SPACE = /[ \t\n\f\r]+|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/y;
+// Everything beyond ASCII may be part of a name, space look-alikes too; only a byte order mark is space.
+const SPACE = /[ \t\n\v\f\r\ufeff]+|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/y;
 const TOKENS: readonly (readonly [Token["kind"], RegExp])[] = [
-  ["string", /'(?:[^']|'')*(?:'|$)|[xX]'[^']*(?:'|$)/y],
+  ["string", /'(?:[^']|'')*(?:'|$)/y],
+  ["blob", /[xX]'[^']*(?:'|$)/y],
   ["name", /"(?:[^"]|"")*(?:"|$)|`(?:[^`]|``)*(?:`|$)|\[[^\]]*(?:\]|$)/y],
   ["parameter", /\?[0-9]*|[:@#$](?:[\w$\u0080-\uffff]|::)+(?:\([^\s)]*\))?/y],
   ["number", /0[xX][0-9a-fA-F_]+|(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?/y],
@@ -48,6 +51,14 @@ export function tokenize(sql: string): Token[] {
 function matchAt(pattern: RegExp, sql: string, at: number): number {
   pattern.lastIndex = at;
   return pattern.test(sql) ? pattern.lastIndex : at;
+}
+
+/** Whether a quoted token ends with its quote; one that does not has run to the end of the text. */
+export function isClosed({ kind, text }: Token): boolean {
+  if (kind !== "string" && kind !== "name" && kind !== "blob") return true;
+  const quote = kind === "blob" ? "'" : text.charAt(0);
+  // A doubled quote stands for itself, so in a closed one they are even.
+  return quote === "[" ? text.endsWith("]") : text.split(quote).length % 2 === 1;
 }
 
 /** Upper case of a word, null of any other token. */
@@ -108,7 +119,24 @@ function setAt(names: (string | null)[], at: number, name: string): void {
   names[at] = name;
 }
 
-/** A name without its quotes. */
+/** Whether it is one of these bare words, which are given in upper case. */
+export function isWord(token: Token | undefined, ...words: readonly string[]): boolean {
+  const word = keyword(token);
+  return word !== null && words.includes(word);
+}
+
+export function isSign(token: Token | undefined, text: string): boolean {
+  return token?.kind === "sign" && token.text === text;
+}
+
+/** What a token names where a name is expected; SQLite takes a string for one. Undefined if it cannot be one. */
+export function nameOf(token: Token | undefined): string | undefined {
+  return token?.kind === "word" || token?.kind === "name" || token?.kind === "string"
+    ? bareName(token)
+    : undefined;
+}
+
+/** A name or a string without its quotes. */
 export function bareName(token: Token): string {
   const { kind, text } = token;
   if (kind === "word") return text;
