@@ -2,6 +2,7 @@
 import { type BrokerOptions, ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
 import { type BrokerEnvironment, brokerOptions } from "../moleculer.config.ts";
+import ackSender from "../services/acks/sender.service.ts";
 import archive from "../services/conversations/archive.service.ts";
 import messages from "../services/conversations/messages.service.ts";
 import sessions from "../services/conversations/sessions.service.ts";
@@ -30,6 +31,7 @@ const CORROSION = [
   coordinator,
   query,
   nodeFacts,
+  ackSender,
 ];
 
 /** A broker with the services of a node, not started yet. */
