@@ -108,7 +108,8 @@ export class AckClient {
       sent.on("close", () => {
         clearTimeout(timer);
         this.#open.delete(sent);
-        reject(new Error("the connection was closed without an answer"));
+        // The end of an answer that began tells by itself how it went.
+        if (!began) reject(new Error("the connection was closed without an answer"));
       });
       sent.end(body);
     });
