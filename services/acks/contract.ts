@@ -112,7 +112,7 @@ export interface AckStatus {
   readonly deadline_at: Timestamp | null;
 }
 
-/* `acks.sender` (stats, all, duplicates, status) */
+/* `acks.sender` (stats, all, duplicates, get, status, deliver) */
 
 /** An entry of the dedupe store, and the payload of the local event `reception_updates`. */
 export interface Reception {
@@ -138,6 +138,30 @@ export interface SenderStatus {
   readonly dropped: number;
 }
 
+/** `acks.sender.stats` */
+export interface ReceptionStats extends SenderStatus {
+  /** Of all entries together. */
+  readonly receptions: number;
+  /** Entries that were received more than once. */
+  readonly duplicated: number;
+  /** Receptions of the entry that has most; 0 without entries. */
+  readonly most: number;
+}
+
+/**
+ * `acks.sender.all` with `{min?, limit?, scope?}` and `acks.sender.duplicates` with `{min?}`: the latest received first,
+ * at most `limit` of each node.
+ */
+export interface Receptions {
+  readonly receptions: readonly Reception[];
+  /** Of the receptions here. */
+  readonly count: number;
+  readonly scope: "local" | "cluster";
+  readonly nodes_reporting: readonly string[];
+  /** Nodes that did not answer. */
+  readonly nodes_missing: readonly string[];
+}
+
 /**
  * `acks.sender.deliver`: one acknowledgement to its originator, under the sender's rules; both transports use it.
  * Resolves when it was accepted for delivery.
@@ -150,6 +174,31 @@ export interface Deliver {
   readonly endpoint: string;
   /** When it arrived on this node. */
   readonly receipt_timestamp: Timestamp;
+}
+
+/* `acks.diagnosis` (probe, report) */
+
+/** `acks.diagnosis.probe`: one acknowledgement by hand, outside the sender's rules. */
+export interface Probe {
+  /** `host:port`; null: this node's own ack API. */
+  readonly endpoint: string | null;
+  readonly pk: string;
+  /** Who is said to have received it; null: this node. */
+  readonly ack_node_id: string | null;
+}
+export interface Probed {
+  readonly endpoint: string;
+  /** Null when there was no answer. */
+  readonly status: number | null;
+  /** The answer's body, or why there was none. */
+  readonly answer: string;
+  readonly elapsed_ms: number;
+}
+
+/** `acks.diagnosis.report`: what a message needs on its way there and back, in that order. */
+export interface Diagnosis {
+  readonly node_id: string;
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
 }
 
 /* `acks.drill` (send) and its bus event `pubsub_ack_test` */
