@@ -22,10 +22,26 @@ export interface SentMessage {
   readonly sequence: number;
 }
 
-/** `messages.list` with `{limit?, before?}`, sequence descending; `before` is a sequence. */
+/**
+ * `messages.list` with `{limit?, before?}`, sequence descending, and pk descending where two nodes sent in the same
+ * millisecond. `before` is a sequence, or the pk of the last row that the caller has, which leaves out nothing.
+ */
 export interface MessageList {
   readonly messages: readonly MessageRow[];
   readonly count: number;
+}
+
+/** `messages.regions`, `messages.byRegion` with `{region, limit?}` answers `MessageList`. */
+export interface RegionCount {
+  readonly region: string;
+  readonly messages: number;
+  readonly nodes: number;
+  readonly last_message_at: string;
+}
+
+/** `messages.prune`. */
+export interface Pruned {
+  readonly deleted: number;
 }
 
 /* `acks.tracker` (track, untrack, acknowledge, status, reset) */
@@ -48,6 +64,10 @@ export interface Acknowledge {
   readonly node_id: string;
   /** As the receiver says; null when it says nothing. */
   readonly receipt_timestamp: Timestamp | null;
+  /** When it arrived here, on the clock of `sent_at_us`; without it: now. */
+  readonly arrived_at_us?: number;
+  /** By which it came; one for an item of another transport is unknown. Without it: any. */
+  readonly transport?: Transport;
 }
 export interface Acknowledged {
   /** `repeated`: this node's acknowledgement was there; `unknown`: no such item. */
@@ -72,6 +92,13 @@ export interface TrackedMessage {
   readonly node_id: string;
 }
 
+/** The local event `ack_counted`: an item got its first acknowledgement of a node, be it the latest item or not. */
+export interface AckCounted {
+  readonly node_id: string;
+  readonly pk: string;
+  readonly ack_node_id: string;
+}
+
 /** `acks.tracker.status` with `{pk?}` (the latest item without), GET /api/acks and the local event `ack_events`. */
 export interface AckStatus {
   readonly node_id: string;
@@ -85,7 +112,7 @@ export interface AckStatus {
   readonly deadline_at: Timestamp | null;
 }
 
-/* `acks.sender` (stats, all, duplicates, status) */
+/* `acks.sender` (stats, all, duplicates, get, status, deliver) */
 
 /** An entry of the dedupe store, and the payload of the local event `reception_updates`. */
 export interface Reception {
@@ -111,6 +138,30 @@ export interface SenderStatus {
   readonly dropped: number;
 }
 
+/** `acks.sender.stats` */
+export interface ReceptionStats extends SenderStatus {
+  /** Of all entries together. */
+  readonly receptions: number;
+  /** Entries that were received more than once. */
+  readonly duplicated: number;
+  /** Receptions of the entry that has most; 0 without entries. */
+  readonly most: number;
+}
+
+/**
+ * `acks.sender.all` with `{min?, limit?, scope?}` and `acks.sender.duplicates` with `{min?}`: the latest received first,
+ * at most `limit` of each node.
+ */
+export interface Receptions {
+  readonly receptions: readonly Reception[];
+  /** Of the receptions here. */
+  readonly count: number;
+  readonly scope: "local" | "cluster";
+  readonly nodes_reporting: readonly string[];
+  /** Nodes that did not answer. */
+  readonly nodes_missing: readonly string[];
+}
+
 /**
  * `acks.sender.deliver`: one acknowledgement to its originator, under the sender's rules; both transports use it.
  * Resolves when it was accepted for delivery.
@@ -123,6 +174,31 @@ export interface Deliver {
   readonly endpoint: string;
   /** When it arrived on this node. */
   readonly receipt_timestamp: Timestamp;
+}
+
+/* `acks.diagnosis` (probe, report) */
+
+/** `acks.diagnosis.probe`: one acknowledgement by hand, outside the sender's rules. */
+export interface Probe {
+  /** `host:port`; null: this node's own ack API. */
+  readonly endpoint: string | null;
+  readonly pk: string;
+  /** Who is said to have received it; null: this node. */
+  readonly ack_node_id: string | null;
+}
+export interface Probed {
+  readonly endpoint: string;
+  /** Null when there was no answer. */
+  readonly status: number | null;
+  /** The answer's body, or why there was none. */
+  readonly answer: string;
+  readonly elapsed_ms: number;
+}
+
+/** `acks.diagnosis.report`: what a message needs on its way there and back, in that order. */
+export interface Diagnosis {
+  readonly node_id: string;
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
 }
 
 /* `acks.drill` (send) and its bus event `pubsub_ack_test` */

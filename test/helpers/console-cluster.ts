@@ -1,7 +1,7 @@
 /** @module Nodes of one process with all that watches and configures their agents, which really run. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { ServiceBroker } from "moleculer";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
 import agentService from "../../services/corrosion/agent.service.ts";
 import configService from "../../services/corrosion/config.service.ts";
 import type { AgentStatus, ClusterUpdate, Membership } from "../../services/corrosion/contract.ts";
@@ -9,6 +9,7 @@ import coordinator from "../../services/corrosion/coordinator.service.ts";
 import discovery from "../../services/corrosion/discovery.service.ts";
 import identity from "../../services/corrosion/identity.service.ts";
 import members from "../../services/corrosion/members.service.ts";
+import type gateway from "../../services/gateway/gateway.service.ts";
 import { shortFolder } from "./agent-node.ts";
 import { testBroker } from "./gateway.ts";
 import { freePort } from "./program.ts";
@@ -30,7 +31,8 @@ export interface ConsoleCluster {
   readonly folder: string;
   /** Waits until all agents run. */
   running(): Promise<void>;
-  stop(): Promise<void>;
+  /** With `keep` the folder stays, for another start. */
+  stop(options?: { readonly keep?: boolean }): Promise<void>;
 }
 
 export interface ConsoleOptions {
@@ -40,6 +42,10 @@ export interface ConsoleOptions {
   readonly heartbeat?: { readonly interval: number; readonly timeout: number };
   /** How long each node has for its step of an update. */
   readonly stepMs?: number;
+  /** Services that each node has beside those of the console. */
+  readonly services?: readonly (ServiceSchema | typeof gateway)[];
+  /** A folder that another start has kept. */
+  readonly folder?: string;
 }
 
 let clusters = 0;
@@ -49,10 +55,11 @@ export async function startConsole({
   env = {},
   heartbeat,
   nodes: size,
+  services = [],
+  folder = shortFolder(),
   stepMs,
 }: ConsoleOptions): Promise<ConsoleCluster> {
   clusters += 1;
-  const folder = shortFolder();
   const namespace = `console-${process.pid}-${clusters}`;
   const [apiPort, gossipPort] = [await freePort(size + 1), await freePort(size + 1)];
   const shared = {
@@ -65,6 +72,7 @@ export async function startConsole({
     CORROSION_API_PORT: String(apiPort),
     CORROSION_GOSSIP_PORT: String(gossipPort),
     MEMBERS_REFRESH_MS: "500",
+    API_PORT: "0",
     ...env,
   };
   const nodes = Array.from({ length: size }, (_, i): ConsoleNode => {
@@ -82,7 +90,7 @@ export async function startConsole({
         cluster_config_coordination: (ctx: { params: ClusterUpdate }) => void updates.push(ctx.params),
       },
     });
-    for (const schema of [configService, agentService, members, discovery, identity])
+    for (const schema of [configService, agentService, members, discovery, identity, ...services])
       broker.createService(schema);
     broker.createService(stepMs === undefined ? coordinator : { ...coordinator, settings: { stepMs } });
     const call = <T>(action: string, params: object = {}) =>
@@ -102,8 +110,9 @@ export async function startConsole({
         );
       }
     },
-    async stop() {
+    async stop({ keep = false } = {}) {
       await Promise.all(nodes.map(({ broker }) => broker.stop()));
+      if (keep) return;
       await rm(folder, { recursive: true, force: true });
     },
   };
