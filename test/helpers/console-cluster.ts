@@ -9,6 +9,7 @@ import coordinator from "../../services/corrosion/coordinator.service.ts";
 import discovery from "../../services/corrosion/discovery.service.ts";
 import identity from "../../services/corrosion/identity.service.ts";
 import members from "../../services/corrosion/members.service.ts";
+import type gateway from "../../services/gateway/gateway.service.ts";
 import { shortFolder } from "./agent-node.ts";
 import { testBroker } from "./gateway.ts";
 import { freePort } from "./program.ts";
@@ -30,7 +31,8 @@ export interface ConsoleCluster {
   readonly folder: string;
   /** Waits until all agents run. */
   running(): Promise<void>;
-  stop(): Promise<void>;
+  /** With `keep` the folder stays, for another start. */
+  stop(options?: { readonly keep?: boolean }): Promise<void>;
 }
 
 export interface ConsoleOptions {
@@ -41,7 +43,9 @@ export interface ConsoleOptions {
   /** How long each node has for its step of an update. */
   readonly stepMs?: number;
   /** Services that each node has beside those of the console. */
-  readonly services?: readonly ServiceSchema[];
+  readonly services?: readonly (ServiceSchema | typeof gateway)[];
+  /** A folder that another start has kept. */
+  readonly folder?: string;
 }
 
 let clusters = 0;
@@ -52,10 +56,10 @@ export async function startConsole({
   heartbeat,
   nodes: size,
   services = [],
+  folder = shortFolder(),
   stepMs,
 }: ConsoleOptions): Promise<ConsoleCluster> {
   clusters += 1;
-  const folder = shortFolder();
   const namespace = `console-${process.pid}-${clusters}`;
   const [apiPort, gossipPort] = [await freePort(size + 1), await freePort(size + 1)];
   const shared = {
@@ -106,8 +110,9 @@ export async function startConsole({
         );
       }
     },
-    async stop() {
+    async stop({ keep = false } = {}) {
       await Promise.all(nodes.map(({ broker }) => broker.stop()));
+      if (keep) return;
       await rm(folder, { recursive: true, force: true });
     },
   };
