@@ -203,6 +203,16 @@ export interface Diagnosis {
 
 /* `acks.drill` (send) and its bus event `pubsub_ack_test` */
 
+/** `acks.drill.send` */
+export interface SendDrill extends Omit<SendMessage, "content"> {
+  /** 1 to 8 KiB; without it a sentence. */
+  readonly content?: string;
+}
+export interface SentDrill extends SentMessage {
+  /** The `pk` of it. */
+  readonly request_id: string;
+}
+
 export interface DrillRequest {
   readonly request_id: string;
   readonly originating_node_id: string;
