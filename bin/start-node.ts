@@ -2,6 +2,7 @@
 import { type BrokerOptions, ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
 import { type BrokerEnvironment, brokerOptions } from "../moleculer.config.ts";
+import analyticsStore from "../services/analytics/store.service.ts";
 import archive from "../services/conversations/archive.service.ts";
 import messages from "../services/conversations/messages.service.ts";
 import sessions from "../services/conversations/sessions.service.ts";
@@ -28,6 +29,7 @@ const CORROSION = [
   discovery,
   identity,
   coordinator,
+  analyticsStore,
   query,
   nodeFacts,
 ];
