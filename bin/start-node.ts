@@ -7,6 +7,7 @@ import ackDrill from "../services/acks/drill.service.ts";
 import ackMessages from "../services/acks/messages.service.ts";
 import ackSender from "../services/acks/sender.service.ts";
 import ackTracker from "../services/acks/tracker.service.ts";
+import analyticsStore from "../services/analytics/store.service.ts";
 import archive from "../services/conversations/archive.service.ts";
 import messages from "../services/conversations/messages.service.ts";
 import sessions from "../services/conversations/sessions.service.ts";
@@ -34,6 +35,7 @@ const CORROSION = [
   discovery,
   identity,
   coordinator,
+  analyticsStore,
   query,
   nodeFacts,
 ];
