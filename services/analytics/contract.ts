@@ -23,7 +23,7 @@ export interface MessageEvent {
   readonly receipt_timestamp: number | null;
 }
 
-/** A row of `system_metrics`. */
+/** A row of `system_metrics`. CPU, memory, handles and lag are of the process, which embedded nodes share. */
 export interface SystemMetric {
   readonly experiment_id: string;
   readonly node_id: string;
@@ -68,6 +68,19 @@ export interface ExperimentRow {
   readonly error: string | null;
 }
 
+/* `metrics.system` (start, stop, current) */
+
+/** `metrics.system.current` */
+export interface CurrentMetrics {
+  readonly node_id: string;
+  /** The experiment that is sampled at present; null: none. */
+  readonly experiment_id: string | null;
+  /** Nodes with one pid are in one process. */
+  readonly pid: number;
+  /** The newest one, be it of a run that is over; null: there was none. */
+  readonly sample: SystemMetric | null;
+}
+
 /* `analytics.aggregator` (start, stop, status, get, export, compare, list) and the bus event `experiment_control` */
 
 export interface RunParameters {
@@ -87,6 +100,42 @@ export interface ExperimentControl {
   readonly parameters: RunParameters | null;
   /** Of `stop`. */
   readonly status?: ExperimentStatus;
+  /** The run as its owner has it, so that the others can tell of it when the owner is gone. */
+  readonly run: ExperimentRow;
+}
+
+/** `analytics.aggregator.start`: what a caller may leave out has the default in brackets. */
+export interface StartRun {
+  readonly experiment_id: string;
+  /** [0] */
+  readonly message_count?: number;
+  /** [1000] */
+  readonly interval_ms?: number;
+  /** [gossip] */
+  readonly transport?: Transport;
+  /** 0 (no padding) to 8192. [0] */
+  readonly payload_bytes?: number;
+  /** Ends a run that is on. [false] */
+  readonly replace?: boolean;
+}
+
+/** `analytics.aggregator.current`: the run that the node is in; null when there is none. */
+export interface CurrentRun {
+  readonly role: "leading" | "following";
+  readonly run: ExperimentRow;
+}
+
+/** `analytics.aggregator.claim`: a node lets the owner begin a run, and no other one for ten seconds. */
+export interface Claim {
+  readonly experiment_id: string;
+  readonly owner_node: string;
+  /** A run that the owner-to-be has ended, of which the node may not have heard yet; null: none. */
+  readonly replaces: string | null;
+}
+export interface ClaimAnswer {
+  readonly granted: boolean;
+  /** Of a refusal: the run, or the claim, that is in the way. */
+  readonly holder: Pick<Claim, "experiment_id" | "owner_node"> | null;
 }
 
 /** The local event `analytics_events`. */

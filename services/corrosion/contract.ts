@@ -374,7 +374,7 @@ export interface ConsoleRunRecord {
   readonly error: string | null;
 }
 
-/* The node: `corrosion.node` (facts, ping, flow) */
+/* The node: `corrosion.node` (facts, ping, connections, flow) */
 
 /** `corrosion.node.facts`. */
 export interface NodeFacts {
@@ -437,6 +437,13 @@ export interface NodePing {
   readonly latency_ms: number;
   /** Why it is not ok; null when it is. */
   readonly error: string | null;
+}
+
+/** `corrosion.node.connections`. */
+export interface AgentConnections {
+  readonly node_id: string;
+  /** To the agent's API, streams included. */
+  readonly open: number;
 }
 
 /** `corrosion.node.flow` with `{after?}`: at most the newest 500. */
