@@ -1,6 +1,7 @@
 /** @module The program, by its commands: `up` runs all nodes in one process, `node` one of a cluster, `cluster` a whole one. */
 import { readConfig } from "../lib/config.ts";
 import { runClusterCommand } from "./cluster.ts";
+import { runDemo } from "./demo.ts";
 import { runCluster } from "./node.ts";
 import { runRepl } from "./repl.ts";
 import { runStop } from "./stop.ts";
@@ -11,6 +12,7 @@ const USAGE = `Usage: fleetport <command>
   node                   one node of a distributed fleet; NATS_URL says where the bus is
   cluster [N=3]          the distributed mode on this machine, in the background; --status shows it, --stop ends it
   stop                   ends what up or cluster started in the background on these data
+  demo [NODES=2] [ID] [MESSAGES=3] [WAIT=10]   a small experiment on a fleet that runs
   repl                   a REPL on a distributed fleet, or one command to it: repl fleet status`;
 
 type Command = (args: readonly string[]) => Promise<void>;
@@ -20,6 +22,7 @@ const commands: Readonly<Record<string, Command>> = {
   node: () => runCluster(readConfig(process.env)),
   // Nothing of it may stay: not even a connection to a server that hangs.
   cluster: async (args) => process.exit(await runClusterCommand(args, process.env)),
+  demo: (args) => runDemo(args, process.env),
   stop: async (args) => process.exit(await runStop(args, process.env)),
   repl: async (args) => {
     const code = await runRepl(args, process.env);

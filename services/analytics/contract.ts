@@ -2,6 +2,7 @@
 
 import type { Transport } from "../acks/contract.ts";
 import type { Timestamp } from "../corrosion/contract.ts";
+import type { ExperimentJson } from "./bodies.ts";
 
 /* `analytics.store` (record, query, experiments, delete): one SQLite file a node */
 
@@ -125,6 +126,39 @@ export interface CurrentRun {
   readonly run: ExperimentRow;
 }
 
+/** `analytics.aggregator.status` */
+export interface AggregationStatus {
+  /** The other nodes that can be reached at present. */
+  readonly active_nodes: readonly {
+    readonly node_id: string;
+    readonly region: string;
+    /** Where its pages are; null while it has none. */
+    readonly phoenix_port: number | null;
+    readonly is_local: false;
+  }[];
+  /** Of `active_nodes`. */
+  readonly node_count: number;
+  readonly local_node_id: string;
+  /** The run that the node is in, times in text; null when it is in none. */
+  readonly experiment: (ExperimentJson & { readonly role: CurrentRun["role"] }) | null;
+}
+
+/** `analytics.aggregator.delete`: on which nodes, and which could not be reached and so still have it. */
+export interface DeletedOn {
+  readonly experiment_id?: string;
+  readonly deleted_on: readonly string[];
+  readonly unreachable: readonly string[];
+}
+
+/** `analytics.aggregator.health` */
+export interface AnalyticsHealth {
+  readonly status: "ok" | "error";
+  readonly region: string;
+  readonly database: "ok" | "error";
+  /** Why the database cannot be used; null when it can. */
+  readonly problem: string | null;
+}
+
 /** `analytics.aggregator.claim`: a node lets the owner begin a run, and no other one for ten seconds. */
 export interface Claim {
   readonly experiment_id: string;
@@ -139,7 +173,10 @@ export interface ClaimAnswer {
 }
 
 /** The local event `analytics_events`. */
-export type AnalyticsEvent = { readonly node_id: string; readonly experiment_id: string } & (
+export type AnalyticsEvent = { readonly node_id: string; readonly experiment_id: string } & AnalyticsNews;
+
+/** `node_count`: nodes that answered a collection. */
+export type AnalyticsNews =
   | { readonly type: "cluster_update"; readonly node_count: number }
   | {
       readonly type: "message_progress";
@@ -147,8 +184,7 @@ export type AnalyticsEvent = { readonly node_id: string; readonly experiment_id:
       readonly failed_count: number;
       readonly total_count: number;
     }
-  | { readonly type: "experiment_stopped"; readonly status: ExperimentStatus }
-);
+  | { readonly type: "experiment_stopped"; readonly status: ExperimentStatus };
 
 /** `analytics.aggregator.get` with `{experiment_id, kind, scope}`; bodies as corroport, section 6. */
 export type ReportKind = "summary" | "timing" | "metrics" | "events" | "topology" | "performance";

@@ -16,6 +16,15 @@ export interface RunTiming {
   readonly collectionMs: number;
 }
 
+/** As the contract has it (corroport, section 7). The time between collections is configured. */
+export const RUN_TIMING: Omit<RunTiming, "collectionMs"> = {
+  firstMessageMs: 500,
+  tickMs: 10_000,
+  silenceMs: 35_000,
+  settleMs: 3000,
+  firstCollectionMs: 1000,
+};
+
 /** Two clocks read at once: a monotonic one in milliseconds, and microseconds since 1970. */
 export interface Instant {
   readonly ms: number;

@@ -56,11 +56,20 @@ export class Runner {
     if (own?.id === run.id && own.started_at === run.started_at) this.take({ kind: "outcome", failure });
   }
 
-  take(input: RunInput): void {
+  /** Ends the run of the experiment if this node leads it. Returns it as it ended; null: it leads none such. */
+  finish(experimentId: string): ExperimentRow | null {
+    if (this.#state.kind !== "leading" || this.#state.run.id !== experimentId) return null;
+    const commands = this.take({ kind: "stop", status: "stopped", error: null });
+    return commands.find(({ kind }) => kind === "end")?.run ?? null;
+  }
+
+  /** Returns what was decided, which is being done by then. */
+  take(input: RunInput): readonly RunCommand[] {
     const { commands, state } = decide(this.#state, input, this.#env.now(), this.#env.timing);
     this.#state = state;
     this.#arm();
     for (const command of commands) this.#env.perform(command);
+    return commands;
   }
 
   #arm(): void {
