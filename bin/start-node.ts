@@ -2,6 +2,8 @@
 import { type BrokerOptions, ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
 import { type BrokerEnvironment, brokerOptions } from "../moleculer.config.ts";
+import ackMessages from "../services/acks/messages.service.ts";
+import ackTracker from "../services/acks/tracker.service.ts";
 import archive from "../services/conversations/archive.service.ts";
 import messages from "../services/conversations/messages.service.ts";
 import sessions from "../services/conversations/sessions.service.ts";
@@ -14,6 +16,7 @@ import members from "../services/corrosion/members.service.ts";
 import nodeFacts from "../services/corrosion/node.service.ts";
 import query from "../services/corrosion/query.service.ts";
 import subscriber from "../services/corrosion/subscriber.service.ts";
+import ackGateway from "../services/gateway/ack-gateway.service.ts";
 import gateway from "../services/gateway/gateway.service.ts";
 import ops from "../services/raft/ops.service.ts";
 import topology from "../services/raft/topology.service.ts";
@@ -31,12 +34,13 @@ const CORROSION = [
   query,
   nodeFacts,
 ];
+const PROPAGATION = [ackTracker, ackMessages, ackGateway];
 
 /** A broker with the services of a node, not started yet. */
 export function createNode(config: Config, environment: BrokerEnvironment): ServiceBroker {
   const options: BrokerOptions = brokerOptions(config, environment);
   const broker = new ServiceBroker(options);
-  const corrosion = config.console.agent.mode === "off" ? [] : CORROSION;
+  const corrosion = config.console.agent.mode === "off" ? [] : [...CORROSION, ...PROPAGATION];
   for (const schema of [...FLEET, ...corrosion, gateway]) broker.createService(schema);
   return broker;
 }

@@ -11,6 +11,12 @@ export const systemClock: Clock = () => {
   return Math.abs(fine - now) < 1_000_000 ? fine : now;
 };
 
+/**
+ * The time of the process's start, moved on by the monotonic timer: two readings of it give a duration, also when
+ * somebody sets the machine's clock between them. It may differ from the machine's clock by then.
+ */
+export const originClock: Clock = () => Math.floor((performance.timeOrigin + performance.now()) * 1000);
+
 /** `2026-01-02T03:04:05.678901Z`: ISO-8601 UTC with six decimals (contract, section 1). */
 export function isoMicros(micros: number): string {
   const millis = Math.floor(micros / 1000);

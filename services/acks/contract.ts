@@ -22,10 +22,26 @@ export interface SentMessage {
   readonly sequence: number;
 }
 
-/** `messages.list` with `{limit?, before?}`, sequence descending; `before` is a sequence. */
+/**
+ * `messages.list` with `{limit?, before?}`, sequence descending, and pk descending where two nodes sent in the same
+ * millisecond. `before` is a sequence, or the pk of the last row that the caller has, which leaves out nothing.
+ */
 export interface MessageList {
   readonly messages: readonly MessageRow[];
   readonly count: number;
+}
+
+/** `messages.regions`, `messages.byRegion` with `{region, limit?}` answers `MessageList`. */
+export interface RegionCount {
+  readonly region: string;
+  readonly messages: number;
+  readonly nodes: number;
+  readonly last_message_at: string;
+}
+
+/** `messages.prune`. */
+export interface Pruned {
+  readonly deleted: number;
 }
 
 /* `acks.tracker` (track, untrack, acknowledge, status, reset) */
@@ -48,6 +64,10 @@ export interface Acknowledge {
   readonly node_id: string;
   /** As the receiver says; null when it says nothing. */
   readonly receipt_timestamp: Timestamp | null;
+  /** When it arrived here, on the clock of `sent_at_us`; without it: now. */
+  readonly arrived_at_us?: number;
+  /** By which it came; one for an item of another transport is unknown. Without it: any. */
+  readonly transport?: Transport;
 }
 export interface Acknowledged {
   /** `repeated`: this node's acknowledgement was there; `unknown`: no such item. */
@@ -70,6 +90,13 @@ export interface TrackedMessage {
   readonly pk: string;
   readonly timestamp: Timestamp;
   readonly node_id: string;
+}
+
+/** The local event `ack_counted`: an item got its first acknowledgement of a node, be it the latest item or not. */
+export interface AckCounted {
+  readonly node_id: string;
+  readonly pk: string;
+  readonly ack_node_id: string;
 }
 
 /** `acks.tracker.status` with `{pk?}` (the latest item without), GET /api/acks and the local event `ack_events`. */

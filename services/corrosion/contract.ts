@@ -404,10 +404,13 @@ export interface NodeFacts {
   readonly bus_connected: boolean;
   readonly ports: {
     readonly web: number;
+    readonly ack: number;
     readonly corrosion_api: number;
     readonly corrosion_gossip: number;
   };
   readonly urls: { readonly web: string | null; readonly corrosion_api: string | null };
+  /** `host:port` where other nodes acknowledge; null while it does not listen. */
+  readonly ack_endpoint: string | null;
   /** Names of the node's services, without the leaders of groups. */
   readonly services: readonly string[];
   /** Groups that it leads. */

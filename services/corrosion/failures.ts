@@ -16,6 +16,8 @@ export const FAILURE_STATUS = {
   unknown_node: 404,
   /** A query that somebody ended. */
   cancelled: 409,
+  /** The node cannot say where acknowledgements should go, or which number a message has. */
+  send_unavailable: 503,
 } as const;
 
 export type FailureType = keyof typeof FAILURE_STATUS;

@@ -83,7 +83,18 @@ interface Methods {
 const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
   name: "gateway",
   // In this order: sockets need the server that the last one makes; they and the streams end before it does.
-  mixins: [socketsMixin, eventStreamMixin, webServerMixin],
+  mixins: [
+    socketsMixin,
+    eventStreamMixin,
+    webServerMixin({
+      name: "web server",
+      address: ({ host, port }) => ({ host, port }),
+      variables: { host: "HOST", port: "PORT" },
+      announce(broker, { host, port }) {
+        broker.metadata.url = `http://${host}:${port}`;
+      },
+    }),
+  ],
 
   settings: {
     // What other nodes have no use for stays out of the registry.

@@ -34,8 +34,11 @@ const EXPERIMENT_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 /** Section 2 of the contract. */
 const KINDS = {
   message_updates: untold("message_updates"),
-  ack_events: untold("ack_events"),
-  reception_updates: untold("reception_updates"),
+  ack_events: told("ack_events", "acks.tracker.status"),
+  reception_updates: {
+    ...untold("reception_updates"),
+    state: { action: "acks.sender.status", event: "sender_status" },
+  },
   cluster_membership: told("cluster_membership", "corrosion.members.get"),
   agent_state: told("agent_state", "corrosion.agent.status"),
   config_job: told("config_job", "corrosion.config.job"),

@@ -1,8 +1,10 @@
-/** @module The node's web server: moleculer-web, with listening, refusing broken requests and closing of our own. */
+/** @module A web server of the node: moleculer-web, with listening, refusing broken requests and closing of our own. */
 import type { Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { ServiceSchema } from "moleculer";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
+import type { Config } from "../../lib/config.ts";
+import type { HostPort } from "../../lib/host-port.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { rawAnswer } from "./answer.ts";
 import { errorAnswer, internalError, RequestRefused } from "./http-errors.ts";
@@ -16,60 +18,74 @@ const REQUEST_TIMEOUT_MS = 60_000;
 // it broadcasts to all nodes whenever a service comes or goes.
 const { started: _started, stopped: _stopped, events: _events, ...moleculerWeb } = ApiGateway;
 
-export const webServerMixin: Partial<ServiceSchema> = {
-  mixins: [moleculerWeb],
+/** One of the servers that a node has. */
+export interface WebServer {
+  /** For the log, e.g. `web server`. */
+  readonly name: string;
+  /** Where it listens; port 0: the system chooses. */
+  readonly address: (config: Config) => HostPort;
+  /** Variables that say so, for whoever has to change them. */
+  readonly variables: { readonly host: string; readonly port: string };
+  /** Puts where it listens into the node's metadata, which the other nodes get once all services have started. */
+  readonly announce: (broker: ServiceBroker, address: HostPort) => void;
+}
 
-  created() {
-    const server: Server = this.server;
-    server.keepAliveTimeout = KEEP_ALIVE_MS;
-    server.requestTimeout = REQUEST_TIMEOUT_MS;
-    // moleculer-web's listener ends the process when the port is in use; `started` does that with a sentence.
-    server.removeAllListeners("error");
-    server.on("clientError", refuseBrokenRequest);
-  },
+export function webServerMixin({ address, announce, name, variables }: WebServer): Partial<ServiceSchema> {
+  return {
+    mixins: [moleculerWeb],
 
-  async started() {
-    const server: Server = this.server;
-    const { config, halt } = runtimeOf(this.broker);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(config.port, config.host, () => {
-          server.off("error", reject);
-          resolve();
+    created() {
+      const server: Server = this.server;
+      server.keepAliveTimeout = KEEP_ALIVE_MS;
+      server.requestTimeout = REQUEST_TIMEOUT_MS;
+      // moleculer-web's listener ends the process when the port is in use; `started` does that with a sentence.
+      server.removeAllListeners("error");
+      server.on("clientError", refuseBrokenRequest);
+    },
+
+    async started() {
+      const server: Server = this.server;
+      const { config, halt } = runtimeOf(this.broker);
+      const { host, port: wanted } = address(config);
+      try {
+        await new Promise<void>((resolve, reject) => {
+          server.once("error", reject);
+          server.listen(wanted, host, () => {
+            server.off("error", reject);
+            resolve();
+          });
         });
-      });
-    } catch (cause) {
-      const error = new Error(whyNotListening(config.host, config.port, cause), { cause });
-      halt(error);
-      throw error;
-    }
-    server.on("error", (error) => this.logger.error("web server failed", { error: error.message }));
-    // With port 0 the system chose one: the node tells the others in its metadata where it is.
-    const { port } = server.address() as AddressInfo;
-    this.broker.metadata.url = `http://${config.host}:${port}`;
-    this.logger.info("web server listens", { host: config.host, port });
-  },
-
-  async stopped() {
-    await this.closeServer();
-  },
-
-  methods: {
-    /** Asks clients, with every answer, to connect anew elsewhere. */
-    refuseKeepAlive(): void {
-      const server: Server = this.server;
-      server.prependListener("request", (_request, response) => response.setHeader("connection", "close"));
+      } catch (cause) {
+        const error = new Error(whyNotListening({ host, port: wanted }, variables, cause), { cause });
+        halt(error);
+        throw error;
+      }
+      server.on("error", (error) => this.logger.error(`${name} failed`, { error: error.message }));
+      const { port } = server.address() as AddressInfo;
+      announce(this.broker, { host, port });
+      this.logger.info(`${name} listens`, { host, port });
     },
 
-    /** Ends idle connections, lets requests under way finish, and cuts what hangs longer than any append can. */
-    async closeServer(): Promise<void> {
-      const server: Server = this.server;
-      if (!server.listening) return;
-      await closeServer(server, runtimeOf(this.broker).config.appendTimeoutMs + 1000);
+    async stopped() {
+      await this.closeServer();
     },
-  },
-};
+
+    methods: {
+      /** Asks clients, with every answer, to connect anew elsewhere. */
+      refuseKeepAlive(): void {
+        const server: Server = this.server;
+        server.prependListener("request", (_request, response) => response.setHeader("connection", "close"));
+      },
+
+      /** Ends idle connections, lets requests under way finish, and cuts what hangs longer than any append can. */
+      async closeServer(): Promise<void> {
+        const server: Server = this.server;
+        if (!server.listening) return;
+        await closeServer(server, runtimeOf(this.broker).config.appendTimeoutMs + 1000);
+      },
+    },
+  };
+}
 
 async function closeServer(server: Server, patienceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -83,15 +99,15 @@ async function closeServer(server: Server, patienceMs: number): Promise<void> {
   server.closeAllConnections();
 }
 
-function whyNotListening(host: string, port: number, cause: unknown): string {
+function whyNotListening({ host, port }: HostPort, set: WebServer["variables"], cause: unknown): string {
   const code = cause instanceof Error && "code" in cause ? cause.code : "";
   if (code === "EADDRINUSE") {
-    return `Port ${port} on ${host} is in use by another program: stop it, or set PORT to a free port.`;
+    return `Port ${port} on ${host} is in use by another program: stop it, or set ${set.port} to a free port.`;
   }
   if (code === "EACCES") {
-    return `Port ${port} on ${host} may not be opened by this user: set PORT to a port above 1023.`;
+    return `Port ${port} on ${host} may not be opened by this user: set ${set.port} to a port above 1023.`;
   }
-  return `Cannot listen on ${host} port ${port} (${String(cause)}): check HOST and PORT.`;
+  return `Cannot listen on ${host} port ${port} (${String(cause)}): check ${set.host} and ${set.port}.`;
 }
 
 /** Answers what is not HTTP, too large a head, or too slow, as far as anybody still listens. */

@@ -1,7 +1,7 @@
 /** @module Nodes of one process with all that watches and configures their agents, which really run. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { ServiceBroker } from "moleculer";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
 import agentService from "../../services/corrosion/agent.service.ts";
 import configService from "../../services/corrosion/config.service.ts";
 import type { AgentStatus, ClusterUpdate, Membership } from "../../services/corrosion/contract.ts";
@@ -40,6 +40,8 @@ export interface ConsoleOptions {
   readonly heartbeat?: { readonly interval: number; readonly timeout: number };
   /** How long each node has for its step of an update. */
   readonly stepMs?: number;
+  /** Services that each node has beside those of the console. */
+  readonly services?: readonly ServiceSchema[];
 }
 
 let clusters = 0;
@@ -49,6 +51,7 @@ export async function startConsole({
   env = {},
   heartbeat,
   nodes: size,
+  services = [],
   stepMs,
 }: ConsoleOptions): Promise<ConsoleCluster> {
   clusters += 1;
@@ -65,6 +68,7 @@ export async function startConsole({
     CORROSION_API_PORT: String(apiPort),
     CORROSION_GOSSIP_PORT: String(gossipPort),
     MEMBERS_REFRESH_MS: "500",
+    API_PORT: "0",
     ...env,
   };
   const nodes = Array.from({ length: size }, (_, i): ConsoleNode => {
@@ -82,7 +86,7 @@ export async function startConsole({
         cluster_config_coordination: (ctx: { params: ClusterUpdate }) => void updates.push(ctx.params),
       },
     });
-    for (const schema of [configService, agentService, members, discovery, identity])
+    for (const schema of [configService, agentService, members, discovery, identity, ...services])
       broker.createService(schema);
     broker.createService(stepMs === undefined ? coordinator : { ...coordinator, settings: { stepMs } });
     const call = <T>(action: string, params: object = {}) =>

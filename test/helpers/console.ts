@@ -1,6 +1,7 @@
 /** @module Actors of the Corrosion room that a test writes itself, for a gateway that is to answer for them. */
 import type { Context, ServiceSchema } from "moleculer";
 import type { JsonObject } from "../../lib/json.ts";
+import type { AckStatus, SentMessage } from "../../services/acks/contract.ts";
 import type {
   AgentStatus,
   ClusterUpdate,
@@ -124,6 +125,20 @@ const TABLES = { members: [], tracked_peers: null, actor_id: "a" };
 const MATRIX = { observers: [], subjects: [], disagreement: false };
 const RESULT = { run_id: "r", columns: ["1"], rows: [[1]], row_count: 1, truncated: false, elapsed_ms: 2 };
 
+export const SENT: SentMessage = { pk: "n_1", timestamp: AT, node_id: "n", sequence: 1 };
+
+export const ACKS: AckStatus = {
+  node_id: "n",
+  latest_message: { pk: "n_1", timestamp: AT, node_id: "n" },
+  acknowledgments: [],
+  ack_count: 0,
+  regions: [],
+  expected: ["dev-node2"],
+  state: "pending",
+  transport: "gossip",
+  deadline_at: AT,
+};
+
 /** Every action that the console's routes call, each with an answer of the right shape. */
 export const ALL_WELL: Actions = {
   "corrosion.discovery.get": () => DISCOVERY,
@@ -151,4 +166,12 @@ export const ALL_WELL: Actions = {
   "corrosion.query.history": () => [{ id: 1, sql: "SELECT 1" }],
   "corrosion.query.run": () => RESULT,
   "corrosion.query.cancel": () => ({ cancelled: true }),
+  "messages.send": () => SENT,
+  "messages.list": () => ({ messages: [], count: 0 }),
+  "acks.tracker.status": () => ACKS,
+  "acks.tracker.reset": () => ACKS,
+  "acks.sender.status": () => ({ node_id: "n", queued: 0 }),
+  "acks.sender.all": () => ({ receptions: [], count: 0 }),
+  "acks.sender.get": () => ({ message_pk: "r1", reception_count: 2 }),
+  "acks.drill.send": () => ({ request_id: "pubsub_n_1" }),
 };

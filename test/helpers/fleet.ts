@@ -50,6 +50,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<TestFleet>
   const databaseUrl = options.databaseUrl ?? (await freshDatabase());
   const config = readConfig({
     PORT: "0",
+    API_PORT: "0",
     CORROSION_MODE: "off",
     DATABASE_URL: databaseUrl,
     FLEET_NODES: String(options.nodes ?? 3),

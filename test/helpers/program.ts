@@ -28,7 +28,8 @@ export class Program {
   constructor(command: string, env: Readonly<Record<string, string>>, args: readonly string[] = []) {
     const inherited = Object.fromEntries(
       Object.entries(process.env).filter(
-        ([name]) => !/^(FLEET|CORROSION_|NODE_ID$|(NATS|DATABASE|REDIS)_URL$|PORT$|HOST$)/.test(name),
+        ([name]) =>
+          !/^(FLEET|CORROSION_|NODE_ID$|(NATS|DATABASE|REDIS)_URL$|PORT$|HOST$|API_PORT$|ACK_)/.test(name),
       ),
     );
     this.child = spawn(
@@ -36,7 +37,7 @@ export class Program {
       ["--disable-warning=ExperimentalWarning", PROGRAM, command, ...args],
       {
         // Agents listen on ports of their own, and most tests have no use for them.
-        env: { ...inherited, CORROSION_MODE: "off", ...env },
+        env: { ...inherited, CORROSION_MODE: "off", API_PORT: "0", ...env },
         stdio: ["ignore", "pipe", "pipe"],
       },
     );

@@ -4,6 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ServiceBroker } from "moleculer";
 import { isoMicros } from "../../../lib/clock.ts";
+import { parseHostPort } from "../../../lib/host-port.ts";
 import { regionOf } from "../../../lib/regions.ts";
 import { runtimeOf } from "../../../lib/runtime.ts";
 import type { AgentStatus, NodeConfiguration, NodeFacts } from "../contract.ts";
@@ -36,6 +37,8 @@ export async function nodeFacts(broker: ServiceBroker, startedAt: number): Promi
     filesOf(console.dataDir),
   ]);
   const url = typeof broker.metadata.url === "string" ? broker.metadata.url : null;
+  const ackEndpoint = broker.metadata.ack_endpoint;
+  const ack = typeof ackEndpoint === "string" ? ackEndpoint : null;
   const { rss, heapUsed, heapTotal } = process.memoryUsage();
   const services = broker.services.map(({ name }) => name);
   return {
@@ -58,10 +61,12 @@ export async function nodeFacts(broker: ServiceBroker, startedAt: number): Promi
     bus_connected: fanout.connected,
     ports: {
       web: url === null ? config.port : Number(new URL(url).port),
+      ack: (ack === null ? null : parseHostPort(ack)?.port) ?? console.ack.port,
       corrosion_api: console.agent.apiPort,
       corrosion_gossip: console.agent.gossipPort,
     },
     urls: { web: url, corrosion_api: agent?.api_url ?? null },
+    ack_endpoint: ack,
     services: services.filter((name) => !LEADER.test(name)).sort(),
     leads: services.filter((name) => LEADER.test(name)).length,
     variables: config.variables,

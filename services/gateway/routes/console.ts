@@ -1,5 +1,6 @@
-/** @module The console's routes: this node, its agent, its configuration, the cluster as it sees it, and SQL. */
+/** @module The console's routes: this node, its agent, its configuration, the cluster as it sees it, SQL, and messages. */
 import type { JsonObject } from "../../../lib/json.ts";
+import type { SentMessage } from "../../acks/contract.ts";
 import type {
   ClusterUpdate,
   ConfigJob,
@@ -168,4 +169,31 @@ const SQL: readonly ConsoleRoute[] = [
   }),
 ];
 
-export const CONSOLE_ROUTES: readonly ConsoleRoute[] = [...CLUSTER, ...NODE, ...CONFIGURATION, ...SQL];
+const PROPAGATION: readonly ConsoleRoute[] = [
+  route<SentMessage>("POST /api/messages/send", {
+    action: "messages.send",
+    params: ({ body }) => pick(body, ["content"]),
+    body: (message) => ({ status: "success", message }),
+  }),
+  route("GET /api/messages", {
+    action: "messages.list",
+    params: ({ query }) => defined({ limit: query.integer("limit"), before: query.text("before") }),
+  }),
+  route("GET /api/acks", { action: "acks.tracker.status" }),
+  route("GET /api/acks/:id", { action: "acks.tracker.status", params: ({ id }) => ({ pk: id }) }),
+  route("POST /api/acks/reset", { action: "acks.tracker.reset" }),
+  route("POST /api/acks/drill", { action: "acks.drill.send" }),
+  route("GET /api/receptions", {
+    action: "acks.sender.all",
+    params: ({ query }) => defined({ min: query.integer("min"), scope: query.text("scope") }),
+  }),
+  route("GET /api/receptions/:id", { action: "acks.sender.get", params: ({ id }) => ({ pk: id }) }),
+];
+
+export const CONSOLE_ROUTES: readonly ConsoleRoute[] = [
+  ...CLUSTER,
+  ...NODE,
+  ...CONFIGURATION,
+  ...SQL,
+  ...PROPAGATION,
+];
