@@ -3,6 +3,7 @@ import { type BrokerOptions, ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
 import { type BrokerEnvironment, brokerOptions } from "../moleculer.config.ts";
 import ackMessages from "../services/acks/messages.service.ts";
+import ackSender from "../services/acks/sender.service.ts";
 import ackTracker from "../services/acks/tracker.service.ts";
 import archive from "../services/conversations/archive.service.ts";
 import messages from "../services/conversations/messages.service.ts";
@@ -34,7 +35,7 @@ const CORROSION = [
   query,
   nodeFacts,
 ];
-const PROPAGATION = [ackTracker, ackMessages, ackGateway];
+const PROPAGATION = [ackTracker, ackMessages, ackSender, ackGateway];
 
 /** A broker with the services of a node, not started yet. */
 export function createNode(config: Config, environment: BrokerEnvironment): ServiceBroker {

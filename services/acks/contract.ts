@@ -112,7 +112,7 @@ export interface AckStatus {
   readonly deadline_at: Timestamp | null;
 }
 
-/* `acks.sender` (stats, all, duplicates, status) */
+/* `acks.sender` (stats, all, duplicates, get, status, deliver) */
 
 /** An entry of the dedupe store, and the payload of the local event `reception_updates`. */
 export interface Reception {
@@ -136,6 +136,30 @@ export interface SenderStatus {
   readonly failed: number;
   /** Refused because the queue was full. */
   readonly dropped: number;
+}
+
+/** `acks.sender.stats` */
+export interface ReceptionStats extends SenderStatus {
+  /** Of all entries together. */
+  readonly receptions: number;
+  /** Entries that were received more than once. */
+  readonly duplicated: number;
+  /** Receptions of the entry that has most; 0 without entries. */
+  readonly most: number;
+}
+
+/**
+ * `acks.sender.all` with `{min?, limit?, scope?}` and `acks.sender.duplicates` with `{min?}`: the latest received first,
+ * at most `limit` of each node.
+ */
+export interface Receptions {
+  readonly receptions: readonly Reception[];
+  /** Of the receptions here. */
+  readonly count: number;
+  readonly scope: "local" | "cluster";
+  readonly nodes_reporting: readonly string[];
+  /** Nodes that did not answer. */
+  readonly nodes_missing: readonly string[];
 }
 
 /**
