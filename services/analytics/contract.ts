@@ -24,7 +24,7 @@ export interface MessageEvent {
   readonly receipt_timestamp: number | null;
 }
 
-/** A row of `system_metrics`. CPU, memory, handles and lag are of the process, which embedded nodes share. */
+/** A row of `system_metrics`. */
 export interface SystemMetric {
   readonly experiment_id: string;
   readonly node_id: string;
@@ -71,7 +71,7 @@ export interface ExperimentRow {
 
 /* `metrics.system` (start, stop, current) */
 
-/** `metrics.system.current` */
+/** `metrics.system.current`. CPU, memory, handles and lag are of the process, which embedded nodes share. */
 export interface CurrentMetrics {
   readonly node_id: string;
   /** The experiment that is sampled at present; null: none. */

@@ -374,7 +374,7 @@ export interface ConsoleRunRecord {
   readonly error: string | null;
 }
 
-/* The node: `corrosion.node` (facts, ping, connections, flow) */
+/* The node: `corrosion.node` (facts, ping, flow) */
 
 /** `corrosion.node.facts`. */
 export interface NodeFacts {
