@@ -1,7 +1,7 @@
 /** @module `/api/stream`: a node's events, as they reach a page. */
 import assert from "node:assert/strict";
 import type { Context } from "moleculer";
-import { type Actions, AGENT, ALL_WELL, actors, ask, JOB, UPDATE } from "../helpers/console.ts";
+import { ACKS, type Actions, AGENT, ALL_WELL, actors, ask, JOB, UPDATE } from "../helpers/console.ts";
 import { EventSource } from "../helpers/event-source.ts";
 import { startGateway, type TestGateway, testBroker } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
@@ -127,14 +127,17 @@ describe("GET /api/stream", () => {
 
   it("begins with where each topic stands", async () => {
     const source = await listen(await over(ALL_WELL), TOPICS.join(","));
-    const events = await source.untilEvents(4);
+    const events = await source.untilEvents(6);
     const states = Object.fromEntries(events.map(({ event, data }) => [event, data]));
     assert.deepEqual(Object.keys(states).sort(), [
+      "ack_events",
       "agent_state",
       "cluster_config_coordination",
       "cluster_membership",
       "config_job",
+      "sender_status",
     ]);
+    assert.deepEqual(states.ack_events, ACKS);
     assert.deepEqual(states.agent_state, AGENT);
     assert.deepEqual(states.config_job, JOB);
   });
