@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { readConfig } from "../lib/config.ts";
 import { MAX_NODES } from "../lib/console-config.ts";
 import type { Env } from "../lib/env.ts";
-import type { AggregationStatus } from "../services/analytics/contract.ts";
+import type { AggregationStatus, AnalyticsHealth } from "../services/analytics/contract.ts";
 import type { AgentStatus } from "../services/corrosion/contract.ts";
 import { type Console, consoleAt } from "./demo/console.ts";
 import { type Performance, resultTable, type Summary } from "./demo/table.ts";
@@ -71,7 +71,11 @@ export async function runDemo(args: readonly string[], env: Env): Promise<void> 
     process.stdout.write(`${resultTable(summary, performance)}\n`);
     check(summary, demo);
   } finally {
-    await stage("stop", () => first.post("/analytics/aggregation/stop"), () => demo.id);
+    await stage(
+      "stop",
+      () => first.post("/analytics/aggregation/stop"),
+      () => demo.id,
+    );
   }
 }
 
@@ -85,11 +89,12 @@ function consolesOf(nodes: number, env: Env): Console[] {
 
 async function healthy(node: Console): Promise<void> {
   await until(HEALTH_MS, async () => {
-    await node.get("/analytics/health");
+    const { receiving } = await node.get<AnalyticsHealth>("/analytics/health");
     const { reason, state } = await node.get<AgentStatus>("/agent");
     if (state !== "running" && state !== "external") {
       throw new Error(`the agent of ${node.url} is ${state}${reason === null ? "" : `: ${reason}`}`);
     }
+    if (!receiving) throw new Error(`${node.url} does not hear of messages yet`);
   }).catch((error: unknown) => {
     const text = error instanceof Error ? error.message : String(error);
     throw new Error(

@@ -1,14 +1,14 @@
 /** @module Runs of the whole cluster, and what all of its nodes have measured of them. */
 import type { Context, Service } from "moleculer";
 import { systemClock } from "../../lib/clock.ts";
-import { regionOf } from "../../lib/regions.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { type BeginEnvironment, begin, endCurrent } from "./aggregator/begin.ts";
 import { ReportCache } from "./aggregator/cache.ts";
 import type { ClaimKey } from "./aggregator/claims.ts";
 import { deleteEverywhere } from "./aggregator/deletion.ts";
-import { CONTROL, Effects, wordOn } from "./aggregator/effects.ts";
+import { Effects, wordOn } from "./aggregator/effects.ts";
+import { healthOf } from "./aggregator/health.ts";
 import { activeNodes } from "./aggregator/nodes.ts";
 import { readRunRequest } from "./aggregator/parameters.ts";
 import { Reports } from "./aggregator/reports.ts";
@@ -34,7 +34,6 @@ import type {
   ExperimentRow,
   Scope,
   StartRun,
-  StoreStatus,
 } from "./contract.ts";
 
 /** Shorter ones are for tests. */
@@ -154,7 +153,7 @@ export default defineService<AggregatorService>({
       },
     },
 
-    /** -> `ExportFile`. Throws `invalid_request`. */
+    /** `{experiment_id, format?, include_raw_events?, include_system_metrics?, scope?}` -> `ExportFile`. Throws `invalid_request`. */
     export: {
       params: EXPORT_PARAMS,
       handler(ctx: Context<ExportRequest>): Promise<object> {
@@ -176,19 +175,14 @@ export default defineService<AggregatorService>({
     /** `AnalyticsHealth`; a database that cannot be used is no error of this action. */
     health: {
       params: {},
-      async handler(): Promise<AnalyticsHealth> {
-        const { nodeID } = this.broker;
-        const { ok, problem } = await this.broker
-          .call<StoreStatus, object>("analytics.store.status", {}, { nodeID })
-          .catch((error: unknown): StoreStatus => ({ ok: false, problem: String(error) }));
-        const database = ok ? "ok" : "error";
-        return { status: database, region: regionOf(nodeID), database, problem };
+      handler(): Promise<AnalyticsHealth> {
+        return healthOf(this.broker);
       },
     },
   },
 
   events: {
-    [CONTROL](ctx: Context<ExperimentControl>) {
+    experiment_control(ctx: Context<ExperimentControl>) {
       // What this node says it knows already.
       if (ctx.nodeID === this.broker.nodeID) return;
       this.cache.forget(ctx.params.experiment_id);

@@ -4,7 +4,10 @@ import type { Transport } from "../acks/contract.ts";
 import type { Timestamp } from "../corrosion/contract.ts";
 import type { ExperimentJson } from "./bodies.ts";
 
-/* `analytics.store` (record, query, experiments, delete): one SQLite file a node */
+/*
+ * `analytics.store` (record, experiments, query, export, part, chunk, delete, recordRun, runs, status): one SQLite file
+ * a node. `record` and `query` are of the own node; `part`, `chunk`, `experiments` and `delete` are asked by others too.
+ */
 
 export type EventType = "sent" | "acked";
 
@@ -24,6 +27,12 @@ export interface MessageEvent {
   readonly receipt_timestamp: number | null;
 }
 
+/** As it is stored; `id` is of the node that stored it. */
+export interface MessageEventRow extends MessageEvent {
+  readonly id: number;
+  readonly inserted_at: number;
+}
+
 /** A row of `system_metrics`. */
 export interface SystemMetric {
   readonly experiment_id: string;
@@ -37,6 +46,10 @@ export interface SystemMetric {
   readonly inserted_at: number;
 }
 
+export interface SystemMetricRow extends SystemMetric {
+  readonly id: number;
+}
+
 /** A row of `topology_snapshots`. */
 export interface TopologySnapshot {
   readonly experiment_id: string;
@@ -46,6 +59,10 @@ export interface TopologySnapshot {
   readonly transaction_frequency_ms: number | null;
   readonly inserted_at: number;
   readonly updated_at: number;
+}
+
+export interface TopologySnapshotRow extends TopologySnapshot {
+  readonly id: number;
 }
 
 export type ExperimentStatus = "running" | "finalizing" | "completed" | "stopped" | "failed" | "interrupted";
@@ -157,6 +174,8 @@ export interface AnalyticsHealth {
   readonly database: "ok" | "error";
   /** Why the database cannot be used; null when it can. */
   readonly problem: string | null;
+  /** Whether the node hears of messages at present; those that it misses now it acknowledges later, or never. */
+  readonly receiving: boolean;
 }
 
 /** `analytics.aggregator.claim`: a node lets the owner begin a run, and no other one for ten seconds. */
@@ -190,13 +209,64 @@ export type AnalyticsNews =
 export type ReportKind = "summary" | "timing" | "metrics" | "events" | "topology" | "performance";
 export type Scope = "cluster" | "local";
 
-/** What a node has of a run, for the merge: `analytics.store.query`. */
-export interface NodeRecords {
+/**
+ * `analytics.store.record`, answered at once with `{accepted}`: written within 50 ms, and before the next read. What is
+ * there already by its unique key stays as it is; an experiment replaces the row of its id.
+ */
+export interface Recorded {
+  readonly events?: readonly MessageEvent[];
+  readonly metrics?: readonly SystemMetric[];
+  readonly snapshots?: readonly TopologySnapshot[];
+  readonly experiments?: readonly ExperimentRow[];
+}
+
+/** `analytics.store.experiments` with `{id?}`: what this node knows of each run, for `mergeExperiments`. */
+export interface ExperimentPart {
   readonly node_id: string;
+  readonly experiment_id: string;
   readonly experiment: ExperimentRow | null;
-  readonly events: readonly MessageEvent[];
-  readonly metrics: readonly SystemMetric[];
-  readonly snapshots: readonly TopologySnapshot[];
+  /** By originating node, so that copies of one node's records count once. */
+  readonly counts: readonly {
+    readonly originating_node: string;
+    readonly sends: number;
+    readonly acks: number;
+    /** Of their events. */
+    readonly first: number;
+    readonly last: number;
+  }[];
+}
+
+/**
+ * `analytics.store.part` with `{experiment_id, rows?}`: all that this node has of a run, packed, for the node that
+ * merges. What does not fit one message of the bus is fetched with `analytics.store.chunk` and `{token, index}`.
+ * `gatherPart` of parts.ts does both.
+ */
+export interface PartChunk {
+  readonly token: string;
+  readonly index: number;
+  readonly chunks: number;
+  /** Base64. */
+  readonly data: string;
+}
+
+/** `analytics.store.query`: a body as corroport, section 6. Without `parts` it is of this node's own records. */
+export interface Query {
+  readonly experiment_id: string;
+  readonly kind: ReportKind;
+  /** Of every node that answered, this one included; as `gatherPart` gives them. */
+  readonly parts?: readonly Uint8Array[];
+}
+
+/** `analytics.store.delete` with `{experiment_id?}`; all of them without. */
+export interface Deleted {
+  readonly experiments: number;
+  readonly rows: number;
+}
+
+/** `analytics.store.status` */
+export interface StoreStatus {
+  readonly ok: boolean;
+  readonly problem: string | null;
 }
 
 /** When something was reported, and by whom; part of every report. */

@@ -374,6 +374,12 @@ export interface ConsoleRunRecord {
   readonly error: string | null;
 }
 
+/** `analytics.store.recordRun`; `analytics.store.runs` with `{limit}` gives them back as `ConsoleRunRecord[]`. */
+export type NewConsoleRun = Omit<ConsoleRunRecord, "id" | "at"> & {
+  /** Microseconds since 1970. */
+  readonly at: number;
+};
+
 /* The node: `corrosion.node` (facts, ping, flow) */
 
 /** `corrosion.node.facts`. */

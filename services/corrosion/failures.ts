@@ -14,6 +14,8 @@ export const FAILURE_STATUS = {
   timeout: 504,
   bus_unavailable: 503,
   unknown_node: 404,
+  /** The node's own analytics file cannot be used. */
+  store_unavailable: 503,
   /** A query that somebody ended. */
   cancelled: 409,
   /** The node cannot say where acknowledgements should go, or which number a message has. */

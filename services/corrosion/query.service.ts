@@ -1,22 +1,21 @@
 /** @module The query console of a node: presets, one statement at a time on its agent, and what ran lately. */
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import type { Context, Service } from "moleculer";
 import { systemClock } from "../../lib/clock.ts";
-import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { AgentAccess } from "./agent-access.ts";
-import type { ConsoleRunRecord, QueryPreset, QueryResult, QueryRun } from "./contract.ts";
+import type { ConsoleRunRecord, NewConsoleRun, QueryPreset, QueryResult, QueryRun } from "./contract.ts";
 import { asFailure, CorrosionError } from "./failures.ts";
-import { KEPT_RUNS, RunHistory } from "./query/history.ts";
 import { PRESETS } from "./query/presets.ts";
 import { type RunRequest, readRun } from "./query/request.ts";
 import { run } from "./query/run.ts";
 
+const KEPT_RUNS = 100;
+/** Writing a run down may wait for a report that reads the same file. */
+const RECORD_LIMIT_MS = 10_000;
+
 type QueryService = Service<{ timeoutMs: number }> & {
   access: AgentAccess;
-  /** Null when its file cannot be used: queries run all the same. */
-  runs: RunHistory | null;
   running: Map<string, AbortController>;
 };
 
@@ -70,42 +69,27 @@ export default defineService<QueryService>({
       },
     },
 
-    /** `ConsoleRunRecord[]`, newest first, at most 100. */
+    /** `ConsoleRunRecord[]`, newest first, at most 100. Throws `store_unavailable`. */
     history: {
       params: {
         limit: { type: "number", integer: true, min: 1, max: KEPT_RUNS, optional: true, default: KEPT_RUNS },
       },
-      handler(this: QueryService, ctx: Context<{ limit: number }>): ConsoleRunRecord[] {
-        return this.runs?.list(ctx.params.limit) ?? [];
+      handler(this: QueryService, ctx: Context<{ limit: number }>): Promise<ConsoleRunRecord[]> {
+        const { nodeID } = this.broker;
+        return ctx.call<ConsoleRunRecord[], object>("analytics.store.runs", ctx.params, { nodeID });
       },
     },
   },
 
   created(this: QueryService) {
     this.access = new AgentAccess(this.broker);
-    this.runs = null;
     this.running = new Map();
-  },
-
-  async started(this: QueryService) {
-    const { dataDir, environment } = runtimeOf(this.broker).config.console;
-    const path = environment === "test" ? ":memory:" : join(dataDir, "analytics.db");
-    try {
-      this.runs = new RunHistory(path);
-    } catch (error) {
-      this.logger.error("the console keeps no history, for its file cannot be used", {
-        path,
-        error: String(error),
-      });
-    }
   },
 
   async stopped(this: QueryService) {
     for (const stop of this.running.values()) {
       stop.abort(new CorrosionError("cancelled", "The query was cancelled, for its node stops."));
     }
-    this.runs?.close();
-    this.runs = null;
   },
 });
 
@@ -120,35 +104,31 @@ async function recorded(
   const at = systemClock();
   const began = performance.now();
   const elapsed = () => Math.round((performance.now() - began) * 1000) / 1000;
-  const note = (row_count: number | null, error: string | null) => {
+  const note = async (row_count: number | null, error: string | null) => {
     const { preset, sql, mode } = request;
-    remember(service, {
-      at,
-      preset: preset?.id ?? null,
-      sql,
-      params,
-      mode,
-      row_count,
-      elapsed_ms: elapsed(),
-      error,
-    });
+    const elapsed_ms = elapsed();
+    const run = { at, preset: preset?.id ?? null, sql, params, mode, row_count, elapsed_ms, error };
+    await remember(service, run);
+    return elapsed_ms;
   };
   try {
     const client = await service.access.client();
     const rows = await run(client, request, { timeoutMs: service.settings.timeoutMs, signal });
-    note(rows.rows_affected ?? rows.row_count, null);
-    return { run_id: runId, ...rows, elapsed_ms: elapsed() };
+    const elapsed_ms = await note(rows.rows_affected ?? rows.row_count, null);
+    return { run_id: runId, ...rows, elapsed_ms };
   } catch (error) {
     const failure = asFailure(error);
-    note(null, failure instanceof Error ? failure.message : String(failure));
+    await note(null, failure instanceof Error ? failure.message : String(failure));
     throw failure;
   }
 }
 
-function remember(service: QueryService, record: Parameters<RunHistory["add"]>[0]): void {
+/** Queries run all the same when the node's file cannot be used. */
+async function remember({ broker, logger }: QueryService, run: NewConsoleRun): Promise<void> {
   try {
-    service.runs?.add(record);
+    const own = { nodeID: broker.nodeID, timeout: RECORD_LIMIT_MS };
+    await broker.call<void, NewConsoleRun>("analytics.store.recordRun", run, own);
   } catch (error) {
-    service.logger.warn("a run of the console was not written down", { error: String(error) });
+    logger.warn("a run of the console was not written down", { error: String(error) });
   }
 }

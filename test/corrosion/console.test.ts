@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
+import analyticsStore from "../../services/analytics/store.service.ts";
 import type { ConsoleRunRecord, QueryPreset, QueryResult } from "../../services/corrosion/contract.ts";
 import { type FailureType, failureType } from "../../services/corrosion/failures.ts";
 import query from "../../services/corrosion/query.service.ts";
@@ -23,7 +24,7 @@ describe("The query console of this agent", function () {
 
   async function start(timeoutMs: number, url: string | null = agent.url): Promise<TestNode> {
     const impatient = { ...query, settings: { ...query.settings, timeoutMs } };
-    const started = await startNode(() => url, [impatient], {
+    const started = await startNode(() => url, [impatient, analyticsStore], {
       FLEETPORT_ENV: "dev",
       DATA_DIR: folder,
     });

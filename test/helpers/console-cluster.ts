@@ -9,6 +9,7 @@ import coordinator from "../../services/corrosion/coordinator.service.ts";
 import discovery from "../../services/corrosion/discovery.service.ts";
 import identity from "../../services/corrosion/identity.service.ts";
 import members from "../../services/corrosion/members.service.ts";
+import type gateway from "../../services/gateway/gateway.service.ts";
 import { shortFolder } from "./agent-node.ts";
 import { testBroker } from "./gateway.ts";
 import { freePort } from "./program.ts";
@@ -41,7 +42,7 @@ export interface ConsoleOptions {
   /** How long each node has for its step of an update. */
   readonly stepMs?: number;
   /** Services that each node has beside those of the console. */
-  readonly services?: readonly ServiceSchema[];
+  readonly services?: readonly (ServiceSchema | typeof gateway)[];
 }
 
 let clusters = 0;

@@ -7,14 +7,24 @@ import tracker from "../../services/acks/tracker.service.ts";
 import { RUN_TIMING } from "../../services/analytics/aggregator/run.ts";
 import aggregator from "../../services/analytics/aggregator.service.ts";
 import type { ExperimentJson, SummaryBody } from "../../services/analytics/bodies.ts";
-import type { AggregationStatus, AnalyticsEvent, Reported, StartRun } from "../../services/analytics/contract.ts";
+import type {
+  AggregationStatus,
+  AnalyticsEvent,
+  Reported,
+  StartRun,
+} from "../../services/analytics/contract.ts";
 import metrics from "../../services/analytics/metrics.service.ts";
 import store from "../../services/analytics/store.service.ts";
 import nodeFacts from "../../services/corrosion/node.service.ts";
 import subscriber from "../../services/corrosion/subscriber.service.ts";
 import ackGateway from "../../services/gateway/ack-gateway.service.ts";
 import gateway from "../../services/gateway/gateway.service.ts";
-import { type ConsoleCluster, type ConsoleNode, type ConsoleOptions, startConsole } from "./console-cluster.ts";
+import {
+  type ConsoleCluster,
+  type ConsoleNode,
+  type ConsoleOptions,
+  startConsole,
+} from "./console-cluster.ts";
 import { until } from "./until.ts";
 
 /** Shorter than in earnest, so that a test sees a run's whole life. */
@@ -49,7 +59,7 @@ export async function startRuns(options: ConsoleOptions): Promise<RunCluster> {
       },
     },
   };
-  const runs = { ...aggregator, settings: { timing: TIMING } };
+  const runs = { ...aggregator, settings: { ...aggregator.settings, timing: TIMING } };
   const { env = {}, services = [], ...rest } = options;
   const console = await startConsole({
     ...rest,
@@ -70,6 +80,10 @@ export async function startRuns(options: ConsoleOptions): Promise<RunCluster> {
     ],
   });
   await console.running();
+  // What a node finds when it begins to listen is history, which nobody acknowledges.
+  for (const node of console.nodes) {
+    await until(`${node.id} hears of messages`, async () => (await ask(node, "GET /health")).body.receiving);
+  }
   return { console, nodes: console.nodes, told };
 }
 

@@ -1,10 +1,24 @@
 /** @module Runs over three nodes with real agents: what they measure, who may start and stop them, and how they end. */
 import assert from "node:assert/strict";
 import type { SentMessage, Transport } from "../../services/acks/contract.ts";
-import type { EventsBody, MetricsBody, PerformanceBody, TopologyBody } from "../../services/analytics/bodies.ts";
+import type {
+  EventsBody,
+  MetricsBody,
+  PerformanceBody,
+  TopologyBody,
+} from "../../services/analytics/bodies.ts";
 import type { DeletedOn, Reported } from "../../services/analytics/contract.ts";
 import type { ConsoleNode } from "../helpers/console-cluster.ts";
-import { ask, call, ended, type RunCluster, running, start, startRuns, summary } from "../helpers/run-cluster.ts";
+import {
+  ask,
+  call,
+  ended,
+  type RunCluster,
+  running,
+  start,
+  startRuns,
+  summary,
+} from "../helpers/run-cluster.ts";
 import { until } from "../helpers/until.ts";
 
 const IDS = ["dev-node1", "dev-node2", "dev-node3"];
@@ -26,7 +40,13 @@ describe("A run of three nodes", function () {
     it(`sends its messages over ${transport}, and all of them are acknowledged by all others`, async () => {
       const [one, two] = nodes;
       const id = `all-${transport}`;
-      await start(one, { experiment_id: id, message_count: 5, interval_ms: 100, transport, payload_bytes: 300 });
+      await start(one, {
+        experiment_id: id,
+        message_count: 5,
+        interval_ms: 100,
+        transport,
+        payload_bytes: 300,
+      });
       const row = await ended(one, id);
       assert.deepEqual(
         [row.status, row.sent_count, row.failed_count, row.run_count, row.error],
@@ -46,7 +66,8 @@ describe("A run of three nodes", function () {
         assert.deepEqual([whole.nodes_reporting, whole.nodes_missing], [IDS, []]);
         assert.equal(whole.experiment?.status, "completed");
       }
-      const performance = (await ask(two, `GET /experiments/${id}/performance`)).body as unknown as PerformanceBody;
+      const performance = (await ask(two, `GET /experiments/${id}/performance`))
+        .body as unknown as PerformanceBody;
       for (const { max_ms, min_ms, node_id } of performance.per_node_performance) {
         assert.ok(min_ms! > 0 && max_ms! < 30_000, `${node_id}: ${min_ms} to ${max_ms} ms`);
       }
@@ -148,7 +169,10 @@ describe("A run of three nodes", function () {
     for (const node of nodes) {
       const { pk } = await call<SentMessage>(node, "messages.send", { content: "by hand" });
       pks.push(pk);
-      await until("the send is counted", async () => (await summary(two, "manual")).send_count === pks.length);
+      await until(
+        "the send is counted",
+        async () => (await summary(two, "manual")).send_count === pks.length,
+      );
       for (const asked of nodes) assert.ok((await summary(asked, "manual")).send_count > 0);
     }
     await until("all is acknowledged", async () => (await summary(three, "manual")).ack_rate === 100);
@@ -285,7 +309,10 @@ describe("A run whose nodes lose each other", function () {
       const now = await summary(two, "cut");
       return now.nodes_missing.length > 0 ? now : null;
     });
-    assert.deepEqual([without.nodes_reporting, without.nodes_missing], [["dev-node1", "dev-node2"], ["dev-node3"]]);
+    assert.deepEqual(
+      [without.nodes_reporting, without.nodes_missing],
+      [["dev-node1", "dev-node2"], ["dev-node3"]],
+    );
     assert.ok(without.send_count > 0, "what the others have is there");
     const deletion = async () => {
       await ask(one, "POST /aggregation/stop");

@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import analyticsStore from "../../services/analytics/store.service.ts";
 import agent from "../../services/corrosion/agent.service.ts";
 import configuration from "../../services/corrosion/config.service.ts";
 import type { NodeFacts } from "../../services/corrosion/contract.ts";
@@ -131,7 +132,18 @@ describe("A secret", () => {
       `[api]\naddr = "127.0.0.1:1"\n[api.authz]\nbearer-token = "${secret(6)}"\n[gossip]\naddr = "127.0.0.1:2"\nbootstrap = []\n`,
     );
     const gate = await startGateway({
-      services: [configuration, agent, node, discovery, identity, members, query, coordinator, subscriber],
+      services: [
+        configuration,
+        agent,
+        node,
+        discovery,
+        identity,
+        members,
+        analyticsStore,
+        query,
+        coordinator,
+        subscriber,
+      ],
       env,
       logLevel: "info",
     });

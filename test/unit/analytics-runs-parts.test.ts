@@ -5,10 +5,11 @@ import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { ReportCache } from "../../services/analytics/aggregator/cache.ts";
 import { CLAIM_MS, claim, type HeldClaim, release } from "../../services/analytics/aggregator/claims.ts";
-import { experimentId, readRunRequest } from "../../services/analytics/aggregator/parameters.ts";
+import { readRunRequest } from "../../services/analytics/aggregator/parameters.ts";
 import { IDLE, type RunState } from "../../services/analytics/aggregator/run.ts";
 import type { Claim, ExperimentRow } from "../../services/analytics/contract.ts";
 import { Sampler } from "../../services/analytics/metrics/sampler.ts";
+import { checkRunId } from "../../services/analytics/run-id.ts";
 
 const wanted = (owner_node: string, given: Partial<Claim> = {}): Claim => ({
   experiment_id: "exp",
@@ -150,11 +151,10 @@ describe("The parameters of a run", () => {
       { toString: () => "a" },
     ];
     for (const id of hostile) {
-      assert.throws(() => experimentId(id), { type: "invalid_request", code: 400 }, String(id));
+      assert.throws(() => checkRunId(id), { type: "invalid_request", code: 400 }, String(id));
       assert.throws(() => readRunRequest({ experiment_id: id }), { type: "invalid_request" });
     }
-    for (const id of ["a", "a.b", "-", "_x", "2026-01-02", "x".repeat(64)])
-      assert.equal(experimentId(id), id);
+    for (const id of ["a", "a.b", "-", "_x", "2026-01-02", "x".repeat(64)]) assert.equal(checkRunId(id), id);
   });
 });
 

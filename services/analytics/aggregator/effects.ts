@@ -13,8 +13,8 @@ import type {
 } from "../contract.ts";
 import { isSameRun, type RunCommand, textOf } from "./run.ts";
 
-export const CONTROL = "experiment_control";
-export const EVENTS = "analytics_events";
+const CONTROL = "experiment_control";
+const EVENTS = "analytics_events";
 
 /** Longer than a message takes by its own rules. */
 const SEND_MS = 15_000;
@@ -54,7 +54,9 @@ export class Effects {
       case "tell":
         return this.tell(command.type, run);
       case "send":
-        return this.#own(this.#send(run, command.index));
+        // It ends by its own rules, and is not waited for at the node's end.
+        void this.#send(run, command.index);
+        return;
       case "progress":
         return this.#event(run, progressOf(run));
       case "collect":

@@ -2,7 +2,15 @@
 import type { ServiceBroker } from "moleculer";
 import { regionOf } from "../../../lib/regions.ts";
 import { nodesWith } from "../../corrosion/cluster-nodes.ts";
-import type { AggregationStatus, Claim, ClaimAnswer, CurrentRun, Deleted, ExperimentPart, ExperimentRow } from "../contract.ts";
+import type {
+  AggregationStatus,
+  Claim,
+  ClaimAnswer,
+  CurrentRun,
+  Deleted,
+  ExperimentPart,
+  ExperimentRow,
+} from "../contract.ts";
 import type { ClaimKey } from "./claims.ts";
 
 const SERVICE = "analytics.aggregator";

@@ -1,9 +1,8 @@
-/** @module What a run may be started with, and the ids of experiments. */
+/** @module What a run may be started with. */
 import { CorrosionError } from "../../corrosion/failures.ts";
 import type { RunParameters } from "../contract.ts";
+import { checkRunId, ID_RULE, isRunId } from "../run-id.ts";
 
-/** 1 to 64 of these, no leading dot: an id is a file's name, too. */
-const EXPERIMENT_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 const MAX_MESSAGES = 1000;
 const MIN_INTERVAL_MS = 50;
 const MAX_INTERVAL_MS = 60_000;
@@ -11,24 +10,12 @@ const DEFAULT_INTERVAL_MS = 1000;
 /** What a message may hold (contract corroport, section 6). */
 const MAX_PAYLOAD_BYTES = 8192;
 
-const ID_RULE = "must be 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', and not begin with a dot";
-
 export interface RunRequest {
   readonly parameters: RunParameters;
   readonly replace: boolean;
 }
 
 type Given = Readonly<Record<string, unknown>>;
-
-/** The id, if it is one. Throws `invalid_request`. */
-export function experimentId(id: unknown): string {
-  if (isExperimentId(id)) return id;
-  throw refusal({ experiment_id: ID_RULE });
-}
-
-function isExperimentId(id: unknown): id is string {
-  return typeof id === "string" && EXPERIMENT_ID.test(id);
-}
 
 /** Reads a start, with the defaults of what is absent. Throws `invalid_request` with every wrong field. */
 export function readRunRequest(given: Given): RunRequest {
@@ -41,7 +28,7 @@ export function readRunRequest(given: Given): RunRequest {
     return absent;
   };
   const { experiment_id: id, replace = false, transport = "gossip" } = given;
-  if (!isExperimentId(id)) fields.experiment_id = ID_RULE;
+  if (!isRunId(id)) fields.experiment_id = ID_RULE;
   if (typeof replace !== "boolean") fields.replace = "must be true or false";
   if (transport !== "gossip" && transport !== "pubsub") fields.transport = "must be gossip or pubsub";
   const numbers = {
@@ -52,7 +39,7 @@ export function readRunRequest(given: Given): RunRequest {
   if (Object.keys(fields).length > 0) throw refusal(fields);
   return {
     parameters: {
-      experiment_id: experimentId(id),
+      experiment_id: checkRunId(id),
       transport: transport === "pubsub" ? "pubsub" : "gossip",
       ...numbers,
     },

@@ -1,6 +1,7 @@
 /** @module Reports of experiments: what every node recorded, put together on the node that is asked. */
 import type { ServiceBroker } from "moleculer";
 import { isoMicros, systemClock } from "../../../lib/clock.ts";
+import { regionOf } from "../../../lib/regions.ts";
 import { CorrosionError } from "../../corrosion/failures.ts";
 import type { ReportBodies } from "../bodies.ts";
 import type {
@@ -12,13 +13,20 @@ import type {
   ReportKind,
   Scope,
 } from "../contract.ts";
+import {
+  type ComparedExperiment,
+  type Comparison,
+  comparisonCsv,
+  comparisonOf,
+} from "../export/comparison.ts";
+import { comparisonFile, type ExportFile } from "../export/file.ts";
 import { gatherPart } from "../parts.ts";
 import { experimentJson } from "../reports.ts";
 import { checkRunId } from "../run-id.ts";
 import { type ListedExperiment, mergeExperiments, newestExperiment } from "../run-records.ts";
 import type { ReportCache } from "./cache.ts";
 import { type Answers, analyticsNodes, askAll, type KnownNode } from "./nodes.ts";
-import type { GetRequest } from "./requests.ts";
+import { type CompareRequest, comparedIds, type ExportRequest, type GetRequest } from "./requests.ts";
 
 /** One message of the bus, for which a store packs its records first. */
 const PART_MS = 10_000;
@@ -91,6 +99,32 @@ export class Reports {
     });
   }
 
+  /** The whole experiment as a file. Throws as `get` does. */
+  async export({ experiment_id, format, scope, ...included }: ExportRequest): Promise<ExportFile> {
+    const id = checkRunId(experiment_id);
+    const { parts } = await this.#gather(id, scope, included.include_raw_events);
+    return this.#own<ExportFile>("export", { experiment_id: id, format, ...included, parts });
+  }
+
+  /** The experiments beside each other: a body, or with `csv` a file. Throws as `get` does. */
+  async compare({ format, ids, scope }: CompareRequest): Promise<(Comparison & Coverage) | ExportFile> {
+    const compared: ComparedExperiment[] = [];
+    const coverages: Coverage[] = [];
+    // One after the other: each may be as large as a run can be.
+    for (const id of comparedIds(ids)) {
+      const { parts, ...coverage } = await this.#gather(id, scope, false);
+      compared.push(await this.#own<ComparedExperiment>("compared", { experiment_id: id, parts }));
+      coverages.push(coverage);
+    }
+    if (format === "csv") return comparisonFile("csv", comparisonCsv(compared));
+    const exporter = {
+      node_id: this.#broker.nodeID,
+      region: regionOf(this.#broker.nodeID),
+      at: systemClock(),
+    };
+    return { ...comparisonOf(compared, exporter), ...ofAll(coverages) };
+  }
+
   /** Makes the summary anew, so that pages find it; returns how many nodes are in it. */
   async collect(id: string): Promise<number> {
     this.#cache.forget(id);
@@ -122,7 +156,10 @@ export class Reports {
       askAll(this.#broker, nodes, (node) => node.experiments(id)),
     ]);
     if (parts.answers.length === 0) {
-      throw new CorrosionError("store_unavailable", "No node can report: their analytics files cannot be used.");
+      throw new CorrosionError(
+        "store_unavailable",
+        "No node can report: their analytics files cannot be used.",
+      );
     }
     return { parts: parts.answers.map(({ value }) => value), ...coverage(parts, known, scope) };
   }
@@ -147,6 +184,16 @@ function coverage(
   const expected = scope === "local" ? [] : (newestExperiment(rows)?.expected_nodes ?? []);
   const away = expected.filter((id) => !reporting.includes(id));
   return { nodes_reporting: reporting, nodes_missing: [...new Set([...missing, ...away])].sort() };
+}
+
+/** A node that was missing once is missing in the whole. */
+function ofAll(coverages: readonly Coverage[]): Coverage {
+  const missing = new Set(coverages.flatMap(({ nodes_missing }) => nodes_missing));
+  const reporting = new Set(coverages.flatMap(({ nodes_reporting }) => nodes_reporting));
+  return {
+    nodes_reporting: [...reporting].filter((id) => !missing.has(id)).sort(),
+    nodes_missing: [...missing].sort(),
+  };
 }
 
 function listEntry({ acks, experiment, experiment_id, first, last, sends }: ListedExperiment): ListEntry {

@@ -1,5 +1,7 @@
 /** @module What reports may be asked for with: the shapes of the actions' params. */
+import { CorrosionError } from "../../corrosion/failures.ts";
 import type { ReportKind, Scope } from "../contract.ts";
+import { checkRunId } from "../run-id.ts";
 
 const KINDS: readonly ReportKind[] = ["summary", "timing", "metrics", "events", "topology", "performance"];
 const FORMATS = ["json", "csv"] as const;
@@ -47,8 +49,10 @@ export interface CompareRequest {
 
 export const COMPARE_PARAMS = { ids: { type: "string" }, format: FORMAT, scope: SCOPE };
 
-/** The ids of a comparison, each once; null: none, or more than six. */
-export function comparedIds(ids: string): readonly string[] | null {
+/** The ids of a comparison, each once. Throws `invalid_request` for none, more than six, and those that are no ids. */
+export function comparedIds(ids: string): readonly string[] {
   const list = [...new Set(ids.split(",").map((id) => id.trim()))].filter((id) => id !== "");
-  return list.length === 0 || list.length > MAX_COMPARED ? null : list;
+  if (list.length > 0 && list.length <= MAX_COMPARED) return list.map(checkRunId);
+  const rule = `must be 1 to ${MAX_COMPARED} ids with commas between them`;
+  throw new CorrosionError("invalid_request", `ids ${rule}.`, { fields: { ids: rule } });
 }

@@ -1,0 +1,62 @@
+/** @module All that is done with a node's analytics file. */
+import type { ConsoleRunRecord, NewConsoleRun } from "../../corrosion/contract.ts";
+import type { ReportBodies } from "../bodies.ts";
+import type { Deleted, ExperimentPart, ReportKind } from "../contract.ts";
+import { packPart, unpackPart } from "../parts.ts";
+import { reportOf } from "../reports.ts";
+import { mergeParts, type RunRecords } from "../run-records.ts";
+import { ConsoleRuns } from "./console-runs.ts";
+import { interruptUnfinished, openDatabase } from "./database.ts";
+import { localPart } from "./read-part.ts";
+import { readExperiments, readSummary, readTiming } from "./read-reports.ts";
+import { type Batch, Writer } from "./write.ts";
+
+/** Each runs to its end and blocks whoever runs it: that is the store's own thread. All throw what SQLite throws. */
+export interface StoreOperations {
+  /** All or nothing. */
+  write(batch: Batch): void;
+  /** Marks runs that a former process of this node left unfinished; returns how many. */
+  interrupt(): number;
+  experiments(id: string | null): ExperimentPart[];
+  /** A slice of what is to be removed; `more` while some is left. */
+  remove(experimentId: string | null): Deleted & { readonly more: boolean };
+  /** This node's part of a run, packed. */
+  part(experimentId: string, rows: boolean): Uint8Array;
+  /** Of `parts`, or of this node's own records. */
+  report<Kind extends ReportKind>(
+    experimentId: string,
+    kind: Kind,
+    parts: readonly Uint8Array[] | null,
+  ): ReportBodies[Kind];
+  recordRun(run: NewConsoleRun): void;
+  runs(limit: number): ConsoleRunRecord[];
+  close(): void;
+}
+
+/** Opens the file of node `nodeId`. Throws when it cannot be used. */
+export function openStore(path: string, nodeId: string): StoreOperations {
+  const db = openDatabase(path);
+  const writer = new Writer(db);
+  const consoleRuns = new ConsoleRuns(db);
+  const records = (experimentId: string, rows: boolean, parts: readonly Uint8Array[] | null): RunRecords =>
+    mergeParts(parts ? parts.map(unpackPart) : [localPart(db, nodeId, experimentId, rows)]);
+
+  function report(experimentId: string, kind: ReportKind, parts: readonly Uint8Array[] | null) {
+    if (parts === null && kind === "summary") return readSummary(db, experimentId);
+    if (parts === null && kind === "timing") return readTiming(db, experimentId);
+    return reportOf(records(experimentId, kind === "events", parts), kind);
+  }
+
+  return {
+    write: (batch) => writer.write(batch),
+    interrupt: () => interruptUnfinished(db),
+    experiments: (id) => readExperiments(db, nodeId, id),
+    remove: (experimentId) => writer.remove(experimentId),
+    part: (experimentId, rows) => packPart(localPart(db, nodeId, experimentId, rows)),
+    // The kind decides which body it is.
+    report: report as StoreOperations["report"],
+    recordRun: (run) => consoleRuns.add(run),
+    runs: (limit) => consoleRuns.list(limit),
+    close: () => db.close(),
+  };
+}
