@@ -5,7 +5,7 @@ import type { Timestamp } from "../corrosion/contract.ts";
 import type { ExperimentJson } from "./bodies.ts";
 
 /*
- * `analytics.store` (record, experiments, query, export, part, chunk, delete, recordRun, runs, status): one SQLite file
+ * `analytics.store` (record, experiments, query, export, compared, part, chunk, delete, recordRun, runs, status): one SQLite file
  * a node. `record` and `query` are of the own node; `part`, `chunk`, `experiments` and `delete` are asked by others too.
  */
 
@@ -254,6 +254,21 @@ export interface Query {
   readonly experiment_id: string;
   readonly kind: ReportKind;
   /** Of every node that answered, this one included; as `gatherPart` gives them. */
+  readonly parts?: readonly Uint8Array[];
+}
+
+/** `analytics.store.export` -> `ExportFile` of export/file.ts; parts as for `Query`, with rows if raw events are wanted. */
+export interface ExportQuery {
+  readonly experiment_id: string;
+  readonly format: "json" | "csv";
+  readonly include_raw_events: boolean;
+  readonly include_system_metrics: boolean;
+  readonly parts?: readonly Uint8Array[];
+}
+
+/** `analytics.store.compared` -> `ComparedExperiment` of export/comparison.ts, a run's line in a comparison. */
+export interface ComparedQuery {
+  readonly experiment_id: string;
   readonly parts?: readonly Uint8Array[];
 }
 

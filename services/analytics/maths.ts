@@ -21,9 +21,14 @@ export interface Histogram {
 const BUCKET_US = 50_000;
 const MOST_BUCKETS = 200;
 
-/** The nearest-rank percentile of ascending values, `sorted[ceil(p / 100 * n) - 1]`; null when there are none. */
+/** Place of a percentile among `n` ascending values, from 0: nearest rank, `ceil(p / 100 * n) - 1`. */
+function rankOf(p: number, n: number): number {
+  return Math.max(0, Math.ceil((p * n) / 100) - 1);
+}
+
+/** The nearest-rank percentile of ascending values; null when there are none. */
 export function percentile(sorted: ArrayLike<number>, p: number): number | null {
-  return sorted[Math.max(0, Math.ceil((p * sorted.length) / 100) - 1)] ?? null;
+  return sorted[rankOf(p, sorted.length)] ?? null;
 }
 
 /** Microseconds as milliseconds; null stays null. */
@@ -38,19 +43,64 @@ export function meanMs(sum: number, count: number): number | null {
   return count === 0 ? null : Math.round(sum / count) / 1000;
 }
 
-/** Of latencies in microseconds, ascending. */
-export function latencyStats(sorted: Float64Array): LatencyStats {
-  let sum = 0;
-  for (const latency of sorted) sum += latency;
+/** Of latencies in microseconds, in any order. */
+export function latencyStats(latencies: Float64Array): LatencyStats {
+  const n = latencies.length;
+  let [sum, min, max] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = 0; i < n; i++) {
+    const latency = latencies[i]!;
+    sum += latency;
+    if (latency < min) min = latency;
+    if (latency > max) max = latency;
+  }
+  const [median, p95, p99] = percentiles(latencies, [50, 95, 99], min, max);
   return {
-    min_ms: inMs(sorted[0] ?? null),
-    max_ms: inMs(sorted.at(-1) ?? null),
-    avg_ms: meanMs(sum, sorted.length),
-    median_ms: inMs(percentile(sorted, 50)),
-    p95_ms: inMs(percentile(sorted, 95)),
-    p99_ms: inMs(percentile(sorted, 99)),
-    sample_count: sorted.length,
+    min_ms: n === 0 ? null : inMs(min),
+    max_ms: n === 0 ? null : inMs(max),
+    avg_ms: meanMs(sum, n),
+    median_ms: inMs(median ?? null),
+    p95_ms: inMs(p95 ?? null),
+    p99_ms: inMs(p99 ?? null),
+    sample_count: n,
   };
+}
+
+const SORTED_AT_ONCE = 10_000;
+const STRETCHES = 4096;
+
+/**
+ * `percentile` of each, of values in any order between `min` and `max`. Of many values only those of the stretch that
+ * holds a rank are sorted: sorting a million of them would take longer than reading them.
+ */
+function percentiles(
+  values: Float64Array,
+  ps: readonly number[],
+  min: number,
+  max: number,
+): (number | null)[] {
+  if (values.length <= SORTED_AT_ONCE || min === max) {
+    const sorted = values.slice().sort();
+    return ps.map((p) => percentile(sorted, p));
+  }
+  const scale = (STRETCHES - 1) / (max - min);
+  const counts = new Uint32Array(STRETCHES);
+  for (let i = 0; i < values.length; i++) counts[Math.floor((values[i]! - min) * scale)]! += 1;
+  const places = ps.map((p) => {
+    let rank = rankOf(p, values.length);
+    let stretch = 0;
+    while (rank >= counts[stretch]!) rank -= counts[stretch++]!;
+    return { stretch, rank };
+  });
+  const wanted = new Uint8Array(STRETCHES);
+  for (const { stretch } of places) wanted[stretch] = 1;
+  const held = new Map(places.map(({ stretch }) => [stretch, new Float64Array(counts[stretch]!)]));
+  for (let i = 0; i < values.length; i++) {
+    const stretch = Math.floor((values[i]! - min) * scale);
+    // Filled from its end: what is left to come is the next free place.
+    if (wanted[stretch] === 1) held.get(stretch)![--counts[stretch]!] = values[i]!;
+  }
+  for (const values of held.values()) values.sort();
+  return places.map(({ rank, stretch }) => held.get(stretch)![rank]!);
 }
 
 /**
@@ -75,11 +125,11 @@ export function remoteNodes(atStart: Iterable<string>, seen: Iterable<string>): 
  */
 export function histogram(latencies: Float64Array): Histogram {
   let max = -1;
-  for (const latency of latencies) max = Math.max(max, latency);
+  for (let i = 0; i < latencies.length; i++) max = Math.max(max, latencies[i]!);
   let width = BUCKET_US;
   while (Math.floor(max / width) + 1 > MOST_BUCKETS) width *= 2;
   const counts = new Array<number>(Math.floor(max / width) + 1).fill(0);
-  for (const latency of latencies) counts[Math.floor(latency / width)]! += 1;
+  for (let i = 0; i < latencies.length; i++) counts[Math.floor(latencies[i]! / width)]! += 1;
   return {
     bucket_width_ms: inMs(width),
     buckets: counts.map((count, i) => ({ from_ms: inMs(i * width), to_ms: inMs((i + 1) * width), count })),
@@ -135,8 +185,8 @@ export function sendsOf({ sentAt }: EventColumns): number {
 
 /** Everybody who sent or acknowledged. */
 export function nodesOf({ nodes, originators, targets }: EventColumns): string[] {
-  const seen = new Set<number>();
-  for (const node of originators) seen.add(node);
-  for (const node of targets) seen.add(node);
-  return [...seen].map((node) => nodes[node]!).sort();
+  const seen = new Uint8Array(nodes.length);
+  for (let i = 0; i < originators.length; i++) seen[originators[i]!] = 1;
+  for (let i = 0; i < targets.length; i++) seen[targets[i]!] = 1;
+  return nodes.filter((_, node) => seen[node] === 1).sort();
 }

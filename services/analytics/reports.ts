@@ -142,7 +142,7 @@ function performanceOf(records: RunRecords): PerformanceBody {
       remote_node_count: remote,
       first_send_at: sends === 0 ? null : isoMicros(events.sentAt[0]!),
     },
-    latency: latencyStats(samples.latencies.slice().sort()),
+    latency: latencyStats(samples.latencies),
     per_node_performance: performanceByNode(events, samples),
     latency_histogram: histogram(samples.latencies),
     rtt_time_series: rttTimeSeries(events, samples),

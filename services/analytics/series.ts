@@ -38,130 +38,142 @@ export interface ReceiptSummary {
 
 const MOST_POINTS = 2000;
 
-/** Indexes of what `keys` says is alike, by key. */
-function groups(length: number, key: (i: number) => number): Map<number, Uint32Array> {
-  const sizes = new Map<number, number>();
-  for (let i = 0; i < length; i++) sizes.set(key(i), (sizes.get(key(i)) ?? 0) + 1);
-  const members = new Map([...sizes].map(([k, size]) => [k, { list: new Uint32Array(size), filled: 0 }]));
-  for (let i = 0; i < length; i++) {
-    const group = members.get(key(i))!;
-    group.list[group.filled++] = i;
+/** Members of each group, ascending; `keys` says by member which group it is in, of `count`. */
+function grouped(keys: Uint32Array, count: number): Uint32Array[] {
+  const sizes = new Uint32Array(count);
+  for (let i = 0; i < keys.length; i++) sizes[keys[i]!]! += 1;
+  const groups = Array.from(sizes, (size) => new Uint32Array(size));
+  const filled = new Uint32Array(count);
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!;
+    groups[key]![filled[key]!++] = i;
   }
-  return new Map([...members].map(([k, { list }]) => [k, list]));
+  return groups;
 }
 
-/** In the order of their node ids. */
-function byNode<T extends { readonly node_id: string }>(rows: readonly T[]): T[] {
-  return rows.toSorted((a, b) => (a.node_id < b.node_id ? -1 : 1));
+/** The samples of each node that acknowledged, in the order of the node ids. */
+function byTarget(
+  { nodes, targets }: EventColumns,
+  { acks }: Samples,
+): { node_id: string; samples: Uint32Array }[] {
+  const keys = new Uint32Array(acks.length);
+  for (let i = 0; i < acks.length; i++) keys[i] = targets[acks[i]!]!;
+  return grouped(keys, nodes.length)
+    .map((samples, node) => ({ node_id: nodes[node]!, samples }))
+    .filter(({ samples }) => samples.length > 0)
+    .sort((a, b) => (a.node_id < b.node_id ? -1 : 1));
+}
+
+/** The values of these members. */
+function pick(values: Float64Array, members: Uint32Array): Float64Array {
+  const picked = new Float64Array(members.length);
+  for (let i = 0; i < members.length; i++) picked[i] = values[members[i]!]!;
+  return picked;
 }
 
 /** What each node's acknowledgements say. */
-export function performanceByNode(
-  { nodes, targets }: EventColumns,
-  { acks, latencies }: Samples,
-): NodePerformance[] {
-  const ofNode = groups(latencies.length, (i) => targets[acks[i]!]!);
-  return byNode(
-    [...ofNode].map(([node, samples]) => {
-      const sorted = Float64Array.from(samples, (i) => latencies[i]!).sort();
-      const { avg_ms, max_ms, median_ms, min_ms, p95_ms, p99_ms, sample_count } = latencyStats(sorted);
-      return {
-        node_id: nodes[node]!,
-        ack_count: sample_count,
-        min_ms,
-        avg_ms,
-        max_ms,
-        p50_ms: median_ms,
-        p95_ms,
-        p99_ms,
-      };
-    }),
-  );
+export function performanceByNode(columns: EventColumns, run: Samples): NodePerformance[] {
+  return byTarget(columns, run).map(({ node_id, samples }) => {
+    const stats = latencyStats(pick(run.latencies, samples));
+    const { avg_ms, max_ms, median_ms, min_ms, p95_ms, p99_ms, sample_count } = stats;
+    return { node_id, ack_count: sample_count, min_ms, avg_ms, max_ms, p50_ms: median_ms, p95_ms, p99_ms };
+  });
 }
 
 /** A line per node: x ms since the run's first send, y the round trip in ms. */
-export function rttTimeSeries(columns: EventColumns, { acks, latencies, messages }: Samples): Line[] {
+export function rttTimeSeries(columns: EventColumns, run: Samples): Line[] {
   const first = columns.sentAt[0] ?? Number.NaN;
-  const ofNode = groups(latencies.length, (i) => columns.targets[acks[i]!]!);
-  return byNode(
-    [...ofNode].map(([node, samples]) => ({
-      node_id: columns.nodes[node]!,
-      points: thinned(samples, (i) => latencies[i]!).map((i) => [
-        inMs(columns.sentAt[messages[i]!]! - first),
-        inMs(latencies[i]!),
-      ]),
+  const sentAt = (sample: number) => columns.sentAt[run.messages[sample]!]!;
+  return byTarget(columns, run).map(({ node_id, samples }) => {
+    const latencies = pick(run.latencies, samples);
+    return {
+      node_id,
+      points: thinned(latencies).map((i) => [inMs(sentAt(samples[i]!) - first), inMs(latencies[i]!)]),
       point_count: samples.length,
-    })),
-  );
+    };
+  });
 }
 
 /** A staircase per node: x the message's place in the run, from 1; y ms since the node's first receipt, its own clock. */
-export function receiptStaircase(columns: EventColumns, { acks, messages }: Samples): Line[] {
-  const { nodes, receivedAt, targets } = columns;
-  const told = Uint32Array.from(messages.keys()).filter((i) => !Number.isNaN(receivedAt[acks[i]!]!));
-  const ofNode = groups(told.length, (i) => targets[acks[told[i]!]!]!);
-  return byNode(
-    [...ofNode].map(([node, members]) => {
-      const received = (i: number) => receivedAt[acks[told[i]!]!]!;
-      const first = members.reduce((least, i) => Math.min(least, received(i)), Number.POSITIVE_INFINITY);
-      return {
-        node_id: nodes[node]!,
-        points: thinned(members, received).map((i) => [messages[told[i]!]! + 1, inMs(received(i) - first)]),
-        point_count: members.length,
-      };
-    }),
-  );
+export function receiptStaircase(columns: EventColumns, run: Samples): Line[] {
+  const received = pick(columns.receivedAt, run.acks);
+  return byTarget(columns, run).flatMap(({ node_id, samples }) => {
+    const told = receiptsAmong(samples, received);
+    if (told.length === 0) return [];
+    const times = pick(received, told);
+    let first = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < times.length; i++) if (times[i]! < first) first = times[i]!;
+    const place = (i: number) => run.messages[told[i]!]! + 1;
+    return {
+      node_id,
+      points: thinned(times).map((i) => [place(i), inMs(times[i]! - first)]),
+      point_count: told.length,
+    };
+  });
 }
 
-/** All of them when there are few; else the least and the greatest of each stretch, and the first and the last. */
-function thinned(members: Uint32Array, value: (i: number) => number): number[] {
-  if (members.length <= MOST_POINTS) return [...members];
+/** The samples of which the receiver said when it received the message. */
+function receiptsAmong(samples: Uint32Array, received: Float64Array): Uint32Array {
+  const told = new Uint32Array(samples.length);
+  let n = 0;
+  for (let i = 0; i < samples.length; i++) {
+    if (!Number.isNaN(received[samples[i]!]!)) told[n++] = samples[i]!;
+  }
+  return told.subarray(0, n);
+}
+
+/** Indexes of what is drawn: all when there are few; else the first, the last, and the extremes of each stretch. */
+function thinned(values: Float64Array): number[] {
+  if (values.length <= MOST_POINTS) return [...values.keys()];
   const stretches = MOST_POINTS / 2 - 1;
-  const kept = new Set([members[0]!]);
+  const kept = new Set([0]);
   for (let s = 0; s < stretches; s++) {
-    const from = Math.floor((s * members.length) / stretches);
-    const to = Math.floor(((s + 1) * members.length) / stretches);
+    const from = Math.floor((s * values.length) / stretches);
+    const to = Math.floor(((s + 1) * values.length) / stretches);
     let [least, greatest] = [from, from];
     for (let at = from + 1; at < to; at++) {
-      if (value(members[at]!) < value(members[least]!)) least = at;
-      if (value(members[at]!) > value(members[greatest]!)) greatest = at;
+      if (values[at]! < values[least]!) least = at;
+      if (values[at]! > values[greatest]!) greatest = at;
     }
-    kept.add(members[Math.min(least, greatest)]!);
-    kept.add(members[Math.max(least, greatest)]!);
+    kept.add(Math.min(least, greatest)).add(Math.max(least, greatest));
   }
-  return [...kept.add(members.at(-1)!)];
+  return [...kept.add(values.length - 1)];
 }
 
 /** What went from whom to whom. */
 export function messageFlows(columns: EventColumns, { acks, latencies, messages }: Samples): MessageFlow[] {
   const { nodes, originators, targets } = columns;
-  const pair = (i: number) => originators[messages[i]!]! * nodes.length + targets[acks[i]!]!;
-  const flows = [...groups(latencies.length, pair)].map(([key, samples]) => ({
-    from_node: nodes[Math.floor(key / nodes.length)]!,
-    to_node: nodes[key % nodes.length]!,
-    message_count: samples.length,
-    avg_latency_ms: meanMs(
-      samples.reduce((sum, i) => sum + latencies[i]!, 0),
-      samples.length,
-    ),
-  }));
+  const pairs = new Uint32Array(acks.length);
+  for (let i = 0; i < acks.length; i++) {
+    pairs[i] = originators[messages[i]!]! * nodes.length + targets[acks[i]!]!;
+  }
+  const flows = grouped(pairs, nodes.length ** 2).flatMap((samples, pair) => {
+    if (samples.length === 0) return [];
+    let sum = 0;
+    for (let i = 0; i < samples.length; i++) sum += latencies[samples[i]!]!;
+    return {
+      from_node: nodes[Math.floor(pair / nodes.length)]!,
+      to_node: nodes[pair % nodes.length]!,
+      message_count: samples.length,
+      avg_latency_ms: meanMs(sum, samples.length),
+    };
+  });
   const name = ({ from_node, to_node }: MessageFlow) => `${from_node}\n${to_node}`;
   return flows.sort((a, b) => (name(a) < name(b) ? -1 : 1));
 }
 
 /** Over the messages whose send was recorded. */
 export function receiptSummary(columns: EventColumns, sends: number, { acks }: Samples): ReceiptSummary {
-  const nodes = new Set<number>();
-  let receipts = 0;
-  for (const ack of acks) {
-    if (Number.isNaN(columns.receivedAt[ack]!)) continue;
-    receipts += 1;
-    nodes.add(columns.targets[ack]!);
+  const byNode = new Uint32Array(columns.nodes.length);
+  for (let i = 0; i < acks.length; i++) {
+    const ack = acks[i]!;
+    if (!Number.isNaN(columns.receivedAt[ack]!)) byNode[columns.targets[ack]!]! += 1;
   }
+  const receipts = byNode.reduce((sum, n) => sum + n, 0);
   return {
     message_count: sends,
     receipt_count: receipts,
     average_receipts: sends === 0 ? null : Math.round((receipts / sends) * 100) / 100,
-    node_count: nodes.size,
+    node_count: byNode.filter((n) => n > 0).length,
   };
 }

@@ -4,14 +4,28 @@ import { join } from "node:path";
 import { LRUCache } from "lru-cache";
 import type { Context, Service } from "moleculer";
 import { systemClock } from "../../lib/clock.ts";
+import { regionOf } from "../../lib/regions.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import type { ConsoleRunRecord, NewConsoleRun } from "../corrosion/contract.ts";
 import { CorrosionError } from "../corrosion/failures.ts";
 import type { ReportBodies } from "./bodies.ts";
-import type { Deleted, ExperimentPart, PartChunk, Query, Recorded, StoreStatus } from "./contract.ts";
+import type {
+  ComparedQuery,
+  Deleted,
+  ExperimentPart,
+  ExportQuery,
+  PartChunk,
+  Query,
+  Recorded,
+  StoreStatus,
+} from "./contract.ts";
+import type { ComparedExperiment } from "./export/comparison.ts";
+import type { Exporter } from "./export/experiment.ts";
+import type { ExportFile } from "./export/file.ts";
 import { chunkOf } from "./parts.ts";
 import { checkTargets, recordParams } from "./record-params.ts";
+import { checkRunId } from "./run-id.ts";
 import { BatchWriter } from "./store/batch-writer.ts";
 import { StoreThread } from "./store/store-thread.ts";
 
@@ -23,6 +37,7 @@ type StoreService = Service<{ intervalMs: number; retryMs: number; capacity: num
 };
 
 const experiment_id = { type: "string", min: 1, max: 255 } as const;
+const parts = { type: "array", optional: true, items: { type: "class", instanceOf: Uint8Array } } as const;
 const PART_TTL_MS = 60_000;
 const PARTS_BYTES = 64 * 1024 * 1024;
 
@@ -58,12 +73,38 @@ export default defineService<StoreService>({
           type: "enum",
           values: ["summary", "timing", "metrics", "events", "topology", "performance"],
         },
-        parts: { type: "array", optional: true, items: { type: "class", instanceOf: Uint8Array } },
+        parts,
       },
       async handler(this: StoreService, ctx: Context<Query>): Promise<ReportBodies[Query["kind"]]> {
         const { experiment_id: id, kind, parts } = ctx.params;
         await this.writer.flush();
         return this.thread.call("report", id, kind, parts ?? null);
+      },
+    },
+
+    /** `ExportQuery` -> `ExportFile`. Throws `invalid_request` for an id that no run may have. */
+    export: {
+      params: {
+        experiment_id,
+        format: { type: "enum", values: ["json", "csv"] },
+        include_raw_events: "boolean",
+        include_system_metrics: "boolean",
+        parts,
+      },
+      async handler(this: StoreService, ctx: Context<ExportQuery>): Promise<ExportFile> {
+        const { experiment_id: id, format, parts: given, ...options } = ctx.params;
+        checkRunId(id);
+        await this.writer.flush();
+        return this.thread.call("exported", id, format, exporter(this), options, given ?? null);
+      },
+    },
+
+    /** `ComparedQuery` -> `ComparedExperiment`. */
+    compared: {
+      params: { experiment_id, parts },
+      async handler(this: StoreService, ctx: Context<ComparedQuery>): Promise<ComparedExperiment> {
+        await this.writer.flush();
+        return this.thread.call("compared", ctx.params.experiment_id, ctx.params.parts ?? null);
       },
     },
 
@@ -189,3 +230,7 @@ export default defineService<StoreService>({
     await this.thread.close();
   },
 });
+
+function exporter({ broker }: StoreService): Exporter {
+  return { node_id: broker.nodeID, region: regionOf(broker.nodeID), at: systemClock() };
+}

@@ -2,6 +2,10 @@
 import type { ConsoleRunRecord, NewConsoleRun } from "../../corrosion/contract.ts";
 import type { ReportBodies } from "../bodies.ts";
 import type { Deleted, ExperimentPart, ReportKind } from "../contract.ts";
+import { type ComparedExperiment, comparedOf } from "../export/comparison.ts";
+import { type Exporter, type ExportOptions, exportOf } from "../export/experiment.ts";
+import { experimentCsv } from "../export/experiment-csv.ts";
+import { type ExportFile, type ExportFormat, experimentFile } from "../export/file.ts";
 import { packPart, unpackPart } from "../parts.ts";
 import { reportOf } from "../reports.ts";
 import { mergeParts, type RunRecords } from "../run-records.ts";
@@ -28,6 +32,16 @@ export interface StoreOperations {
     kind: Kind,
     parts: readonly Uint8Array[] | null,
   ): ReportBodies[Kind];
+  /** The file of a run; `parts` as for `report`, with rows if raw events are wanted. */
+  exported(
+    experimentId: string,
+    format: ExportFormat,
+    exporter: Exporter,
+    options: ExportOptions,
+    parts: readonly Uint8Array[] | null,
+  ): ExportFile;
+  /** A run's line in a comparison; `parts` as for `report`. */
+  compared(experimentId: string, parts: readonly Uint8Array[] | null): ComparedExperiment;
   recordRun(run: NewConsoleRun): void;
   runs(limit: number): ConsoleRunRecord[];
   close(): void;
@@ -47,6 +61,15 @@ export function openStore(path: string, nodeId: string): StoreOperations {
     return reportOf(records(experimentId, kind === "events", parts), kind);
   }
 
+  function exported(...[id, format, exporter, options, parts]: Parameters<StoreOperations["exported"]>) {
+    const data = exportOf(id, records(id, options.include_raw_events, parts), exporter, options);
+    return experimentFile(
+      id,
+      format,
+      format === "json" ? JSON.stringify(data, null, 2) : experimentCsv(data),
+    );
+  }
+
   return {
     write: (batch) => writer.write(batch),
     interrupt: () => interruptUnfinished(db),
@@ -55,6 +78,8 @@ export function openStore(path: string, nodeId: string): StoreOperations {
     part: (experimentId, rows) => packPart(localPart(db, nodeId, experimentId, rows)),
     // The kind decides which body it is.
     report: report as StoreOperations["report"],
+    exported,
+    compared: (id, parts) => comparedOf(id, records(id, false, parts)),
     recordRun: (run) => consoleRuns.add(run),
     runs: (limit) => consoleRuns.list(limit),
     close: () => db.close(),

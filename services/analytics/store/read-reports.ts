@@ -5,26 +5,25 @@ import type { MessageTiming, SummaryBody, TimingBody } from "../bodies.ts";
 import type { ExperimentPart } from "../contract.ts";
 import { inMs, meanMs } from "../maths.ts";
 import { summaryBody } from "../reports.ts";
-import { ORIGINATOR, readExperiment, SEPARATOR } from "./read-part.ts";
+import { readExperiment, SENT_AT, SEPARATOR } from "./read-part.ts";
 import { experimentRow } from "./rows.ts";
 
 /** Messages that the same nodes acknowledged are counted together: a run has few such groups. */
 export function readSummary(db: DatabaseSync, experimentId: string): SummaryBody {
   const alike = db
     .prepare(
-      `SELECT originator, targets, sends, count(*) AS messages FROM (
-         SELECT ${ORIGINATOR} AS originator, group_concat(target_node, char(31)) AS targets,
-           sum(event_type = 'sent') AS sends
+      `SELECT originating_node, targets, sent_at IS NOT NULL AS sends, count(*) AS messages FROM (
+         SELECT originating_node, ${SENT_AT}, group_concat(target_node, char(31)) AS targets
          FROM message_events INDEXED BY message_events_of_experiment
          WHERE experiment_id = ? GROUP BY message_id
-       ) GROUP BY originator, targets, sends`,
+       ) GROUP BY 1, 2, 3`,
     )
     .iterate(experimentId);
   const nodes = new Set<string>();
   let [sends, acks, acksOfSends] = [0, 0, 0];
   for (const group of alike) {
     const messages = Number(group.messages);
-    const originator = String(group.originator);
+    const originator = String(group.originating_node);
     const targets = group.targets === null ? [] : String(group.targets).split(SEPARATOR);
     sends += messages * Number(group.sends);
     acks += messages * targets.length;
