@@ -134,9 +134,15 @@ function recordAck({ broker }: TrackerService, item: Item, ackNodeId: string): v
       region: regionOf(ackNodeId),
       transaction_size_hint: null,
       event_timestamp: ack.arrivedAt,
-      receipt_timestamp: ack.receiptTimestamp === null ? null : microsOf(ack.receiptTimestamp),
+      receipt_timestamp: ack.receiptTimestamp === null ? null : recordable(ack.receiptTimestamp),
     },
   ]);
+}
+
+/** What a receiver with a clock before 1970 says is left out; its acknowledgement is not. */
+function recordable(timestamp: string): number | null {
+  const micros = microsOf(timestamp);
+  return micros !== null && micros >= 0 ? micros : null;
 }
 
 /** Tells where the latest item stands, now and when its time is over. */

@@ -31,7 +31,8 @@ export interface ConsoleCluster {
   readonly folder: string;
   /** Waits until all agents run. */
   running(): Promise<void>;
-  stop(): Promise<void>;
+  /** With `keep` the folder stays, for another start. */
+  stop(options?: { readonly keep?: boolean }): Promise<void>;
 }
 
 export interface ConsoleOptions {
@@ -43,6 +44,8 @@ export interface ConsoleOptions {
   readonly stepMs?: number;
   /** Services that each node has beside those of the console. */
   readonly services?: readonly (ServiceSchema | typeof gateway)[];
+  /** A folder that another start has kept. */
+  readonly folder?: string;
 }
 
 let clusters = 0;
@@ -53,10 +56,10 @@ export async function startConsole({
   heartbeat,
   nodes: size,
   services = [],
+  folder = shortFolder(),
   stepMs,
 }: ConsoleOptions): Promise<ConsoleCluster> {
   clusters += 1;
-  const folder = shortFolder();
   const namespace = `console-${process.pid}-${clusters}`;
   const [apiPort, gossipPort] = [await freePort(size + 1), await freePort(size + 1)];
   const shared = {
@@ -107,8 +110,9 @@ export async function startConsole({
         );
       }
     },
-    async stop() {
+    async stop({ keep = false } = {}) {
       await Promise.all(nodes.map(({ broker }) => broker.stop()));
+      if (keep) return;
       await rm(folder, { recursive: true, force: true });
     },
   };
