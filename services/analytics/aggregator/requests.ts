@@ -6,7 +6,7 @@ import { checkRunId } from "../run-id.ts";
 const KINDS: readonly ReportKind[] = ["summary", "timing", "metrics", "events", "topology", "performance"];
 const FORMATS = ["json", "csv"] as const;
 /** Experiments that one comparison takes. */
-const MAX_COMPARED = 6;
+const MAX_COMPARED = 20;
 
 export const SCOPE = { type: "enum", values: ["cluster", "local"], optional: true, default: "cluster" };
 const FORMAT = { type: "enum", values: [...FORMATS], optional: true, default: "json" };
@@ -49,7 +49,7 @@ export interface CompareRequest {
 
 export const COMPARE_PARAMS = { ids: { type: "string" }, format: FORMAT, scope: SCOPE };
 
-/** The ids of a comparison, each once. Throws `invalid_request` for none, more than six, and those that are no ids. */
+/** The ids of a comparison, each once. Throws `invalid_request` for none, too many, and those that are no ids. */
 export function comparedIds(ids: string): readonly string[] {
   const list = [...new Set(ids.split(",").map((id) => id.trim()))].filter((id) => id !== "");
   if (list.length > 0 && list.length <= MAX_COMPARED) return list.map(checkRunId);
