@@ -9,6 +9,7 @@ import type { Fanout } from "./lib/fanout/fanout.ts";
 import { openNatsFanout } from "./lib/fanout/nats.ts";
 import { loggerOptions } from "./lib/logging.ts";
 import { attachRuntime, type Runtime } from "./lib/runtime.ts";
+import { ackCommands } from "./services/acks/repl.ts";
 import { consoleCommands } from "./services/corrosion/repl.ts";
 import { fleetCommands } from "./services/raft/repl.ts";
 
@@ -48,7 +49,10 @@ export function brokerOptions(config: Config, environment: BrokerEnvironment): B
       maxQueueSize: 500_000,
     } as BrokerOptions["transit"],
     internalServices: true,
-    replOptions: { customCommands: [...fleetCommands, ...consoleCommands], delimiter: `${config.nodeId} $` },
+    replOptions: {
+      customCommands: [...fleetCommands, ...consoleCommands, ...ackCommands],
+      delimiter: `${config.nodeId} $`,
+    },
     middlewares: [runtimeMiddleware(config, environment)],
     skipProcessEventRegistration: true,
   };

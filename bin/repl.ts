@@ -8,6 +8,7 @@ import { natsBus } from "../lib/bus.ts";
 import { type Config, readConfig } from "../lib/config.ts";
 import { loggerOptions } from "../lib/logging.ts";
 import { connectProblem, readNatsUrl } from "../lib/nats-access.ts";
+import { ACK_USAGE, ackCommands, isAckCommand, runAckCommand } from "../services/acks/repl.ts";
 import {
   CONSOLE_USAGE,
   type ConsoleCommand,
@@ -30,7 +31,8 @@ const REQUEST_MS = 30_000;
 const USAGE = `Usage: npm run repl [-- <command>]
   opens a REPL on a distributed fleet, or runs one of its commands and ends
 ${FLEET_USAGE.replace("Usage:\n", "")}
-${CONSOLE_USAGE}`;
+${CONSOLE_USAGE}
+${ACK_USAGE}`;
 
 /** One command of those that the REPL has too; its output goes to `print`. */
 type Command = (broker: ServiceBroker, print: (text: string) => void) => Promise<void>;
@@ -71,21 +73,25 @@ function readCommand(args: readonly string[]): Command | null {
   if (name === "fleet" && what !== undefined && rest.length === 0) {
     return async (broker, print) => print(await runFleetCommand(broker, what, id));
   }
-  if (!isConsoleCommand(name)) throw new Error(USAGE);
-  const given = readConsoleCommand(name, args.slice(1));
+  const { node, positionals } = readArguments(args.slice(1));
+  if (isAckCommand(name))
+    return (broker, print) => runAckCommand(broker, { name, args: positionals, node }, print);
+  if (!isConsoleCommand(name) || positionals.length > 1) throw new Error(USAGE);
+  const given: ConsoleCommand = { name, argument: positionals[0] ?? null, node };
   return (broker, print) => runConsoleCommand(broker, given, print);
 }
 
-function readConsoleCommand(name: string, args: readonly string[]): ConsoleCommand {
+function readArguments(args: readonly string[]): {
+  readonly node: string | null;
+  readonly positionals: string[];
+} {
   try {
     const options = { node: { type: "string" } } as const;
     const { positionals, values } = parseArgs({ args: [...args], options, allowPositionals: true });
-    const [argument = null, ...rest] = positionals;
-    if (rest.length === 0) return { name, argument, node: values.node ?? null };
+    return { node: values.node ?? null, positionals };
   } catch (cause) {
     throw new Error(USAGE, { cause });
   }
-  throw new Error(USAGE);
 }
 
 /** Of a node's settings only those matter here that say how nodes find each other. */
@@ -125,7 +131,10 @@ async function join(config: Config & { readonly natsUrl: string }): Promise<Serv
     requestTimeout: REQUEST_MS,
     internalServices: false,
     skipProcessEventRegistration: true,
-    replOptions: { customCommands: [...fleetCommands, ...consoleCommands], delimiter: "fleet $" },
+    replOptions: {
+      customCommands: [...fleetCommands, ...consoleCommands, ...ackCommands],
+      delimiter: "fleet $",
+    },
   });
   await broker.start();
   try {

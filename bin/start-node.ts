@@ -2,6 +2,8 @@
 import { type BrokerOptions, ServiceBroker } from "moleculer";
 import type { Config } from "../lib/config.ts";
 import { type BrokerEnvironment, brokerOptions } from "../moleculer.config.ts";
+import diagnosis from "../services/acks/diagnosis.service.ts";
+import ackDrill from "../services/acks/drill.service.ts";
 import ackMessages from "../services/acks/messages.service.ts";
 import ackSender from "../services/acks/sender.service.ts";
 import ackTracker from "../services/acks/tracker.service.ts";
@@ -39,7 +41,7 @@ const CORROSION = [
   query,
   nodeFacts,
 ];
-const PROPAGATION = [ackTracker, ackMessages, ackSender, ackGateway];
+const PROPAGATION = [ackTracker, ackMessages, ackSender, ackDrill, diagnosis, ackGateway];
 const EXPERIMENTS = [systemMetrics, aggregator];
 
 /** A broker with the services of a node, not started yet. */

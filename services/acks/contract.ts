@@ -176,7 +176,42 @@ export interface Deliver {
   readonly receipt_timestamp: Timestamp;
 }
 
+/* `acks.diagnosis` (probe, report) */
+
+/** `acks.diagnosis.probe`: one acknowledgement by hand, outside the sender's rules. */
+export interface Probe {
+  /** `host:port`; null: this node's own ack API. */
+  readonly endpoint: string | null;
+  readonly pk: string;
+  /** Who is said to have received it; null: this node. */
+  readonly ack_node_id: string | null;
+}
+export interface Probed {
+  readonly endpoint: string;
+  /** Null when there was no answer. */
+  readonly status: number | null;
+  /** The answer's body, or why there was none. */
+  readonly answer: string;
+  readonly elapsed_ms: number;
+}
+
+/** `acks.diagnosis.report`: what a message needs on its way there and back, in that order. */
+export interface Diagnosis {
+  readonly node_id: string;
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+}
+
 /* `acks.drill` (send) and its bus event `pubsub_ack_test` */
+
+/** `acks.drill.send` */
+export interface SendDrill extends Omit<SendMessage, "content"> {
+  /** 1 to 8 KiB; without it a sentence. */
+  readonly content?: string;
+}
+export interface SentDrill extends SentMessage {
+  /** The `pk` of it. */
+  readonly request_id: string;
+}
 
 export interface DrillRequest {
   readonly request_id: string;

@@ -2,6 +2,7 @@
 import type { ServiceBroker } from "moleculer";
 import { nodesWith } from "../corrosion/cluster-nodes.ts";
 import type { Discovery, NodeConfigRow } from "../corrosion/contract.ts";
+import { CorrosionError } from "../corrosion/failures.ts";
 
 const DISCOVERY_MS = 1000;
 const CONFIGS_MS = 5000;
@@ -13,6 +14,14 @@ export async function expectedNodes(broker: ServiceBroker): Promise<string[]> {
   const present = nodesWith(broker, "corrosion.agent").filter(({ available }) => available);
   const found = [...present.map(({ id }) => id), ...(await discovered(broker))];
   return [...new Set(found)].filter((id) => id !== broker.nodeID).sort();
+}
+
+/** `host:port` where other nodes acknowledge, as this node's ack API advertises it. Throws `send_unavailable`. */
+export function ownAckEndpoint({ metadata, nodeID }: ServiceBroker): string {
+  const { ack_endpoint: endpoint } = metadata;
+  if (typeof endpoint === "string") return endpoint;
+  const text = `Node ${nodeID} has no ack API, so nobody could acknowledge what it sends.`;
+  throw new CorrosionError("send_unavailable", text);
 }
 
 /** Never waits for the DNS; without discovery the registry alone says who there is. */

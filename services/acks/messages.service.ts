@@ -1,6 +1,7 @@
 /** @module The console's messages: what this node sends, and the messages of all nodes as its agent has them. */
 import { join } from "node:path";
 import type { Context, Service } from "moleculer";
+import { systemClock } from "../../lib/clock.ts";
 import { regionOf } from "../../lib/regions.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
@@ -11,7 +12,7 @@ import type { CorrosionClient } from "../corrosion/client/http.ts";
 import type { MessageUpdate } from "../corrosion/contract.ts";
 import { asFailure, CorrosionError, failureType } from "../corrosion/failures.ts";
 import type { AckCounted, MessageList, Pruned, RegionCount, SendMessage, SentMessage } from "./contract.ts";
-import { expectedNodes } from "./known-nodes.ts";
+import { expectedNodes, ownAckEndpoint } from "./known-nodes.ts";
 import { CurrentRun } from "./messages/current-run.ts";
 import { countRegions, latestRows, listRows, parseBefore, pruneRows, rowsOfRegion } from "./messages/rows.ts";
 import { type Sender, send, type Written } from "./messages/send.ts";
@@ -60,6 +61,14 @@ export default defineService<MessagesService>({
       handler(ctx: Context<SendMessage>): Promise<SentMessage> {
         const run = ctx.params.experiment_id ?? this.run.at(performance.now());
         return send(this.sender, { ...ctx.params, ...(run !== null && { experiment_id: run }) });
+      },
+    },
+
+    /** The number of what this node sends next, kept before it is told: drills are numbered with the messages. */
+    number: {
+      params: {},
+      handler(): Promise<number> {
+        return nextNumber(this, Math.floor(systemClock() / 1000));
       },
     },
 
@@ -150,7 +159,7 @@ function senderOf(service: MessagesService): Sender {
     region: regionOf(nodeID),
     unsettled,
     deadlineMs: runtimeOf(broker).config.console.ack.deadlineMs,
-    endpoint: () => ackEndpoint(service),
+    endpoint: () => ownAckEndpoint(broker),
     client: () => access.client(),
     expected: () => expectedNodes(broker),
     number: (nowMs) => nextNumber(service, nowMs),
@@ -158,14 +167,6 @@ function senderOf(service: MessagesService): Sender {
     untrack: (pk) => tracker("untrack", { pk }),
     written: (written) => recordSent(service, written),
   };
-}
-
-/** Where other nodes acknowledge, as the ack API advertises it. */
-function ackEndpoint({ broker }: MessagesService): string {
-  const { ack_endpoint: endpoint } = broker.metadata;
-  if (typeof endpoint === "string") return endpoint;
-  const text = `Node ${broker.nodeID} has no ack API, so nobody could acknowledge its messages.`;
-  throw new CorrosionError("send_unavailable", text);
 }
 
 async function nextNumber(service: MessagesService, nowMs: number): Promise<number> {

@@ -11,6 +11,18 @@ import type {
   RestartOutcome,
   SubscriberStatus,
 } from "./contract.ts";
+import {
+  ANSWER_MS,
+  ask,
+  ConsoleCommandFailed,
+  NO_NODE,
+  NODE_OPTION,
+  nodeOf,
+  type Print,
+  sentence,
+} from "./repl-calls.ts";
+
+export { ConsoleCommandFailed, type Print } from "./repl-calls.ts";
 
 export const CONSOLE_USAGE = `  corrosion status            agent, subscriber and members of every node
   subscriber:flow [seconds]   what a node's subscriber hears in the next 30 s, or as many as are given
@@ -18,11 +30,6 @@ export const CONSOLE_USAGE = `  corrosion status            agent, subscriber an
   config:rollback [backup]    brings the newest backup back, or the named one, and restarts the agent
   agent:restart               restarts the agent
   all but the first for the node of the REPL, or for --node <id>`;
-
-/** The command could not do what it was asked to; the message is for the person who typed it. */
-export class ConsoleCommandFailed extends Error {
-  override name = "ConsoleCommandFailed";
-}
 
 export interface ConsoleCommand {
   readonly name: string;
@@ -32,10 +39,6 @@ export interface ConsoleCommand {
   readonly node: string | null;
 }
 
-/** Takes what a command prints, line by line as it comes. */
-export type Print = (text: string) => void;
-
-const ANSWER_MS = 5000;
 /** Longer than a restart takes at its worst. */
 const JOB_MS = 120_000;
 const FLOW_S = 30;
@@ -122,7 +125,7 @@ async function flow(broker: ServiceBroker, command: ConsoleCommand, print: Print
       `subscriber:flow takes a whole number of seconds from 1 to ${MAX_FLOW_S}, and not "${command.argument}".`,
     );
   }
-  const nodeID = nodeOf(broker, command);
+  const nodeID = nodeOf(broker, command.node);
   let { last } = await ask<MessageFlow>(broker, nodeID, "corrosion.node.flow", {});
   print(`What the subscriber of ${nodeID} hears in the next ${seconds} s:`);
   let heard = 0;
@@ -166,7 +169,7 @@ async function job(
   params: object,
   print: Print,
 ): Promise<void> {
-  const nodeID = nodeOf(broker, command);
+  const nodeID = nodeOf(broker, command.node);
   const done = await ask<ConfigJob>(
     broker,
     nodeID,
@@ -181,7 +184,7 @@ async function job(
 
 async function restart(broker: ServiceBroker, command: ConsoleCommand, print: Print): Promise<void> {
   takesNothing(command);
-  const nodeID = nodeOf(broker, command);
+  const nodeID = nodeOf(broker, command.node);
   const params = { wait: true };
   const outcome = await ask<RestartOutcome>(broker, nodeID, "corrosion.agent.restart", params, JOB_MS);
   if (!outcome.ok) {
@@ -196,39 +199,6 @@ function takesNothing({ name, argument }: ConsoleCommand): void {
   if (argument === null) return;
   throw new ConsoleCommandFailed(`${name} takes no "${argument}"; a node is given as --node <id>.`);
 }
-
-const NO_NODE = "No node with a Corrosion agent is there.";
-
-/** Whose turn it is. Throws when that is open. */
-function nodeOf(broker: ServiceBroker, { node }: ConsoleCommand): string {
-  const nodes = nodesWith(broker, "corrosion.agent").map(({ id }) => id);
-  const chosen =
-    node ?? (nodes.includes(broker.nodeID) ? broker.nodeID : nodes.length === 1 ? nodes[0] : null);
-  if (chosen !== null && chosen !== undefined && nodes.includes(chosen)) return chosen;
-  if (nodes.length === 0) throw new ConsoleCommandFailed(NO_NODE);
-  const wrong = node === null ? "Say which node is meant" : `There is no node "${node}"`;
-  throw new ConsoleCommandFailed(`${wrong}: give --node and one of ${nodes.join(", ")}.`);
-}
-
-async function ask<T>(
-  broker: ServiceBroker,
-  nodeID: string,
-  action: string,
-  params: object,
-  timeout = ANSWER_MS,
-): Promise<T> {
-  try {
-    return await broker.call<T, object>(action, params, { nodeID, timeout });
-  } catch (error) {
-    throw new ConsoleCommandFailed(`${nodeID} does not do it: ${sentence(error)}`, { cause: error });
-  }
-}
-
-function sentence(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-const NODE_OPTION = { option: "--node <id>", description: "the node that is meant, when it is not this one" };
 
 /** The command for the Moleculer REPL; `argument` is the name that the syntax gives it. */
 function replCommand(syntax: string, description: string) {
