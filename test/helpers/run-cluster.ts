@@ -1,6 +1,7 @@
 /** @module Nodes of one process that send, acknowledge and measure, with real agents, for runs over all of them. */
 import assert from "node:assert/strict";
 import type { ServiceSchema } from "moleculer";
+import drill from "../../services/acks/drill.service.ts";
 import messages from "../../services/acks/messages.service.ts";
 import sender from "../../services/acks/sender.service.ts";
 import tracker from "../../services/acks/tracker.service.ts";
@@ -70,6 +71,7 @@ export async function startRuns(options: ConsoleOptions): Promise<RunCluster> {
       tracker,
       messages,
       sender,
+      drill,
       ackGateway,
       store,
       metrics,
