@@ -2,6 +2,7 @@
 import { readConfig } from "../lib/config.ts";
 import { runAgents } from "./agents.ts";
 import { runClusterCommand } from "./cluster.ts";
+import { runDemo } from "./demo.ts";
 import { runCluster } from "./node.ts";
 import { runRepl } from "./repl.ts";
 import { runStop } from "./stop.ts";
@@ -13,6 +14,7 @@ const USAGE = `Usage: fleetport <command>
   cluster [N=3]          the distributed mode on this machine, in the background; --status shows it, --stop ends it
   agents start|stop [N]  Corrosion agents alone, in the background; --verbose says more
   stop                   ends what up, cluster or agents started in the background on these data
+  demo [NODES=2] [ID] [MESSAGES=3] [WAIT=10]   a small experiment on a fleet that runs
   repl                   a REPL on a distributed fleet, or one command to it: repl fleet status`;
 
 type Command = (args: readonly string[]) => Promise<void>;
@@ -23,6 +25,7 @@ const commands: Readonly<Record<string, Command>> = {
   // Nothing of it may stay: not even a connection to a server that hangs.
   cluster: async (args) => process.exit(await runClusterCommand(args, process.env)),
   agents: async (args) => process.exit(await runAgents(args, process.env)),
+  demo: (args) => runDemo(args, process.env),
   stop: async (args) => process.exit(await runStop(args, process.env)),
   repl: async (args) => {
     const code = await runRepl(args, process.env);

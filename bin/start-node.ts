@@ -7,6 +7,8 @@ import ackDrill from "../services/acks/drill.service.ts";
 import ackMessages from "../services/acks/messages.service.ts";
 import ackSender from "../services/acks/sender.service.ts";
 import ackTracker from "../services/acks/tracker.service.ts";
+import aggregator from "../services/analytics/aggregator.service.ts";
+import systemMetrics from "../services/analytics/metrics.service.ts";
 import analyticsStore from "../services/analytics/store.service.ts";
 import archive from "../services/conversations/archive.service.ts";
 import messages from "../services/conversations/messages.service.ts";
@@ -40,12 +42,13 @@ const CORROSION = [
   nodeFacts,
 ];
 const PROPAGATION = [ackTracker, ackMessages, ackSender, ackDrill, diagnosis, ackGateway];
+const EXPERIMENTS = [systemMetrics, aggregator];
 
 /** A broker with the services of a node, not started yet. */
 export function createNode(config: Config, environment: BrokerEnvironment): ServiceBroker {
   const options: BrokerOptions = brokerOptions(config, environment);
   const broker = new ServiceBroker(options);
-  const corrosion = config.console.agent.mode === "off" ? [] : [...CORROSION, ...PROPAGATION];
+  const corrosion = config.console.agent.mode === "off" ? [] : [...CORROSION, ...PROPAGATION, ...EXPERIMENTS];
   for (const schema of [...FLEET, ...corrosion, gateway]) broker.createService(schema);
   return broker;
 }

@@ -2,6 +2,7 @@
 
 import type { Transport } from "../acks/contract.ts";
 import type { Timestamp } from "../corrosion/contract.ts";
+import type { ExperimentJson } from "./bodies.ts";
 
 /*
  * `analytics.store` (record, experiments, query, export, compared, part, chunk, delete, recordRun, runs, status): one SQLite file
@@ -85,6 +86,19 @@ export interface ExperimentRow {
   readonly error: string | null;
 }
 
+/* `metrics.system` (start, stop, current) */
+
+/** `metrics.system.current`. CPU, memory, handles and lag are of the process, which embedded nodes share. */
+export interface CurrentMetrics {
+  readonly node_id: string;
+  /** The experiment that is sampled at present; null: none. */
+  readonly experiment_id: string | null;
+  /** Nodes with one pid are in one process. */
+  readonly pid: number;
+  /** The newest one, be it of a run that is over; null: there was none. */
+  readonly sample: SystemMetric | null;
+}
+
 /* `analytics.aggregator` (start, stop, status, get, export, compare, list) and the bus event `experiment_control` */
 
 export interface RunParameters {
@@ -104,10 +118,84 @@ export interface ExperimentControl {
   readonly parameters: RunParameters | null;
   /** Of `stop`. */
   readonly status?: ExperimentStatus;
+  /** The run as its owner has it, so that the others can tell of it when the owner is gone. */
+  readonly run: ExperimentRow;
+}
+
+/** `analytics.aggregator.start`: what a caller may leave out has the default in brackets. */
+export interface StartRun {
+  readonly experiment_id: string;
+  /** [0] */
+  readonly message_count?: number;
+  /** [1000] */
+  readonly interval_ms?: number;
+  /** [gossip] */
+  readonly transport?: Transport;
+  /** 0 (no padding) to 8192. [0] */
+  readonly payload_bytes?: number;
+  /** Ends a run that is on. [false] */
+  readonly replace?: boolean;
+}
+
+/** `analytics.aggregator.current`: the run that the node is in; null when there is none. */
+export interface CurrentRun {
+  readonly role: "leading" | "following";
+  readonly run: ExperimentRow;
+}
+
+/** `analytics.aggregator.status` */
+export interface AggregationStatus {
+  /** The other nodes that can be reached at present. */
+  readonly active_nodes: readonly {
+    readonly node_id: string;
+    readonly region: string;
+    /** Where its pages are; null while it has none. */
+    readonly phoenix_port: number | null;
+    readonly is_local: false;
+  }[];
+  /** Of `active_nodes`. */
+  readonly node_count: number;
+  readonly local_node_id: string;
+  /** The run that the node is in, times in text; null when it is in none. */
+  readonly experiment: (ExperimentJson & { readonly role: CurrentRun["role"] }) | null;
+}
+
+/** `analytics.aggregator.delete`: on which nodes, and which could not be reached and so still have it. */
+export interface DeletedOn {
+  readonly experiment_id?: string;
+  readonly deleted_on: readonly string[];
+  readonly unreachable: readonly string[];
+}
+
+/** `analytics.aggregator.health` */
+export interface AnalyticsHealth {
+  readonly status: "ok" | "error";
+  readonly region: string;
+  readonly database: "ok" | "error";
+  /** Why the database cannot be used; null when it can. */
+  readonly problem: string | null;
+  /** Whether the node hears of messages at present; those that it misses now it acknowledges later, or never. */
+  readonly receiving: boolean;
+}
+
+/** `analytics.aggregator.claim`: a node lets the owner begin a run, and no other one for ten seconds. */
+export interface Claim {
+  readonly experiment_id: string;
+  readonly owner_node: string;
+  /** A run that the owner-to-be has ended, of which the node may not have heard yet; null: none. */
+  readonly replaces: string | null;
+}
+export interface ClaimAnswer {
+  readonly granted: boolean;
+  /** Of a refusal: the run, or the claim, that is in the way. */
+  readonly holder: Pick<Claim, "experiment_id" | "owner_node"> | null;
 }
 
 /** The local event `analytics_events`. */
-export type AnalyticsEvent = { readonly node_id: string; readonly experiment_id: string } & (
+export type AnalyticsEvent = { readonly node_id: string; readonly experiment_id: string } & AnalyticsNews;
+
+/** `node_count`: nodes that answered a collection. */
+export type AnalyticsNews =
   | { readonly type: "cluster_update"; readonly node_count: number }
   | {
       readonly type: "message_progress";
@@ -115,8 +203,7 @@ export type AnalyticsEvent = { readonly node_id: string; readonly experiment_id:
       readonly failed_count: number;
       readonly total_count: number;
     }
-  | { readonly type: "experiment_stopped"; readonly status: ExperimentStatus }
-);
+  | { readonly type: "experiment_stopped"; readonly status: ExperimentStatus };
 
 /** `analytics.aggregator.get` with `{experiment_id, kind, scope}`; bodies as corroport, section 6. */
 export type ReportKind = "summary" | "timing" | "metrics" | "events" | "topology" | "performance";

@@ -448,6 +448,13 @@ export interface NodePing {
   readonly error: string | null;
 }
 
+/** `corrosion.node.connections`. */
+export interface AgentConnections {
+  readonly node_id: string;
+  /** To the agent's API, streams included. */
+  readonly open: number;
+}
+
 /** `corrosion.node.flow` with `{after?}`: at most the newest 500. */
 export interface MessageFlow {
   /** Number of the newest event. */

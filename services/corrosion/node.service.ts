@@ -3,9 +3,11 @@ import type { Context, Service } from "moleculer";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
 import { defineService } from "../../lib/service.ts";
 import { AgentAccess } from "./agent-access.ts";
-import type { MessageFlow, MessageUpdate, NodeFacts, NodePing } from "./contract.ts";
+import { openConnections } from "./client/connections.ts";
+import type { AgentConnections, MessageFlow, MessageUpdate, NodeFacts, NodePing } from "./contract.ts";
 import { nodeFacts } from "./node/facts.ts";
 import { Flow } from "./node/flow.ts";
+import { ownAgent } from "./own-agent.ts";
 
 const PING_MS = 5000;
 
@@ -41,6 +43,15 @@ export default defineService<NodeService>({
           const text = error instanceof Error ? error.message : String(error);
           return { ok: false, latency_ms: latency(), error: text };
         }
+      },
+    },
+
+    /** How many connections to its agent the node has open: `AgentConnections`. */
+    connections: {
+      params: {},
+      async handler(this: NodeService): Promise<AgentConnections> {
+        const { api_url } = await ownAgent(this.broker);
+        return { node_id: this.broker.nodeID, open: openConnections(new URL(api_url).host) };
       },
     },
 

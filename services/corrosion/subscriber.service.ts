@@ -1,9 +1,9 @@
 /** @module The subscriber of a node: its agent's `node_messages`, told to the node's actors as they change. */
-import type { Service } from "moleculer";
+import type { Context, Service } from "moleculer";
 import { defineService } from "../../lib/service.ts";
 import { corrosionLifecycle, pausedFor } from "../../mixins/corrosion-lifecycle.ts";
 import { AgentAccess } from "./agent-access.ts";
-import type { MessageUpdate, SubscriberStatus } from "./contract.ts";
+import type { AgentStatus, MessageUpdate, SubscriberStatus } from "./contract.ts";
 import { MessageSubscriber } from "./subscriber.ts";
 import { SUBSCRIBER_TIMES, type SubscriberTimes, systemTimers } from "./subscriber-timing.ts";
 import type { Update } from "./subscription.ts";
@@ -47,6 +47,14 @@ export default defineService<SubscriberService>({
         this.subscriber.restart();
         return statusOf(this);
       },
+    },
+  },
+
+  events: {
+    agent_state(ctx: Context<AgentStatus>) {
+      const { node_id, state } = ctx.params;
+      if (node_id !== this.broker.nodeID) return;
+      if (state === "running" || state === "external") this.subscriber.hasten();
     },
   },
 

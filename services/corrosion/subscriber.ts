@@ -92,6 +92,14 @@ export class MessageSubscriber {
     this.start();
   }
 
+  /** The agent is there now: does not wait until the next attempt is due. Does nothing unless it waits. */
+  hasten(): void {
+    if (this.#stop === null || (this.#state !== "disconnected" && this.#state !== "error")) return;
+    this.#abort();
+    this.#failures = 0;
+    this.start();
+  }
+
   /** Resolves when nothing is open any more. */
   async stop(): Promise<void> {
     this.#abort();

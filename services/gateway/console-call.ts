@@ -30,10 +30,10 @@ export async function callHere(
   }
   const result = route.meanwhile === null ? await done : await call(route.meanwhile, {});
   const timestamp = isoMicros(systemClock());
-  const { status, body } = route.answer(result, timestamp);
+  const { body, ...answer } = route.answer(result, timestamp);
   return {
-    status,
-    body: { node_id: broker.nodeID, timestamp, ...body },
+    ...answer,
+    body: typeof body === "string" ? body : { node_id: broker.nodeID, timestamp, ...body },
     readableBy: trustedOrigin(request.headers, runtimeOf(broker).config.console),
   };
 }

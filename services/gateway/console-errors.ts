@@ -27,6 +27,21 @@ export function consoleAnswer(status: number, code: string, error: string): Answ
   return { status, body: { status: "error", code, error, timestamp: isoMicros(systemClock()) } };
 }
 
+/** The same failure as `{error}` alone, in one sentence. */
+export function plainAnswer(answer: Answer): Answer {
+  return { ...answer, body: { error: sentenceOf(answer.body) } };
+}
+
+function sentenceOf(body: Answer["body"]): string {
+  if (typeof body !== "object" || body === null) return "the request failed";
+  if ("error" in body && typeof body.error === "string") return body.error;
+  const fields = "fields" in body && typeof body.fields === "object" ? Object.entries(body.fields ?? {}) : [];
+  // These two name no field: the text says what is meant.
+  const whole = new Set(["query", "body"]);
+  const texts = fields.map(([name, text]) => (whole.has(name) ? String(text) : `${name} ${text}`));
+  return texts.join("; ") || "the request cannot be taken";
+}
+
 /** A body or query that cannot be taken. */
 export function badRequest(fields: Fields): Answer {
   return { status: 400, body: { errors: { detail: "Bad Request" }, fields } };

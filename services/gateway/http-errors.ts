@@ -3,7 +3,7 @@ import { Errors } from "moleculer";
 import ApiGateway from "moleculer-web";
 import { type ErrorCode, type ErrorDetails, RETRY_AFTER_MS, STATUS } from "../../lib/errors.ts";
 import type { Answer } from "./answer.ts";
-import { badRequest, consoleAnswer, consoleFailure } from "./console-errors.ts";
+import { badRequest, consoleAnswer, consoleFailure, plainAnswer } from "./console-errors.ts";
 
 /** The request itself cannot be served, whatever the services say: `{"errors":{"detail":…}}`. */
 export class RequestRefused extends Error {
@@ -26,7 +26,11 @@ export type Attempt = {
       /** What a refusal of its params by the bus is called. */
       readonly invalid: ErrorCode;
     }
-  | { readonly half: "console" | "stream" }
+  | {
+      readonly half: "console" | "stream";
+      /** Whether failures read `{error}` alone. */
+      readonly plainErrors?: boolean;
+    }
 );
 
 /** Errors of Moleculer after which nothing can have been done. */
@@ -43,16 +47,16 @@ export const NOT_FOUND = "Not Found";
  */
 export function errorAnswer(error: unknown, attempt: Attempt | null): Answer | null {
   if (!(error instanceof Error)) return null;
-  return attempt === null || attempt.half === "fleet"
-    ? fleetFailure(error, attempt)
-    : consoleRouteFailure(error, attempt);
+  if (attempt === null || attempt.half === "fleet") return fleetFailure(error, attempt);
+  const answer = consoleRouteFailure(error, attempt);
+  return answer && attempt.plainErrors ? plainAnswer(answer) : answer;
 }
 
 /** What is answered to a failure that nobody foresaw. */
 export function internalError(attempt: Attempt | null): Answer {
-  return attempt === null || attempt.half === "fleet"
-    ? INTERNAL_ERROR
-    : consoleAnswer(500, "internal_error", "internal error");
+  if (attempt === null || attempt.half === "fleet") return INTERNAL_ERROR;
+  const answer = consoleAnswer(500, "internal_error", "internal error");
+  return attempt.plainErrors ? plainAnswer(answer) : answer;
 }
 
 function fleetFailure(error: Error, attempt: Attempt | null): Answer | null {

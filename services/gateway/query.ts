@@ -8,6 +8,8 @@ export interface Query {
   text(name: string): string | undefined;
   /** A whole number in decimal digits, undefined when absent. Throws invalid_parameter for anything else. */
   integer(name: string): number | undefined;
+  /** `true` or `false`, undefined when absent. Throws invalid_parameter for anything else. */
+  flag(name: string): boolean | undefined;
 }
 
 /** Throws invalid_parameter for a malformed percent-encoding and for a name that is given twice. */
@@ -29,6 +31,12 @@ export function parseQuery(source: string): Query {
       const value = Number(text);
       if (/^-?\d+$/.test(text) && Number.isSafeInteger(value)) return value;
       throw new FleetError("invalid_parameter", `${name} must be a whole number`);
+    },
+    flag(name) {
+      const text = values.get(name);
+      if (text === undefined) return undefined;
+      if (text === "true" || text === "false") return text === "true";
+      throw new FleetError("invalid_parameter", `${name} must be true or false`);
     },
   };
 }

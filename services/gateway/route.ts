@@ -42,8 +42,16 @@ export interface ConsoleRoute extends RouteBase {
   /** The action whose result is answered at once while `action` goes on; null: the answer is `action`'s own. */
   readonly meanwhile: string | null;
   readonly params: (request: ApiRequest) => JsonObject;
-  /** Status and body; the gateway adds `node_id` and `timestamp` where the body has none. */
-  readonly answer: (result: unknown, now: Timestamp) => { readonly status: number; readonly body: object };
+  /** Whether its failures read `{error}` alone (contract corroport, section 6). Default: they do not. */
+  readonly plainErrors?: boolean;
+  readonly answer: (result: unknown, now: Timestamp) => ConsoleAnswer;
+}
+
+/** What a console route answers. To an object the gateway adds `node_id` and `timestamp`; a text goes out as it is. */
+export interface ConsoleAnswer {
+  readonly status: number;
+  readonly body: object | string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Server-sent events of this node. */

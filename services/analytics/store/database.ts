@@ -1,8 +1,9 @@
 /** @module Opens a node's analytics file: its folder, its journal, its schema. */
-import { mkdirSync } from "node:fs";
+
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { isoMicros, systemClock } from "../../../lib/clock.ts";
+import { makeFolder } from "../../../lib/folders.ts";
 import { migrate } from "./schema.ts";
 
 /** Pages that SQLite keeps in memory, in KiB: reports read in the order of an index and need no more. */
@@ -11,7 +12,7 @@ const BUSY_MS = 5000;
 
 /** Opens the file, made when it is missing, and brings it up to date. Throws when it cannot be used. */
 export function openDatabase(path: string): DatabaseSync {
-  if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+  if (path !== ":memory:") makeFolder(dirname(path));
   const db = new DatabaseSync(path, { timeout: BUSY_MS });
   try {
     db.exec(

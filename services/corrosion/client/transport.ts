@@ -2,6 +2,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
+import { countConnection } from "./connections.ts";
 import { AgentError } from "./errors.ts";
 
 export interface TransportOptions {
@@ -60,9 +61,10 @@ export class Transport {
     });
     outgoing.once("response", resolve);
     outgoing.on("error", (error) => reject(this.#failure(error, request.signal)));
-    outgoing.once("socket", (socket) =>
-      this.#watchConnect(socket, (error) => outgoing.destroy(error), request),
-    );
+    outgoing.once("socket", (socket) => {
+      countConnection(this.agent, socket);
+      this.#watchConnect(socket, (error) => outgoing.destroy(error), request);
+    });
     outgoing.end(request.body);
     return promise;
   }

@@ -1,0 +1,213 @@
+/** @module Reports of experiments: what every node recorded, put together on the node that is asked. */
+import type { ServiceBroker } from "moleculer";
+import { isoMicros, systemClock } from "../../../lib/clock.ts";
+import { regionOf } from "../../../lib/regions.ts";
+import { CorrosionError } from "../../corrosion/failures.ts";
+import type { ReportBodies } from "../bodies.ts";
+import type {
+  AggregationStatus,
+  CurrentRun,
+  ExperimentPart,
+  PartChunk,
+  Reported,
+  ReportKind,
+  Scope,
+} from "../contract.ts";
+import {
+  type ComparedExperiment,
+  type Comparison,
+  comparisonCsv,
+  comparisonOf,
+} from "../export/comparison.ts";
+import { comparisonFile, type ExportFile } from "../export/file.ts";
+import { gatherPart } from "../parts.ts";
+import { experimentJson } from "../reports.ts";
+import { checkRunId } from "../run-id.ts";
+import { type ListedExperiment, mergeExperiments, newestExperiment } from "../run-records.ts";
+import type { ReportCache } from "./cache.ts";
+import { type Answers, analyticsNodes, askAll, type KnownNode } from "./nodes.ts";
+import { type CompareRequest, comparedIds, type ExportRequest, type GetRequest } from "./requests.ts";
+
+/** One message of the bus, for which a store packs its records first. */
+const PART_MS = 10_000;
+/** Reading and putting together as many events as a run can have. */
+const REPORT_MS = 25_000;
+
+/** Which nodes are in a report, and which are not though they should. */
+type Coverage = Pick<Reported, "nodes_reporting" | "nodes_missing">;
+
+interface Gathered extends Coverage {
+  readonly parts: readonly Uint8Array[];
+}
+
+/** An experiment in the list of all. */
+export interface ListEntry {
+  readonly experiment_id: string;
+  readonly message_count: number;
+  readonly send_count: number;
+  readonly ack_count: number;
+  readonly time_range: { readonly start: string; readonly end: string } | null;
+  /** Null where no node has its row: only what nodes recorded is left. */
+  readonly status: string | null;
+  readonly transport: string | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly run_count: number | null;
+}
+
+export class Reports {
+  readonly #broker: ServiceBroker;
+  readonly #cache: ReportCache;
+
+  constructor(broker: ServiceBroker, cache: ReportCache) {
+    this.#broker = broker;
+    this.#cache = cache;
+  }
+
+  /** The run that the node is in, as `status` shows it. */
+  running(current: CurrentRun | null): AggregationStatus["experiment"] {
+    return current && { ...experimentJson(current.run), role: current.role };
+  }
+
+  /** Throws `invalid_request`, and `store_unavailable` when this node's own store cannot put the parts together. */
+  async get({ experiment_id, kind, scope }: GetRequest): Promise<ReportBodies[ReportKind] & Reported> {
+    const id = checkRunId(experiment_id);
+    return this.#cache.get({ experiment: id, kind, scope }, async () => {
+      const gathered = await this.#gather(id, scope, kind === "events");
+      const body = await this.#own<ReportBodies[ReportKind]>("query", {
+        experiment_id: id,
+        kind,
+        parts: gathered.parts,
+      });
+      return { ...body, ...this.#reported(id, gathered) };
+    });
+  }
+
+  /** `{experiments, count}`, the latest first. */
+  async list(scope: Scope): Promise<{ readonly experiments: readonly ListEntry[]; readonly count: number }> {
+    return this.#cache.get({ experiment: null, kind: "list", scope }, async () => {
+      const { answers, missing, reporting } = await askAll(this.#broker, this.#nodes(scope), (node) =>
+        node.experiments(),
+      );
+      const experiments = mergeExperiments(answers.flatMap(({ value }) => value)).map(listEntry);
+      return {
+        experiments,
+        count: experiments.length,
+        nodes_reporting: reporting,
+        nodes_missing: missing,
+      };
+    });
+  }
+
+  /** The whole experiment as a file. Throws as `get` does. */
+  async export({ experiment_id, format, scope, ...included }: ExportRequest): Promise<ExportFile> {
+    const id = checkRunId(experiment_id);
+    const { parts } = await this.#gather(id, scope, included.include_raw_events);
+    return this.#own<ExportFile>("export", { experiment_id: id, format, ...included, parts });
+  }
+
+  /** The experiments beside each other: a body, or with `csv` a file. Throws as `get` does. */
+  async compare({ format, ids, scope }: CompareRequest): Promise<(Comparison & Coverage) | ExportFile> {
+    const compared: ComparedExperiment[] = [];
+    const coverages: Coverage[] = [];
+    // One after the other: each may be as large as a run can be.
+    for (const id of comparedIds(ids)) {
+      const { parts, ...coverage } = await this.#gather(id, scope, false);
+      compared.push(await this.#own<ComparedExperiment>("compared", { experiment_id: id, parts }));
+      coverages.push(coverage);
+    }
+    if (format === "csv") return comparisonFile("csv", comparisonCsv(compared));
+    const exporter = {
+      node_id: this.#broker.nodeID,
+      region: regionOf(this.#broker.nodeID),
+      at: systemClock(),
+    };
+    return { ...comparisonOf(compared, exporter), ...ofAll(coverages) };
+  }
+
+  /** Makes the summary anew, so that pages find it; returns how many nodes are in it. */
+  async collect(id: string): Promise<number> {
+    this.#cache.forget(id);
+    const request = { experiment_id: id, kind: "summary", scope: "cluster" } as const;
+    return (await this.get(request)).nodes_reporting.length;
+  }
+
+  #nodes(scope: Scope): readonly KnownNode[] {
+    return scope === "local" ? [{ id: this.#broker.nodeID, available: true }] : analyticsNodes(this.#broker);
+  }
+
+  #own<T>(action: string, params: object): Promise<T> {
+    const options = { nodeID: this.#broker.nodeID, timeout: REPORT_MS };
+    return this.#broker.call<T, object>(`analytics.store.${action}`, params, options);
+  }
+
+  /** Packed parts of every node that answers. Who was there at the start and is not known any more is missing, too. */
+  async #gather(id: string, scope: Scope, rows: boolean): Promise<Gathered> {
+    const nodes = this.#nodes(scope);
+    const [parts, known] = await Promise.all([
+      askAll(this.#broker, nodes, ({ id: nodeID }) =>
+        gatherPart(
+          (action, params) =>
+            this.#broker.call<PartChunk, object>(action, params, { nodeID, timeout: PART_MS }),
+          id,
+          rows,
+        ),
+      ),
+      askAll(this.#broker, nodes, (node) => node.experiments(id)),
+    ]);
+    if (parts.answers.length === 0) {
+      throw new CorrosionError(
+        "store_unavailable",
+        "No node can report: their analytics files cannot be used.",
+      );
+    }
+    return { parts: parts.answers.map(({ value }) => value), ...coverage(parts, known, scope) };
+  }
+
+  #reported(experiment_id: string, { nodes_missing, nodes_reporting }: Coverage): Reported {
+    return {
+      node_id: this.#broker.nodeID,
+      timestamp: isoMicros(systemClock()),
+      experiment_id,
+      nodes_reporting,
+      nodes_missing,
+    };
+  }
+}
+
+function coverage(
+  { missing, reporting }: Answers<Uint8Array>,
+  known: Answers<ExperimentPart[]>,
+  scope: Scope,
+): Coverage {
+  const rows = known.answers.flatMap(({ value }) => value);
+  const expected = scope === "local" ? [] : (newestExperiment(rows)?.expected_nodes ?? []);
+  const away = expected.filter((id) => !reporting.includes(id));
+  return { nodes_reporting: reporting, nodes_missing: [...new Set([...missing, ...away])].sort() };
+}
+
+/** A node that was missing once is missing in the whole. */
+function ofAll(coverages: readonly Coverage[]): Coverage {
+  const missing = new Set(coverages.flatMap(({ nodes_missing }) => nodes_missing));
+  const reporting = new Set(coverages.flatMap(({ nodes_reporting }) => nodes_reporting));
+  return {
+    nodes_reporting: [...reporting].filter((id) => !missing.has(id)).sort(),
+    nodes_missing: [...missing].sort(),
+  };
+}
+
+function listEntry({ acks, experiment, experiment_id, first, last, sends }: ListedExperiment): ListEntry {
+  const row = experiment && experimentJson(experiment);
+  return {
+    experiment_id,
+    message_count: sends + acks,
+    send_count: sends,
+    ack_count: acks,
+    time_range: first === null || last === null ? null : { start: isoMicros(first), end: isoMicros(last) },
+    status: row?.status ?? null,
+    transport: row?.transport ?? null,
+    started_at: row?.started_at ?? null,
+    ended_at: row?.ended_at ?? null,
+    run_count: row?.run_count ?? null,
+  };
+}
