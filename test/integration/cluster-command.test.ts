@@ -101,7 +101,7 @@ describe("npm run cluster", function () {
     assert.match(output, /^nats +yours is used/m);
     assert.match(output, /^postgres +ready/m);
     assert.match(output, /^postgres +postgres \(pid \d+\) ended/m);
-    assert.match(output, /n\d has ended\. Its log .*n\d\.log ends with:\n[\s\S]*NATS cannot be reached/);
+    assert.match(output, /dev-node\d has ended\. Its log .*dev-node\d\.log ends with:\n[\s\S]*NATS cannot be reached/);
     assert.deepEqual(markedProcesses(mark), []);
   });
 
