@@ -29,7 +29,7 @@ interface Ending {
 const MAX_RESUMES = 10;
 
 /** An agent that starts with its node refuses the first attempts, and that is no trouble. */
-const SILENT_FAILURES = 2;
+const SILENT_FAILURES = 3;
 
 /** At any time it has at most one connection and one timer. */
 export class MessageSubscriber {

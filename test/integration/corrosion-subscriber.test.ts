@@ -219,12 +219,12 @@ describe("The subscriber", () => {
     assert.equal(subscriber.status().reason, null);
   });
 
-  it("takes two failures of an agent that never answered for its start, and warns once of the third", async () => {
+  it("takes three failures of an agent that never answered for its start, and warns once of the fourth", async () => {
     url = null;
     subscriber.start();
     for (const [i, ms] of [1000, 2000, 5000, 10_000].entries()) {
       await isWaiting(ms);
-      assert.equal(warned.length, i < 2 ? 0 : 1);
+      assert.equal(warned.length, i < 3 ? 0 : 1);
       timers.advance(ms);
     }
     assert.match(warned[0] ?? "", /nobody knows/);
