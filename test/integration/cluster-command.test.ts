@@ -32,7 +32,6 @@ describe("npm run cluster", function () {
     natsPort = port + 4;
     env = {
       PORT: String(port),
-      API_PORT: "0",
       FLEET_CLUSTER_NATS_PORT: String(natsPort),
       FLEET_CLUSTER_NATS_ROUTE_PORT: String(port + 7),
       FLEET_CLUSTER_NATS_MONITOR_PORT: String(port + 10),
@@ -101,7 +100,10 @@ describe("npm run cluster", function () {
     assert.match(output, /^nats +yours is used/m);
     assert.match(output, /^postgres +ready/m);
     assert.match(output, /^postgres +postgres \(pid \d+\) ended/m);
-    assert.match(output, /dev-node\d has ended\. Its log .*dev-node\d\.log ends with:\n[\s\S]*NATS cannot be reached/);
+    assert.match(
+      output,
+      /dev-node\d has ended\. Its log .*dev-node\d\.log ends with:\n[\s\S]*NATS cannot be reached/,
+    );
     assert.deepEqual(markedProcesses(mark), []);
   });
 
