@@ -90,7 +90,7 @@ export function readLayout(environment: Environment, nodes = DEFAULT_NODES): Lay
 export function nodeEnvironment(layout: Layout, index: number, backing: Backing): Environment {
   const { config, environment, folder } = layout;
   const number = index + 1;
-  const { agent } = config.consoleOf(number);
+  const { ack, agent } = config.consoleOf(number);
   return {
     ...environment,
     FLEET_NODE_ID: layout.nodes[index]!,
@@ -100,6 +100,7 @@ export function nodeEnvironment(layout: Layout, index: number, backing: Backing)
     CORROSION_CONFIG_DIR: environment.CORROSION_CONFIG_DIR ?? join(folder, "corrosion"),
     CORROSION_API_PORT: String(agent.apiPort),
     CORROSION_GOSSIP_PORT: String(agent.gossipPort),
+    API_PORT: String(ack.port),
     FLEET_LOG_DIR: "", // its lines go to standard output, which is its log file
     PORT: String(config.port + number),
     NATS_URL: backing.natsUrl,

@@ -30,6 +30,7 @@ describe("npm run cluster", function () {
     natsPort = port + 4;
     env = {
       PORT: String(port),
+      API_PORT: "0",
       FLEET_CLUSTER_NATS_PORT: String(natsPort),
       FLEET_CLUSTER_NATS_ROUTE_PORT: String(port + 7),
       FLEET_CLUSTER_NATS_MONITOR_PORT: String(port + 10),

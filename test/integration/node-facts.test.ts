@@ -65,6 +65,7 @@ describe("The node's facts", () => {
     assert.match(facts.versions.moleculer, /^0\.15\./);
     assert.match(facts.versions.fleetport, /^\d+\.\d+\.\d+$/);
     assert.equal(facts.ports.web, gate.port);
+    assert.deepEqual([facts.ports.ack, facts.ack_endpoint], [5001, null]);
     assert.equal(facts.urls.web, gate.url);
     assert.deepEqual(facts.services, ["corrosion.agent", "corrosion.config", "corrosion.node", "gateway"]);
     assert.ok(facts.memory.rss_bytes > 1e6 && facts.uptime_s >= 0);

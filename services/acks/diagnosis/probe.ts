@@ -1,4 +1,6 @@
 /** @module One acknowledgement by hand, with whatever its originator answers. */
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import type { Probed } from "../contract.ts";
 
 const PROBE_MS = 5000;
@@ -16,8 +18,8 @@ export interface ProbeRequest {
 }
 
 /** Never rejects: why there was no answer stands in the result. */
-export async function probe(request: ProbeRequest): Promise<Probed> {
-  const { ackNodeId: ack_node_id, endpoint, pk, receiptTimestamp: receipt_timestamp, token } = request;
+export async function probe(given: ProbeRequest): Promise<Probed> {
+  const { ackNodeId: ack_node_id, endpoint, pk, receiptTimestamp: receipt_timestamp, token } = given;
   const drill = DRILL.test(pk);
   const path = drill ? "acknowledge_pubsub" : "acknowledge";
   const began = performance.now();
@@ -27,25 +29,28 @@ export async function probe(request: ProbeRequest): Promise<Probed> {
     answer: answer.slice(0, MAX_ANSWER),
     elapsed_ms: Math.round((performance.now() - began) * 1000) / 1000,
   });
+  const headers = {
+    "content-type": "application/json",
+    ...(token !== null && { "x-fleetport-token": token }),
+  };
+  const body = JSON.stringify({ [drill ? "request_id" : "message_pk"]: pk, ack_node_id, receipt_timestamp });
   try {
-    const response = await fetch(`http://${endpoint}/api/${path}`, {
-      method: "POST",
-      redirect: "manual",
-      signal: AbortSignal.timeout(PROBE_MS),
-      headers: {
-        "content-type": "application/json",
-        ...(token !== null && { "x-fleetport-token": token }),
-      },
-      body: JSON.stringify({ [drill ? "request_id" : "message_pk"]: pk, ack_node_id, receipt_timestamp }),
-    });
-    return probed(response.status, await response.text());
+    const { status, text } = await post(`http://${endpoint}/api/${path}`, headers, body);
+    return probed(status, text);
   } catch (error) {
-    return probed(null, reasonOf(error));
+    return probed(null, error instanceof Error ? error.message : String(error));
   }
 }
 
-/** `fetch` says only that it failed; why stands in the cause. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
+/** Not `fetch`, which refuses ports that browsers keep away from. */
+async function post(url: string, headers: Readonly<Record<string, string>>, body: string) {
+  const signal = AbortSignal.timeout(PROBE_MS);
+  const sent = request(url, { method: "POST", headers, agent: false, signal }).end(body);
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
+  let text = "";
+  for await (const chunk of response.setEncoding("utf8")) {
+    text += chunk;
+    if (text.length >= MAX_ANSWER) break;
+  }
+  return { status: response.statusCode ?? null, text };
 }
