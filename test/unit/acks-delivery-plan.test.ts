@@ -103,6 +103,21 @@ describe("An endpoint", () => {
     }
   });
 
+  it("is each node's own, also of two in one region", () => {
+    const ams = {
+      advertised: advertised({ "ams-1": "10.0.0.1:8088", "ams-2": "10.0.0.2:8088" }),
+      members: [],
+    };
+    const of = (node: string, endpoint: string) => allowedEndpoint(endpoint, node, ams, DEV) !== null;
+    assert.deepEqual([of("ams-1", "10.0.0.1:8088"), of("ams-2", "10.0.0.2:8088")], [true, true]);
+    assert.deepEqual([of("ams-1", "10.0.0.2:8088"), of("ams-2", "10.0.0.1:8088")], [false, false]);
+  });
+
+  it("of a server that does not listen yet is none", () => {
+    const said = { advertised: advertised({ n: "127.0.0.1:0" }), members: [] };
+    assert.equal(allowedEndpoint("127.0.0.1:0", "n", said, DEV), null);
+  });
+
   it("of another node is not this node's", () => {
     assert.equal(to("127.0.0.1:5002", "dev-node1"), null);
     assert.equal(to("127.0.0.1:5001", "dev-node2"), null);

@@ -294,6 +294,15 @@ describe("The sender", () => {
     for (let i = 0; i < 4; i++) assert.equal(world.state(`good-${i}`), "acked");
   });
 
+  it("sends one at a time to an originator that is silent, and as many as it may once there is an answer", async () => {
+    const world = new World({ concurrency: 4 });
+    for (let i = 0; i < 20; i++) world.receive(`p${i}`);
+    for (const open of [...world.open]) await open.answer(DOWN);
+    assert.equal(world.open.length, 1);
+    await world.open[0]?.answer(OK);
+    assert.equal(world.open.length, 4);
+  });
+
   it("keeps a drill and a message of the same key apart", async () => {
     const world = new World();
     world.receive("a");

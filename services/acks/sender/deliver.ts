@@ -122,17 +122,23 @@ function limit(sent: ClientRequest, ms: number, what: string): NodeJS.Timeout {
   return setTimeout(() => sent.destroy(new Error(`${what} within ${ms} ms`)), ms);
 }
 
-async function read(answer: IncomingMessage): Promise<Answer> {
+function read(answer: IncomingMessage): Promise<Answer> {
   const status = answer.statusCode ?? 0;
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    // Leaving the loop cuts the connection.
-    if (bytes > MAX_ANSWER_BYTES) return { kind: "answered", status, detail: null };
-    chunks.push(chunk);
-  }
-  return { kind: "answered", status, detail: detailOf(Buffer.concat(chunks).toString()) };
+  return new Promise((resolve, reject) => {
+    answer.on("error", reject);
+    answer.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      chunks.push(chunk);
+      if (bytes <= MAX_ANSWER_BYTES) return;
+      resolve({ kind: "answered", status, detail: null });
+      answer.destroy();
+    });
+    answer.on("end", () => {
+      resolve({ kind: "answered", status, detail: detailOf(Buffer.concat(chunks).toString()) });
+    });
+  });
 }
 
 /** The `error` of an answer, for people. */

@@ -13,6 +13,8 @@ const REVISIT_MS = 5000;
 /** No originator counts an acknowledgement that is much older. */
 const WORTH_MICROS = 600_000_000;
 const DROP_LOG_MS = 60_000;
+/** Time between two removals of what is too old. */
+const PURGE_MS = 60_000;
 
 export interface SenderEnv {
   readonly nodeId: string;
@@ -38,6 +40,8 @@ export class Sender {
   #callOff: () => void = () => undefined;
   #dropped = 0;
   #droppedBefore = 0;
+  /** On the timers' clock. */
+  #purged = 0;
   /** On the timers' clock; null before the first one. */
   #dropLogged: number | null = null;
 
@@ -144,7 +148,11 @@ export class Sender {
 
   /** One attempt for each originator that does not answer; when it does, the others follow. */
   #revisit(): void {
-    this.#receptions.purge();
+    const now = this.#env.timers.now();
+    if (now - this.#purged >= PURGE_MS) {
+      this.#purged = now;
+      this.#receptions.purge();
+    }
     const oldest = this.#env.clock() - WORTH_MICROS;
     for (const originator of this.#receptions.strandedOriginators) {
       const entry = this.#receptions.stranded(originator).find(({ firstSeen }) => firstSeen >= oldest);
