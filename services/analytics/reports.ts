@@ -37,6 +37,7 @@ import {
   receiptStaircase,
   receiptSummary,
   rttTimeSeries,
+  samplesByNode,
 } from "./series.ts";
 
 /** A run that nobody knows has zeros and empty lists. `events` needs records with rows. */
@@ -133,6 +134,7 @@ function performanceOf(records: RunRecords): PerformanceBody {
   const { events, experiment } = records;
   const sends = sendsOf(events);
   const samples = samplesOf(events);
+  const byNode = samplesByNode(events, samples);
   const remote = remoteNodes(experiment?.expected_nodes ?? [], nodesOf(events));
   return {
     summary: {
@@ -143,10 +145,10 @@ function performanceOf(records: RunRecords): PerformanceBody {
       first_send_at: sends === 0 ? null : isoMicros(events.sentAt[0]!),
     },
     latency: latencyStats(samples.latencies),
-    per_node_performance: performanceByNode(events, samples),
+    per_node_performance: performanceByNode(samples, byNode),
     latency_histogram: histogram(samples.latencies),
-    rtt_time_series: rttTimeSeries(events, samples),
-    receipt_staircase: receiptStaircase(events, samples),
+    rtt_time_series: rttTimeSeries(events, samples, byNode),
+    receipt_staircase: receiptStaircase(events, samples, byNode),
     receipt_summary: receiptSummary(events, sends, samples),
     message_flows: messageFlows(events, samples),
   };

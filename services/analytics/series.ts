@@ -51,11 +51,14 @@ function grouped(keys: Uint32Array, count: number): Uint32Array[] {
   return groups;
 }
 
-/** The samples of each node that acknowledged, in the order of the node ids. */
-function byTarget(
-  { nodes, targets }: EventColumns,
-  { acks }: Samples,
-): { node_id: string; samples: Uint32Array }[] {
+/** The samples of a node that acknowledged, by their places. */
+export interface NodeSamples {
+  readonly node_id: string;
+  readonly samples: Uint32Array;
+}
+
+/** In the order of the node ids. */
+export function samplesByNode({ nodes, targets }: EventColumns, { acks }: Samples): NodeSamples[] {
   const keys = new Uint32Array(acks.length);
   for (let i = 0; i < acks.length; i++) keys[i] = targets[acks[i]!]!;
   return grouped(keys, nodes.length)
@@ -72,8 +75,8 @@ function pick(values: Float64Array, members: Uint32Array): Float64Array {
 }
 
 /** What each node's acknowledgements say. */
-export function performanceByNode(columns: EventColumns, run: Samples): NodePerformance[] {
-  return byTarget(columns, run).map(({ node_id, samples }) => {
+export function performanceByNode(run: Samples, nodes: readonly NodeSamples[]): NodePerformance[] {
+  return nodes.map(({ node_id, samples }) => {
     const stats = latencyStats(pick(run.latencies, samples));
     const { avg_ms, max_ms, median_ms, min_ms, p95_ms, p99_ms, sample_count } = stats;
     return { node_id, ack_count: sample_count, min_ms, avg_ms, max_ms, p50_ms: median_ms, p95_ms, p99_ms };
@@ -81,10 +84,10 @@ export function performanceByNode(columns: EventColumns, run: Samples): NodePerf
 }
 
 /** A line per node: x ms since the run's first send, y the round trip in ms. */
-export function rttTimeSeries(columns: EventColumns, run: Samples): Line[] {
+export function rttTimeSeries(columns: EventColumns, run: Samples, nodes: readonly NodeSamples[]): Line[] {
   const first = columns.sentAt[0] ?? Number.NaN;
   const sentAt = (sample: number) => columns.sentAt[run.messages[sample]!]!;
-  return byTarget(columns, run).map(({ node_id, samples }) => {
+  return nodes.map(({ node_id, samples }) => {
     const latencies = pick(run.latencies, samples);
     return {
       node_id,
@@ -95,12 +98,12 @@ export function rttTimeSeries(columns: EventColumns, run: Samples): Line[] {
 }
 
 /** A staircase per node: x the message's place in the run, from 1; y ms since the node's first receipt, its own clock. */
-export function receiptStaircase(columns: EventColumns, run: Samples): Line[] {
-  const received = pick(columns.receivedAt, run.acks);
-  return byTarget(columns, run).flatMap(({ node_id, samples }) => {
-    const told = receiptsAmong(samples, received);
+export function receiptStaircase(columns: EventColumns, run: Samples, nodes: readonly NodeSamples[]): Line[] {
+  return nodes.flatMap(({ node_id, samples }) => {
+    const told = samples.filter((sample) => !Number.isNaN(columns.receivedAt[run.acks[sample]!]!));
     if (told.length === 0) return [];
-    const times = pick(received, told);
+    const times = new Float64Array(told.length);
+    for (let i = 0; i < told.length; i++) times[i] = columns.receivedAt[run.acks[told[i]!]!]!;
     let first = Number.POSITIVE_INFINITY;
     for (let i = 0; i < times.length; i++) if (times[i]! < first) first = times[i]!;
     const place = (i: number) => run.messages[told[i]!]! + 1;
@@ -110,16 +113,6 @@ export function receiptStaircase(columns: EventColumns, run: Samples): Line[] {
       point_count: told.length,
     };
   });
-}
-
-/** The samples of which the receiver said when it received the message. */
-function receiptsAmong(samples: Uint32Array, received: Float64Array): Uint32Array {
-  const told = new Uint32Array(samples.length);
-  let n = 0;
-  for (let i = 0; i < samples.length; i++) {
-    if (!Number.isNaN(received[samples[i]!]!)) told[n++] = samples[i]!;
-  }
-  return told.subarray(0, n);
 }
 
 /** Indexes of what is drawn: all when there are few; else the first, the last, and the extremes of each stretch. */

@@ -189,8 +189,12 @@ describe("The list of runs", () => {
     const stores = ["n1", "n2", "n3"].map((id) => openStore(":memory:", id));
     const [one, two, three] = stores as [StoreOperations, StoreOperations, StoreOperations];
     const events = [sent("a", "n1", T0 + 5), acked("a", "n1", "n2", T0 + 9)];
-    record(one, events, [experiment({ status: "completed" })]);
-    record(two, [...events, sent("b", "n2", T0 + 7)], [experiment({ status: "running" })]);
+    record(one, events, [experiment({ owner_node: "n2", status: "running" })]);
+    record(
+      two,
+      [...events, sent("b", "n2", T0 + 7)],
+      [experiment({ owner_node: "n2", status: "completed" })],
+    );
     record(three, [sent("c", "n3", T0 - 5, "older")]);
     assert.deepEqual(
       mergeExperiments(stores.flatMap((store) => store.experiments(null))).map((run) => [

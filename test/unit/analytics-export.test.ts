@@ -60,7 +60,7 @@ const RUN = records([
 describe("CSV", () => {
   it("round-trips commas, quotes, newlines and formulas", () => {
     const hostile = fc.oneof(
-      fc.string({ unit: "binary" }),
+      fc.string({ unit: "grapheme" }),
       fc.string({
         unit: fc.constantFrom(",", '"', "\r", "\n", "=", "+", "-", "@", "'", " ", "\t", "a", "é", "😀"),
       }),
@@ -77,7 +77,6 @@ describe("CSV", () => {
         const text = csvFile(["a", "b", "c"], values);
         assert.deepEqual(read(text), [["a", "b", "c"], ...values.map((row) => row.map(guarded))]);
       }),
-      { numRuns: 50 },
     );
   });
 

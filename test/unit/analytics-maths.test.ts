@@ -1,7 +1,7 @@
 /** @module The mathematics of propagation against definitions written out plainly. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { columnsOf, mergeColumns } from "../../services/analytics/columns.ts";
+import { columnsOf, type EventColumns, mergeColumns } from "../../services/analytics/columns.ts";
 import type { MessageEvent } from "../../services/analytics/contract.ts";
 import {
   ackRate,
@@ -19,11 +19,14 @@ import {
   receiptStaircase,
   receiptSummary,
   rttTimeSeries,
+  samplesByNode,
 } from "../../services/analytics/series.ts";
 import { acked, once, runEvents, sent, T0 } from "../helpers/run-events.ts";
 
 const latency = fc.integer({ min: 0, max: 60_000_000 });
 const sortedOf = (values: readonly number[]) => values.toSorted((a, b) => a - b);
+
+const nodesIn = (columns: EventColumns) => samplesByNode(columns, samplesOf(columns));
 
 /** Latencies in microseconds, by the definition: an acknowledgement's arrival less the send, by another node. */
 function pairs(events: readonly MessageEvent[]) {
@@ -226,7 +229,7 @@ describe("What a run measured", () => {
     fc.assert(
       fc.property(runEvents, (events) => {
         const columns = columnsOf(events);
-        const rows = performanceByNode(columns, samplesOf(columns));
+        const rows = performanceByNode(samplesOf(columns), nodesIn(columns));
         const byNode = Map.groupBy(pairs(events), ({ ack }) => ack.target_node ?? assert.fail());
         assert.deepEqual(
           rows.map(({ node_id }) => node_id),
@@ -257,7 +260,7 @@ describe("What a run measured", () => {
             .filter(({ event_type }) => event_type === "sent")
             .map(({ event_timestamp }) => event_timestamp),
         );
-        for (const line of rttTimeSeries(columns, samplesOf(columns))) {
+        for (const line of rttTimeSeries(columns, samplesOf(columns), nodesIn(columns))) {
           const expected = pairs(events)
             .filter(({ ack }) => ack.target_node === line.node_id)
             .map(({ send, us }) => [(send.event_timestamp - first) / 1000, us / 1000]);
@@ -282,7 +285,7 @@ describe("What a run measured", () => {
       acked("c", "n1", "n3", T0 + 2300, T0 + 77),
     ];
     const columns = columnsOf(events.toReversed());
-    assert.deepEqual(receiptStaircase(columns, samplesOf(columns)), [
+    assert.deepEqual(receiptStaircase(columns, samplesOf(columns), nodesIn(columns)), [
       {
         node_id: "n2",
         points: [
@@ -325,7 +328,7 @@ describe("What a run measured", () => {
       acked(id, "n1", "n2", T0 + i * 1000 + (i === peak ? 900_000 : 1000 + (i % 7))),
     ]);
     const columns = columnsOf(events);
-    const [line] = rttTimeSeries(columns, samplesOf(columns));
+    const [line] = rttTimeSeries(columns, samplesOf(columns), nodesIn(columns));
     assert.equal(line?.point_count, n);
     assert.ok(line.points.length <= 2000 && line.points.length > 1000);
     assert.deepEqual([line.points[0]?.[0], line.points.at(-1)?.[0]], [0, n - 1]);

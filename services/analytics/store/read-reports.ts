@@ -45,6 +45,16 @@ export function readSummary(db: DatabaseSync, experimentId: string): SummaryBody
   );
 }
 
+/** What the statement of `readTiming` selects; the last three are null of a message that nobody acknowledged. */
+type TimingRow = readonly [
+  messageId: string,
+  sentAt: number,
+  acks: number,
+  least: number | null,
+  greatest: number | null,
+  sum: number | null,
+];
+
 /** A row per message whose send was recorded, in the order of the sends. */
 export function readTiming(db: DatabaseSync, experimentId: string): TimingBody {
   const messages = db.prepare(
@@ -60,25 +70,23 @@ export function readTiming(db: DatabaseSync, experimentId: string): TimingBody {
   );
   messages.setReturnArrays(true);
   // With arrays a row is what the statement selects, in its order.
-  const rows = messages.all(experimentId) as unknown as [
-    string,
-    number,
-    number,
-    number | null,
-    number | null,
-    number | null,
-  ][];
-  rows.sort((a, b) => a[1] - b[1] || (a[0] < b[0] ? -1 : 1));
-  const timing_stats = rows.map(
-    ([message_id, sent, ack_count, least, greatest, sum]): MessageTiming => ({
+  const rows = messages.iterate(experimentId) as unknown as Iterable<TimingRow>;
+  const timing_stats: MessageTiming[] = [];
+  for (const [message_id, sentAt, ack_count, least, greatest, sum] of rows) {
+    timing_stats.push({
       message_id,
-      send_time: isoMicros(sent),
+      send_time: isoMicros(sentAt),
       ack_count,
       min_latency_ms: inMs(least),
       max_latency_ms: inMs(greatest),
       avg_latency_ms: meanMs(sum ?? 0, ack_count),
-    }),
-  );
+    });
+  }
+  // Texts of times are in the order of the times.
+  timing_stats.sort((a, b) => {
+    if (a.send_time !== b.send_time) return a.send_time < b.send_time ? -1 : 1;
+    return a.message_id < b.message_id ? -1 : 1;
+  });
   return { timing_stats, count: timing_stats.length };
 }
 
