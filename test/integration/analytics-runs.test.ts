@@ -125,7 +125,7 @@ describe("A run of three nodes", function () {
     assert.deepEqual([again.status, again.body.experiment_id], [200, null]);
   });
 
-  it("comes of two starts at the same time, once", async () => {
+  it("begins once where three nodes start one at the same time", async () => {
     for (let round = 1; round <= 3; round++) {
       const answers = await Promise.all(
         nodes.map((node) =>
@@ -324,7 +324,7 @@ describe("A run whose nodes lose each other", function () {
     assert.ok(reported.nodes_missing.includes("dev-node1"));
   });
 
-  it("is interrupted at its own node's end, and shows so after its next start", async () => {
+  it("is interrupted when its owner is stopped, and the others hear so at once", async () => {
     const [one, two, three] = nodes;
     await start(three, { experiment_id: "leaving" });
     await until("all are in it", async () =>

@@ -101,6 +101,22 @@ describe("The subscriber", () => {
     );
   });
 
+  it("comes at once when its agent is there again, with what it knew, and only if it waits", async () => {
+    subscriber.hasten();
+    assert.equal(state(), "initializing");
+    (await connected()).cut();
+    await heard("closed");
+    await isWaiting(1000);
+    subscriber.hasten();
+    const again = await agent.next();
+    assert.deepEqual([again.method, again.path], ["GET", "/v1/subscriptions/one?from=3"]);
+    again.subscribed("one").lines(insert(4, "b"));
+    await heard("connected", "new b");
+    subscriber.hasten();
+    assert.equal(state(), "connected");
+    assert.equal(subscriber.status().reconnects, 1);
+  });
+
   it("resumes by id after the end of rows, one second later, and misses nothing", async () => {
     (await connected()).cut();
     await heard("closed");

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { readDemo } from "../../bin/demo.ts";
 import { shortFolder } from "../helpers/agent-node.ts";
 import { UNREACHABLE } from "../helpers/database.ts";
 import { request } from "../helpers/http.ts";
@@ -74,19 +75,17 @@ describe("fleetport demo", function () {
     await request(url, "POST", "/api/analytics/aggregation/stop");
   });
 
-  it("ends with 1, and its usage, for arguments that mean nothing", async () => {
-    for (const args of [
+  it("ends with 1, and its usage or the rule, for arguments that mean nothing", async () => {
+    const wrong = [
       ["0"],
       ["11"],
       ["x"],
       ["2", "id", "0"],
+      ["2", "id", "1001"],
       ["2", "id", "3", "-1"],
       ["2", "id", "3", "1", "z"],
-    ]) {
-      const wrong = demo(...args);
-      assert.equal((await wrong.exited).code, 1, args.join(" "));
-      assert.match(wrong.output, USAGE, args.join(" "));
-    }
+    ];
+    for (const args of wrong) assert.throws(() => readDemo(args, new Date()), USAGE, args.join(" "));
     const hostile = demo("1", "../x");
     assert.equal((await hostile.exited).code, 1);
     assert.match(hostile.output, /experiment_id.*must be 1 to 64/);
