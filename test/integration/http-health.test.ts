@@ -125,6 +125,10 @@ describe("Health", () => {
         const ids = status.nodes.map((node: { id: string }) => node.id).sort();
         assert.deepEqual(ids, fleet.nodes.map((node) => node.id).sort());
         for (const leader of status.leaders) assert.ok(ids.includes(leader));
+        assert.equal(status.followers.length, 8);
+        for (const [group, followers] of status.followers.entries()) {
+          assert.deepEqual([...followers, status.leaders[group]].sort(), ids, `copies of group ${group}`);
+        }
       }
     });
   });
