@@ -1,5 +1,5 @@
 /** @module The whole page: header, tabs, the page that is open, and what lies over it. */
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ErrorBoundary, LocationProvider, Route, Router, useLocation } from "preact-iso";
 import { Button } from "../components/button.tsx";
 import { Notice } from "../components/notice.tsx";
@@ -41,15 +41,12 @@ function OpenPage() {
   const { path } = useLocation();
   document.title = titleOf(path);
 
-  function opened(): void {
-    setProblem(null);
+  useEffect(() => {
     // A change of page is told to screen readers by the focus; the first page has it already.
-    if (!first.current) {
-      main.current?.focus({ preventScroll: true });
-      scrollTo(0, 0);
-    }
+    if (!first.current) main.current?.focus({ preventScroll: true });
     first.current = false;
-  }
+    setProblem(null);
+  }, [path]);
 
   return (
     <main
@@ -65,7 +62,7 @@ function OpenPage() {
         </Notice>
       )}
       <ErrorBoundary onError={setProblem}>
-        <Router onRouteChange={opened}>
+        <Router>
           {PAGES.flatMap(({ name, path: at }) => {
             const component = PAGE_COMPONENTS.get(name);
             return component === undefined ? [] : [<Route key={name} path={at} component={component} />];
