@@ -1,6 +1,5 @@
 /** @module The fleet's warnings, each told once. */
 import { Notice } from "../components/notice.tsx";
-import { sentenceOf } from "../data/api-error.ts";
 import type { Warning } from "./warnings.ts";
 
 export function WarningList({ warnings }: { readonly warnings: readonly Warning[] }) {
@@ -9,7 +8,7 @@ export function WarningList({ warnings }: { readonly warnings: readonly Warning[
       {warnings.map(({ tone, text }) => (
         // By its text, so that a screen reader does not speak it again with each answer.
         <Notice key={text} tone={tone}>
-          {sentenceOf(text)}
+          {text}
         </Notice>
       ))}
     </>
