@@ -12,6 +12,16 @@ COPY package.json package-lock.json ./
 # Without scripts and optional packages: the image has a Node, and Postgres is another container.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
+# The dashboard is built by native programs, which npm has as optional packages.
+FROM node:24-bookworm-slim AS dashboard
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --include=optional --ignore-scripts
+COPY vite.config.ts tsconfig.json ./
+COPY lib ./lib
+COPY public ./public
+RUN node node_modules/vite/bin/vite.js build --logLevel=error
+
 FROM node:24-bookworm-slim AS fleetport
 ENV NODE_ENV=production FLEET_DATA_DIR=/data
 WORKDIR /app
@@ -21,7 +31,7 @@ COPY bin ./bin
 COPY corrosion ./corrosion
 COPY lib ./lib
 COPY mixins ./mixins
-COPY public ./public
+COPY --from=dashboard /app/dist ./dist
 COPY services ./services
 RUN mkdir /data && chown node:node /data
 USER node

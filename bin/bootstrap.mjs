@@ -1,12 +1,13 @@
 /**
- * @module Runs a script of this project on the project's own Node, after installing what is missing.
+ * @module Runs a script of this project on the project's own Node, after installing and building what is missing.
  *
  *     node bin/bootstrap.mjs [--include=dev] <script> [arguments]
  *
  * It has no dependencies, and must work on every Node from 18 on (older ones get a sentence that says so).
  */
 import { spawn, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +16,11 @@ const OLDEST_NODE = 18;
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const MODULES = join(ROOT, "node_modules");
 const RUNTIME = join(MODULES, ".bin", "node");
+/** Files and folders that the dashboard is made of. */
+const DASHBOARD_SOURCES = ["public", "lib/regions.ts", "vite.config.ts", "package-lock.json"];
+/** What it was made of, as a hash; lies beside the result, so that they go together. */
+const DASHBOARD_STAMP = join(ROOT, "dist", ".sources");
+const VITE = join(MODULES, "vite", "bin", "vite.js");
 const RELAYED = ["SIGINT", "SIGTERM", "SIGHUP"];
 const USAGE = "Usage: node bin/bootstrap.mjs [--include=dev] <script> [arguments]";
 
@@ -51,6 +57,8 @@ async function main(argv) {
   const reason = whyInstall(dev);
   if (reason) await install(dev, reason);
   if (runtimeProblem()) await repairRuntime();
+  // Tools that look at the sources (lint, types) must run where a build would fail.
+  if (!script.startsWith("node_modules/")) await buildDashboard();
   if (interruption) return { code: null, signal: interruption };
   return run(RUNTIME, ["--disable-warning=ExperimentalWarning", resolve(ROOT, script), ...args], {
     stdio: "inherit",
@@ -93,33 +101,35 @@ function readPackages(file) {
   }
 }
 
-/** Says what happens, runs npm without a word, and says how long it took; what npm said comes only with a failure. */
+/** Runs npm without a word; what it said comes only with a failure. */
 async function npm(purpose, args, advice) {
+  const done = await announced(purpose, "npm", [...args, "--no-engine-strict", "--loglevel=notice"], {
+    env: { ...process.env, PATH: pathWithoutModules() },
+    detached: true, // a group of its own, so that a signal ends the install scripts too, which npm lets go on
+  });
+  if (done.error)
+    throw new Stop(`npm could not be run (${done.error.message}): install npm, which comes with Node.`);
+  if (!done.ok) throw new Stop(advice);
+}
+
+/** Says what happens, runs a command, and says how long it took; what the command said comes only with a failure. */
+async function announced(purpose, command, args, options) {
   const started = Date.now();
   process.stderr.write(`${purpose} ... `);
   let output = "";
-  const done = await run("npm", [...args, "--no-engine-strict", "--loglevel=notice"], {
+  const done = await run(command, args, {
+    ...options,
     cwd: ROOT,
-    env: { ...process.env, PATH: pathWithoutModules() },
     stdio: ["ignore", "pipe", "pipe"],
-    detached: true, // a group of its own, so that a signal ends the install scripts too, which npm lets go on
     onOutput: (text) => {
       output += text;
     },
   });
   const took = `${((Date.now() - started) / 1000).toFixed(1)} s`;
-  if (done.code === 0 && !interruption) {
-    process.stderr.write(`done in ${took}\n`);
-    return;
-  }
-  if (interruption) {
-    process.stderr.write(`stopped after ${took}\n`);
-    return;
-  }
-  process.stderr.write(`failed after ${took}\n${output}`);
-  if (done.error)
-    throw new Stop(`npm could not be run (${done.error.message}): install npm, which comes with Node.`);
-  throw new Stop(advice);
+  const ok = done.code === 0 || interruption !== null;
+  if (interruption) process.stderr.write(`stopped after ${took}\n`);
+  else process.stderr.write(ok ? `done in ${took}\n` : `failed after ${took}\n${output}`);
+  return { ok, error: ok ? null : done.error };
 }
 
 async function install(dev, reason) {
@@ -146,6 +156,45 @@ async function repairRuntime() {
   await npm("Installing Node for this machine", ["rebuild", "node", "--ignore-scripts=false"], advice);
   const problem = runtimeProblem();
   if (problem) throw new Stop(`${advice} (${problem})`);
+}
+
+/** Builds the dashboard when its sources are others than those of the last build; a project without sources has none. */
+async function buildDashboard() {
+  if (interruption || !existsSync(join(ROOT, "public"))) return;
+  const sources = hashOf(DASHBOARD_SOURCES);
+  if (readStamp() === sources) return;
+  const done = await announced("Building the dashboard", RUNTIME, [VITE, "build", "--logLevel=error"], {});
+  if (!done.ok) {
+    throw new Stop(
+      "The dashboard could not be built (see above): mend its sources, or restore them with git.",
+    );
+  }
+  if (!interruption) writeFileSync(DASHBOARD_STAMP, sources);
+}
+
+function readStamp() {
+  try {
+    return readFileSync(DASHBOARD_STAMP, "utf8");
+  } catch {
+    return null; // no build was finished here
+  }
+}
+
+/** By content and name: times say nothing after a `git checkout`. */
+function hashOf(paths) {
+  const hash = createHash("sha256");
+  const add = (path) => {
+    const file = join(ROOT, path);
+    if (!existsSync(file)) return;
+    if (statSync(file).isDirectory()) {
+      for (const name of readdirSync(file).sort()) add(`${path}/${name}`);
+    } else {
+      const content = readFileSync(file);
+      hash.update(`${path} ${content.length}\n`).update(content);
+    }
+  };
+  paths.forEach(add);
+  return hash.digest("hex");
 }
 
 /** npm must not run on a Node that it is about to delete: the one in node_modules, which `npm start` puts first. */

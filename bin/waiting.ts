@@ -4,7 +4,7 @@ import type { ServiceBroker } from "moleculer";
 import type { ArchiveStatus } from "../services/conversations/contract.ts";
 import type { AgentStatus } from "../services/corrosion/contract.ts";
 import type { NodeReport } from "../services/raft/contract.ts";
-import type { FleetStatus, Readiness } from "../services/raft/ops.service.ts";
+import type { FleetStatus, Readiness } from "../services/raft/fleet-status.ts";
 
 const POLL_MS = 25;
 const LIMIT_MS = 60_000;

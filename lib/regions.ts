@@ -70,6 +70,6 @@ export function regionOf(nodeId: unknown): string {
   if (typeof nodeId !== "string") return "invalid";
   if (DEV_CODES.has(nodeId)) return nodeId;
   const dash = nodeId.indexOf("-");
-  const bytes = dash < 0 ? 0 : Buffer.byteLength(nodeId.slice(0, dash));
+  const bytes = dash < 0 ? 0 : new TextEncoder().encode(nodeId.slice(0, dash)).length;
   return bytes >= 2 && bytes <= 4 ? nodeId.slice(0, dash) : "unknown";
 }

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { ensureNatsServer } from "../bin/nats-server.ts";
 import { ensureRedisServer } from "../bin/redis-server.ts";
+import { ensureChromium } from "./browser/chromium.ts";
 import { runNode } from "./runner/group.ts";
 import { type PassedTest, runSuite, type Suite } from "./runner/suite.ts";
 
@@ -14,6 +15,7 @@ const ROOT = join(import.meta.dirname, "..");
 
 interface ProjectSuite extends Suite {
   readonly needsServers: boolean;
+  readonly needsBrowser?: boolean;
 }
 
 /**
@@ -25,6 +27,7 @@ const SUITES: readonly ProjectSuite[] = [
   { name: "simulation", testTimeoutMs: 60_000, limitMs: 300_000, needsServers: false },
   { name: "integration", testTimeoutMs: 60_000, limitMs: 3_000_000, needsServers: true },
   { name: "corrosion", testTimeoutMs: 60_000, limitMs: 300_000, needsServers: false },
+  { name: "browser", testTimeoutMs: 60_000, limitMs: 900_000, needsServers: false, needsBrowser: true },
   { name: "faults", testTimeoutMs: 240_000, limitMs: 900_000, needsServers: true },
 ];
 
@@ -33,7 +36,11 @@ const CHECKS = [
     name: "format and lint",
     args: ["node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."],
   },
-  { name: "types", args: ["node_modules/typescript/bin/tsc", "-p", "."] },
+  // Of the program, the dashboard and its tests, for each runs where other things are known.
+  {
+    name: "types",
+    args: ["node_modules/typescript/bin/tsc", "-b", ".", "public", "test/browser", "--force"],
+  },
 ];
 
 const CHECK_LIMIT_MS = 120_000;
@@ -72,6 +79,9 @@ async function runAll(given: readonly string[]): Promise<void> {
   if (suites.some((suite) => suite.needsServers)) {
     await stage("nats-server", () => orAbort(ensureNatsServer(), "nats-server", SERVER_LIMIT_MS));
     await stage("redis-server", () => orAbort(ensureRedisServer(), "redis-server", SERVER_LIMIT_MS));
+  }
+  if (suites.some((suite) => suite.needsBrowser)) {
+    await stage("chromium", () => orAbort(ensureChromium(), "chromium", SERVER_LIMIT_MS));
   }
   for (const check of names.length > 0 ? [] : CHECKS) {
     await stage(check.name, () => runCheck(check.name, check.args));

@@ -23,12 +23,12 @@ const API_HEADERS = {
   "x-content-type-options": "nosniff",
 };
 
-/** For files of the status page: its own scripts and styles, nothing inline, nothing from elsewhere. */
+/** For files of the dashboard: its own scripts and styles, nothing inline, nothing from elsewhere. */
 export const PAGE_HEADERS = {
   ...CORS,
   "cache-control": "no-cache",
   "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
 };

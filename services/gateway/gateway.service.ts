@@ -1,6 +1,5 @@
-/** @module The HTTP gateway of a node: the API, health, metrics and the status page. It knows only actions. */
+/** @module The HTTP gateway of a node: the API, health, metrics and the dashboard. It knows only actions. */
 import type { ServerResponse } from "node:http";
-import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { type Context, Errors, type ServiceBroker, type ServiceSchema } from "moleculer";
 import ApiGateway, {
@@ -12,10 +11,11 @@ import { redisOf } from "../../lib/cacher.ts";
 import { counter } from "../../lib/metrics.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { admitChange, trustedOrigin } from "./access.ts";
-import { PAGE_HEADERS, preflight, send } from "./answer.ts";
+import { preflight, send } from "./answer.ts";
 import { callHere } from "./console-call.ts";
 import { eventStreamMixin } from "./event-stream.mixin.ts";
 import { errorAnswer, internalError, NOT_FOUND, RequestRefused } from "./http-errors.ts";
+import { DASHBOARD_FOLDER, fileHeaders, fileOf } from "./pages.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { apiRequest } from "./request.ts";
 import type { Route } from "./route.ts";
@@ -23,7 +23,6 @@ import { ROUTES } from "./routes.ts";
 import { socketsMixin } from "./sockets.mixin.ts";
 import { webServerMixin } from "./web-server.mixin.ts";
 
-const PUBLIC_FOLDER = fileURLToPath(new URL("../../public", import.meta.url));
 const READY_TIMEOUT_MS = 2000;
 
 const targetOf = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
@@ -105,11 +104,11 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
     logRouteRegistration: null,
     routes: [api],
     assets: {
-      folder: PUBLIC_FOLDER,
+      folder: DASHBOARD_FOLDER,
       options: {
         redirect: false,
-        setHeaders(response: ServerResponse) {
-          for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value);
+        setHeaders(response: ServerResponse, file: string) {
+          for (const [name, value] of Object.entries(fileHeaders(file))) response.setHeader(name, value);
         },
       },
     },
@@ -187,8 +186,12 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
 
   methods: {
     async httpHandler(request: IncomingRequest, response: GatewayResponse): Promise<void> {
-      if (request.method === "OPTIONS") send(response, preflight(request));
-      else await ApiGateway.methods?.httpHandler?.call(this, request, response);
+      if (request.method === "OPTIONS") {
+        send(response, preflight(request));
+        return;
+      }
+      request.url = fileOf(request.url);
+      await ApiGateway.methods?.httpHandler?.call(this, request, response);
     },
 
     /** Only splits: each route reads its own parameters, strictly (`query.ts`). */

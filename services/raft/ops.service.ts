@@ -5,42 +5,7 @@ import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { isDraining, liveNodes } from "./cluster-view.ts";
 import type { NodeReport } from "./contract.ts";
-import type { EngineStatus } from "./engine/engine.ts";
-
-/** `fleet.ops.ready`, as `GET /health/ready` answers it. */
-export interface Readiness {
-  readonly status: "ok" | "starting" | "degraded" | "draining";
-  readonly reason?: "bus_disconnected" | "groups_recovering" | "engine_unwritable" | "draining";
-}
-
-/** `fleet.ops.status`: the fleet as this node sees it. */
-export interface FleetStatus {
-  readonly mode: "embedded" | "distributed";
-  readonly engine: EngineStatus;
-  readonly groups: number;
-  /** Node that answers. */
-  readonly node_id: string;
-  readonly nodes: readonly FleetNode[];
-  /** Leader of each group; null where there is none. */
-  readonly leaders: readonly (string | null)[];
-  /** Highest log index that a leader has applied, of each group; null where there is none. */
-  readonly applied: readonly (number | null)[];
-  /** Log index up to which the archive holds each group; null where there is no leader. */
-  readonly archived: readonly (number | null)[];
-  /** What a person should look at, a sentence each: groups that cannot go on, or are not archived. At most 20. */
-  readonly problems: readonly string[];
-  readonly resident_sessions: number;
-  readonly generated_at: string;
-}
-export interface FleetNode {
-  readonly id: string;
-  readonly available: boolean;
-  readonly draining: boolean;
-  readonly leads: number;
-  readonly follows: number;
-  /** Where its gateway is; null when it does not say. */
-  readonly url: string | null;
-}
+import type { FleetStatus, Readiness } from "./fleet-status.ts";
 
 /** How long a node may take to say what it holds before it counts as not answering. */
 const REPORT_TIMEOUT_MS = 1000;
@@ -105,6 +70,7 @@ export default defineService<OpsService>({
         const leaders: (string | null)[] = Array.from({ length: config.groups }, () => null);
         const applied: (number | null)[] = Array.from({ length: config.groups }, () => null);
         const archived: (number | null)[] = Array.from({ length: config.groups }, () => null);
+        const followers: string[][] = Array.from({ length: config.groups }, () => []);
         const problems: string[] = [];
         let sessions = 0;
         for (const { node, report } of reports) {
@@ -112,7 +78,10 @@ export default defineService<OpsService>({
             for (const problem of [replica.problem, replica.archive_problem]) {
               if (problem !== null) problems.push(`${node}: ${problem}`);
             }
-            if (replica.role !== "leader") continue;
+            if (replica.role !== "leader") {
+              followers[replica.group]?.push(node);
+              continue;
+            }
             leaders[replica.group] = node;
             applied[replica.group] = replica.applied;
             archived[replica.group] = replica.archived;
@@ -135,6 +104,7 @@ export default defineService<OpsService>({
           leaders,
           applied,
           archived,
+          followers,
           problems: problems.slice(0, MAX_PROBLEMS),
           resident_sessions: sessions,
           generated_at: new Date().toISOString(),

@@ -5,7 +5,7 @@ import { groupName, groupOf, isSessionId } from "../../lib/ids.ts";
 import type { Session } from "../conversations/contract.ts";
 import { liveNodes } from "./cluster-view.ts";
 import type { GroupDetail } from "./contract.ts";
-import type { FleetNode, FleetStatus } from "./ops.service.ts";
+import type { FleetNode, FleetStatus } from "./fleet-status.ts";
 
 export const FLEET_USAGE = `Usage:
   fleet status          nodes, engine, and how many groups each node leads

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { FleetStatus } from "../../services/raft/ops.service.ts";
+import type { FleetStatus } from "../../services/raft/fleet-status.ts";
 import { freshDatabase, UNREACHABLE } from "../helpers/database.ts";
 import { startFleet, type TestFleet } from "../helpers/fleet.ts";
 import { request } from "../helpers/http.ts";

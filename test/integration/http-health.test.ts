@@ -1,11 +1,10 @@
-/** @module Health, metrics and the status page of a node. */
+/** @module Health and metrics of a node. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { startFleet, type TestFleet } from "../helpers/fleet.ts";
 import { startGateway } from "../helpers/gateway.ts";
 import { request } from "../helpers/http.ts";
-import { rawRequest } from "../helpers/raw-http.ts";
 import { until } from "../helpers/until.ts";
 
 describe("Health", () => {
@@ -126,47 +125,10 @@ describe("Health", () => {
         const ids = status.nodes.map((node: { id: string }) => node.id).sort();
         assert.deepEqual(ids, fleet.nodes.map((node) => node.id).sort());
         for (const leader of status.leaders) assert.ok(ids.includes(leader));
-      }
-    });
-  });
-
-  describe("The status page", () => {
-    it("is served at / with a policy that allows nothing inline and nothing from elsewhere", async () => {
-      const response = await fetch(fleet.nodes[0]!.url);
-      const html = await response.text();
-      assert.equal(response.status, 200);
-      assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
-      const policy = response.headers.get("content-security-policy") ?? "";
-      assert.match(policy, /default-src 'none'/);
-      assert.doesNotMatch(policy, /unsafe|\*|https?:/);
-      assert.doesNotMatch(html, /<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=/i);
-      assert.doesNotMatch(html, /(src|href)="(https?:)?\/\//i);
-    });
-
-    it("has every file that it names, each revalidated by its ETag", async () => {
-      const { url } = fleet.nodes[0]!;
-      const html = await (await fetch(url)).text();
-      const files = [...html.matchAll(/(?:src|href)="(\/[^"]+\.(?:css|js|svg))"/g)].map(([, file]) => file!);
-      assert.deepEqual([...new Set(files)].sort(), ["/favicon.svg", "/status.css", "/status.js"]);
-      for (const file of files) {
-        const first = await fetch(url + file);
-        assert.equal(first.status, 200);
-        assert.ok((await first.text()).length > 0);
-        assert.equal(first.headers.get("cache-control"), "no-cache");
-        // Not with fetch, which asks caches on the way not to answer.
-        const known = `if-none-match: ${first.headers.get("etag")}`;
-        const again = await rawRequest(url, `GET ${file} HTTP/1.1\r\nhost: x\r\n${known}\r\n\r\n`);
-        assert.equal(again.status, 304);
-      }
-    });
-
-    it("links only to paths that are there", async () => {
-      const { url } = fleet.nodes[0]!;
-      const html = await (await fetch(url)).text();
-      for (const [, path] of html.matchAll(/<a href="([^"]+)"/g)) {
-        const response = await fetch(url + path);
-        assert.equal(response.status, 200, path);
-        await response.text();
+        assert.equal(status.followers.length, 8);
+        for (const [group, followers] of status.followers.entries()) {
+          assert.deepEqual([...followers, status.leaders[group]].sort(), ids, `copies of group ${group}`);
+        }
       }
     });
   });

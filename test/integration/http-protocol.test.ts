@@ -116,7 +116,7 @@ describe("HTTP", () => {
       ["GET", "/.gitignore"],
       ["GET", "/%00"],
       ["GET", "/%zz"],
-      ["GET", "/status.css/"],
+      ["GET", "/favicon.svg/"],
     ] as const) {
       it(`is 404 with errors.detail: ${method} ${path}`, async () => {
         const response = await fetch(url + path, { method, ...(method === "POST" && { body: "not json" }) });

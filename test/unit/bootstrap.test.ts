@@ -302,6 +302,89 @@ describe("the bootstrap", function () {
     });
   });
 
+  describe("with a dashboard", () => {
+    const BUILT = /^Building the dashboard \.\.\. done in \d+\.\d s\n$/;
+
+    before(async () => {
+      makeProject();
+      await start(["script.ts"]).ended;
+      write("public/index.html", "<title>one</title>");
+      write("public/pages/a.ts", "export {}");
+      writeVite();
+    });
+
+    after(removeProject);
+
+    /** In place of Vite, which is the project's concern: says how it was called, and makes `dist/index.html`. */
+    function writeVite(end = ""): void {
+      write(
+        "node_modules/vite/bin/vite.js",
+        `import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+         console.log("args " + process.argv.slice(2));
+         ${end}
+         rmSync("dist", { recursive: true, force: true });
+         mkdirSync("dist");
+         writeFileSync("dist/index.html", process.cwd());`,
+      );
+      write("node_modules/vite/package.json", { type: "module" });
+    }
+
+    it("builds it, says so in one line with the time it took, and then runs the script", async () => {
+      const run = await start(["script.ts"]).ended;
+      assert.match(run.stderr, BUILT);
+      assert.match(run.stdout, /^pid \d+\n$/);
+      assert.ok(existsSync(join(root, "dist", "index.html")));
+    });
+
+    it("builds nothing and says nothing when no source has changed, whatever the times of the files are", async () => {
+      const later = new Date(Date.now() + 3_600_000);
+      utimesSync(join(root, "public/index.html"), later, later);
+      assert.equal((await start(["script.ts"]).ended).stderr, "");
+    });
+
+    it("builds again after any source has changed, come or gone", async () => {
+      const changes: readonly (() => void)[] = [
+        () => write("public/index.html", "<title>two</title>"),
+        () => write("public/pages/b/page.tsx", "export {}"),
+        () => rmSync(join(root, "public/pages/a.ts")),
+        () => write("lib/regions.ts", "export {}"),
+        () => write("vite.config.ts", "export {}"),
+      ];
+      for (const change of changes) {
+        change();
+        assert.match((await start(["script.ts"]).ended).stderr, BUILT, String(change));
+        assert.equal((await start(["script.ts"]).ended).stderr, "", String(change));
+      }
+    });
+
+    it("builds again when the result is gone", async () => {
+      rmSync(join(root, "dist"), { recursive: true });
+      assert.match((await start(["script.ts"]).ended).stderr, BUILT);
+    });
+
+    it("does not build for tools that look at the sources", async () => {
+      write("public/index.html", "<title>three</title>");
+      write("node_modules/some-tool.mjs", 'console.log("looked");');
+      const run = await start(["node_modules/some-tool.mjs"]).ended;
+      assert.deepEqual([run.stdout, run.stderr], ["looked\n", ""]);
+    });
+
+    it("stops with a sentence and the build's own words when it fails, and tries again the next time", async () => {
+      writeVite('console.error("no such tag"); process.exit(1);');
+      for (const _ of [1, 2]) {
+        const run = await start(["script.ts"]).ended;
+        assert.equal(run.code, 1);
+        assert.match(
+          run.stderr,
+          /failed after .*\nargs build,--logLevel=error\nno such tag\nThe dashboard could not be built/s,
+        );
+        assert.equal(run.stdout, "");
+      }
+      writeVite();
+      assert.match((await start(["script.ts"]).ended).stderr, BUILT);
+    });
+  });
+
   describe("once everything is installed", () => {
     before(async () => {
       makeProject();

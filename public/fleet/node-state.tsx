@@ -1,0 +1,43 @@
+/** @module A node of the fleet in words and colour. */
+import type { FleetNode } from "../../services/raft/fleet-status.ts";
+import { Badge } from "../components/badge.tsx";
+import type { LeaderMark } from "./leaders.ts";
+import type { Readied } from "./readiness.ts";
+
+export function NodeState({ node: { available, draining } }: { readonly node: FleetNode }) {
+  if (!available) return <Badge tone="bad">not answering</Badge>;
+  return draining ? <Badge tone="warn">draining</Badge> : <Badge tone="good">available</Badge>;
+}
+
+/** The square that stands for a node on the map, with its number. */
+export function Swatch({ mark }: { readonly mark: LeaderMark | undefined }) {
+  return (
+    <span
+      aria-hidden="true"
+      class="inline-flex size-5 shrink-0 items-center justify-center rounded text-[0.6875rem] font-semibold tabular-nums"
+      style={mark === undefined ? {} : { backgroundColor: mark.colour, color: "var(--on-leader)" }}
+    >
+      {mark?.number ?? "?"}
+    </span>
+  );
+}
+
+/** Whether this node takes traffic. */
+export function ReadinessBadge({ readiness: { status, reason } }: { readonly readiness: Readied }) {
+  if (status === "unknown") return <Badge>checking…</Badge>;
+  if (status === "ok") return <Badge tone="good">ready</Badge>;
+  if (status === "lost") {
+    return (
+      <Badge tone="bad" {...(reason !== undefined && { title: reason })}>
+        not answering
+      </Badge>
+    );
+  }
+  const why = reason === undefined || reason === status ? "" : `: ${reason.replaceAll("_", " ")}`;
+  return (
+    <Badge tone={status === "degraded" ? "bad" : "warn"}>
+      {status}
+      {why}
+    </Badge>
+  );
+}

@@ -1,0 +1,80 @@
+/** @module The propagation's half: this node's Corrosion agent, and the members that it knows. */
+import type { NodeFacts } from "../../../services/corrosion/contract.ts";
+import { Badge } from "../../components/badge.tsx";
+import { ResourceCard } from "../../components/card.tsx";
+import type { Tone } from "../../components/tone.ts";
+import { sentenceOf } from "../../data/api-error.ts";
+import { dataOf, type Resource } from "../../data/resource.ts";
+import type { MembersAnswer } from "../../data/sourced.ts";
+import { useResource } from "../../data/use-resource.ts";
+import { countByState } from "./count-by-state.ts";
+import { Fact, Facts, More } from "./facts.tsx";
+
+const POLL_MS = 15_000;
+
+const MEMBER_TONES: Readonly<Record<string, Tone>> = {
+  active: "good",
+  connected: "good",
+  reachable: "info",
+  Suspect: "warn",
+  Down: "bad",
+};
+
+export function AgentsCard({ facts }: { readonly facts: Resource<NodeFacts> }) {
+  const members = useResource<MembersAnswer>("/api/cluster/members", {
+    topics: ["cluster_membership"],
+    pollMs: POLL_MS,
+  });
+  const known = dataOf(facts);
+  return (
+    <ResourceCard
+      title="Agents"
+      resource={members}
+      lines={3}
+      at={({ last_updated: at }) => at}
+      actions={<More href="/cluster">Cluster</More>}
+    >
+      {({ data, error }) => (
+        <div class="space-y-3">
+          <Facts>
+            <Fact name="Own">{known === null ? "–" : <OwnAgent agent={known.agent} />}</Fact>
+            <Fact name="Members">
+              {data.members.length}
+              {countByState(data.members).map(([state, count]) => (
+                <Badge key={state} tone={MEMBER_TONES[state] ?? "plain"}>
+                  {count} {state}
+                </Badge>
+              ))}
+            </Fact>
+            <Fact name="Regions">
+              {data.regions.length === 0 ? "–" : <span class="break-words">{data.regions.join(", ")}</span>}
+            </Fact>
+          </Facts>
+          {error !== null && <p class="text-xs text-bad">{sentenceOf(error)}</p>}
+        </div>
+      )}
+    </ResourceCard>
+  );
+}
+
+const AGENT_TONES: Readonly<Record<string, Tone>> = {
+  running: "good",
+  external: "good",
+  stopped: "plain",
+  crashed: "bad",
+};
+
+function OwnAgent({ agent }: Pick<NodeFacts, "agent">) {
+  if (agent === null) return <Badge>off</Badge>;
+  return (
+    <>
+      <Badge
+        tone={AGENT_TONES[agent.state] ?? "warn"}
+        {...(agent.reason !== null && { title: agent.reason })}
+      >
+        {agent.state}
+      </Badge>
+      <span class="text-xs font-normal text-muted">{agent.kind}</span>
+    </>
+  );
+}

@@ -1,0 +1,63 @@
+/** @module The top line: whose page this is, whether its bus and its agent live, and the theme. */
+import type { NodeFacts } from "../../services/corrosion/contract.ts";
+import { Lamp } from "../components/badge.tsx";
+import type { Tone } from "../components/tone.ts";
+import { dataOf, type Resource } from "../data/resource.ts";
+import { useNodeFacts } from "./node-facts.ts";
+import { ThemeToggle } from "./theme-toggle.tsx";
+
+const AGENT_TONES: Readonly<Record<string, Tone>> = {
+  running: "good",
+  external: "good",
+  starting: "warn",
+  restarting: "warn",
+  stopping: "warn",
+  unhealthy: "warn",
+  stopped: "plain",
+  crashed: "bad",
+};
+
+export function Header() {
+  const resource = useNodeFacts();
+  const facts = dataOf(resource);
+  return (
+    <header class="flex flex-wrap items-center gap-x-4 gap-y-1 px-3 pt-2 pb-1 sm:px-5">
+      <a href="/overview" class="flex items-center gap-2 rounded text-ink">
+        <img src="/favicon.svg" alt="" width="22" height="22" />
+        <span class="text-base font-semibold tracking-tight">Fleetport</span>
+      </a>
+      <span class="min-w-24 font-mono text-xs text-muted" data-node-id>
+        {facts?.node_id ?? "…"}
+      </span>
+      <div class="ml-auto flex items-center gap-4">
+        <BusLamp resource={resource} />
+        <AgentLamp resource={resource} />
+        <ThemeToggle />
+      </div>
+    </header>
+  );
+}
+
+function BusLamp({ resource }: { readonly resource: Resource<NodeFacts> }) {
+  const facts = dataOf(resource);
+  if (facts === null || resource.kind === "stale") {
+    return <Lamp tone={resource.kind === "loading" ? "plain" : "bad"} label="Bus" state="unknown" />;
+  }
+  return facts.bus_connected ? (
+    <Lamp tone="good" label="Bus" state="up" title="This node is connected to the others." />
+  ) : (
+    <Lamp tone="bad" label="Bus" state="down" title="This node cannot reach the others over the bus." />
+  );
+}
+
+function AgentLamp({ resource }: { readonly resource: Resource<NodeFacts> }) {
+  const facts = dataOf(resource);
+  if (facts === null || resource.kind === "stale") {
+    return <Lamp tone={resource.kind === "loading" ? "plain" : "bad"} label="Agent" state="unknown" />;
+  }
+  const { agent } = facts;
+  if (agent === null)
+    return <Lamp tone="plain" label="Agent" state="off" title="This node runs no Corrosion agent." />;
+  const title = agent.reason ?? `${agent.kind} agent, since ${agent.since}`;
+  return <Lamp tone={AGENT_TONES[agent.state] ?? "warn"} label="Agent" state={agent.state} title={title} />;
+}

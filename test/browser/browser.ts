@@ -1,0 +1,111 @@
+/** @module One Chromium for the suite, and pages that notice what goes wrong in them. */
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { ensureChromium } from "./chromium.ts";
+import { type Look, WIDE } from "./looks.ts";
+
+const SCREENSHOTS = join(import.meta.dirname, "screenshots");
+const ARGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const ACTION_LIMIT_MS = 15_000;
+const HEIGHT = 900;
+
+let browser: Promise<Browser> | null = null;
+
+after(async () => {
+  await (await browser)?.close();
+});
+
+export interface Visit {
+  /** Origin of a node, e.g. `http://127.0.0.1:4001`. */
+  readonly url: string;
+  readonly path: string;
+  readonly look?: Look;
+  /** Messages of the console that belong to the test, such as that of a request which it lets fail. */
+  readonly expected?: readonly RegExp[];
+  /** Called before the page is opened: the place for `page.route`, `page.clock` and the like. */
+  readonly prepare?: (page: Page) => Promise<unknown>;
+  /** Whether what moves stands still; default true, so that screenshots do not depend on the moment. */
+  readonly still?: boolean;
+}
+
+export interface Visited {
+  readonly page: Page;
+  readonly look: Look;
+  /** Keeps a picture as `screenshots/<name>-<theme>-<width>.png`. */
+  picture(name: string): Promise<void>;
+  /** How much of the page has jumped without anybody's doing: the layout shift score so far; 0 is none. */
+  shifts(): Promise<number>;
+  /** Closes the page, and fails for each error of its console, each exception, each breach of its policy. */
+  close(): Promise<void>;
+}
+
+/** Opens a page in a context of its own. */
+export async function visit({
+  url,
+  path,
+  look = WIDE,
+  expected = [],
+  prepare,
+  still = true,
+}: Visit): Promise<Visited> {
+  browser ??= ensureChromium().then((executablePath) => chromium.launch({ executablePath, args: ARGS }));
+  const context = await (await browser).newContext({
+    viewport: { width: look.width, height: HEIGHT },
+    colorScheme: look.theme,
+    reducedMotion: still ? "reduce" : "no-preference",
+    permissions: ["clipboard-read", "clipboard-write"],
+    baseURL: url,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(ACTION_LIMIT_MS);
+  const wrong: string[] = [];
+  page.on("console", (message) => {
+    if (["error", "warning", "assert"].includes(message.type()))
+      wrong.push(`${message.type()}: ${message.text()} ${message.location().url}`);
+  });
+  page.on("pageerror", (error) => wrong.push(`exception: ${error.message}`));
+  await page.addInitScript(watchPage);
+  await prepare?.(page);
+  await page.goto(path);
+
+  return {
+    page,
+    look,
+    async picture(name) {
+      mkdirSync(SCREENSHOTS, { recursive: true });
+      const file = `${name}-${look.theme}-${look.width}.png`;
+      await page.screenshot({ path: join(SCREENSHOTS, file), fullPage: true });
+    },
+    shifts: () => page.evaluate(() => Number(document.documentElement.dataset.testShifts ?? 0)),
+    async close() {
+      await context.close();
+      const unexpected = wrong.filter((text) => !expected.some((pattern) => pattern.test(text)));
+      assert.deepEqual(unexpected, [], `the console of ${path}`);
+    },
+  };
+}
+
+/** Runs in the page before its own scripts. */
+function watchPage(): void {
+  document.addEventListener("securitypolicyviolation", (event) => {
+    console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+  });
+  let shifts = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const shift = entry as PerformanceEntry & { readonly value: number; readonly hadRecentInput: boolean };
+      if (!shift.hadRecentInput) shifts += shift.value;
+    }
+    document.documentElement.dataset.testShifts = String(shifts);
+  }).observe({ type: "layout-shift", buffered: true });
+}

@@ -1,0 +1,250 @@
+/** @module The frame around every page: tabs, lamps, theme, toasts, the token, and what happens when live events stop. */
+import assert from "node:assert/strict";
+import { ask } from "../helpers/console.ts";
+import type { TestGateway } from "../helpers/gateway.ts";
+import { until } from "../helpers/until.ts";
+import { assertAccessible, assertFits } from "./accessibility.ts";
+import { type Visited, visit } from "./browser.ts";
+import { type Dashboard, dashboard } from "./dashboard.ts";
+import { LOOKS, lookText } from "./looks.ts";
+import { scriptedNode } from "./scripted-node.ts";
+
+const TABS = [
+  ["Overview", "/overview"],
+  ["Propagation", "/"],
+  ["Cluster", "/cluster"],
+  ["Messages", "/messages"],
+  ["Node", "/node"],
+  ["Analytics", "/analytics"],
+  ["Query Console", "/query-console"],
+  ["Groups", "/groups"],
+  ["Conversations", "/conversations"],
+] as const;
+
+/** The agent's tables cannot be asked for while it is away, or on its way out. */
+const WITHOUT_AGENT = [/status of (400|503) .*\/api\/cluster\/corrosion/];
+
+describe("The dashboard's shell", function () {
+  this.timeout(120_000);
+  let real: Dashboard;
+  let open: Visited | null = null;
+
+  before(async () => {
+    real = await dashboard();
+  });
+  afterEach(async () => {
+    const visited = open;
+    open = null;
+    await visited?.close();
+  });
+
+  async function at(path: string, options: Parameters<Dashboard["open"]>[1] = {}): Promise<Visited> {
+    open = await real.open(path, options);
+    return open;
+  }
+
+  it("opens each page by its tab, without loading the document again, and by its address", async () => {
+    const { page } = await at("/cluster");
+    await page.evaluate(() => {
+      document.documentElement.dataset.same = "yes";
+    });
+    const tabs = page.getByRole("navigation", { name: "Pages" });
+    assert.deepEqual(
+      await tabs.getByRole("link").allTextContents(),
+      TABS.map(([title]) => title),
+    );
+    for (const [title, path] of TABS) {
+      await tabs.getByRole("link", { name: title, exact: true }).click();
+      await page.waitForFunction((wanted) => document.title === wanted, `${title} · Fleetport`);
+      assert.equal(new URL(page.url()).pathname, path);
+      assert.deepEqual(await tabs.locator("[aria-current=page]").allTextContents(), [title]);
+    }
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.same), "yes");
+    await page.goBack();
+    await page.waitForFunction(() => document.title === "Groups · Fleetport");
+    await page.reload();
+    assert.equal(await page.title(), "Groups · Fleetport");
+  });
+
+  it("works by keyboard: skips to the content, goes through the tabs, and tells a change of page by the focus", async () => {
+    const { page } = await at("/cluster");
+    await page.getByRole("heading", { name: "Cluster", level: 1 }).waitFor();
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Skip to content");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.activeElement?.id === "main");
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Refresh All");
+
+    await page.getByRole("link", { name: "Messages" }).focus();
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.title.startsWith("Messages"));
+    await page.waitForFunction(() => document.activeElement?.id === "main");
+  });
+
+  it("shows whose page it is, and each node its own", async () => {
+    for (const node of [1, 3]) {
+      const { page } = await at("/cluster", { node });
+      await page.getByText(`dev-node${node}`, { exact: true }).first().waitFor();
+      assert.equal(await page.locator("[data-node-id]").textContent(), `dev-node${node}`);
+      await open?.close();
+    }
+    open = null;
+  });
+
+  it("has a lamp for the agent that follows it, and no other node's", async () => {
+    const { page } = await at("/cluster", { node: 3, expected: WITHOUT_AGENT });
+    const lamp = page.locator("[data-lamp=agent]");
+    await lamp.getByText("running").waitFor();
+    assert.match((await page.locator("[data-lamp=bus]").textContent()) ?? "", /up/);
+    const other = await real.open("/cluster", { node: 2 });
+    await other.page.locator("[data-lamp=agent]").getByText("running").waitFor();
+    try {
+      assert.equal((await ask({ url: real.url(3) }, "POST /api/agent/stop")).status, 202);
+      await lamp.getByText("stopped").waitFor();
+      assert.match((await other.page.locator("[data-lamp=agent]").textContent()) ?? "", /running/);
+    } finally {
+      await ask({ url: real.url(3) }, "POST /api/agent/start");
+      await lamp.getByText("running").waitFor();
+      await other.close();
+    }
+  });
+
+  it("goes from the system's theme to light and dark, and remembers what was chosen", async () => {
+    const { page } = await at("/cluster", { look: { theme: "dark", width: 1280 } });
+    const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+    const toggle = page.getByRole("button", { name: /^Theme/ });
+    assert.equal(await theme(), "dark");
+    await page.emulateMedia({ colorScheme: "light" });
+    await until("the system's theme holds", async () => (await theme()) === "light");
+    await toggle.click();
+    await toggle.click();
+    assert.equal(await theme(), "dark");
+    await page.reload();
+    assert.equal(await theme(), "dark");
+    await toggle.click();
+    await page.emulateMedia({ colorScheme: "dark" });
+    assert.equal(await toggle.getAttribute("aria-label"), "Theme: system. Change to light");
+  });
+
+  it("says when live events stop, asks every 5 s meanwhile, and fetches anew when they are back", async () => {
+    let asked = 0;
+    let cut = false;
+    const { page, picture } = await at("/cluster", {
+      expected: [/ERR_FAILED/],
+      prepare: async (page) => {
+        await page.route("**/api/stream?*", (route) => (cut ? route.abort() : route.fallback()));
+        page.on("request", (request) => {
+          if (request.url().endsWith("/api/cluster/disagreements")) asked += 1;
+        });
+        await page.clock.install();
+      },
+    });
+    const banner = page.locator("[data-banner=disconnected]");
+    await page.getByRole("table").first().waitFor();
+    assert.equal(await banner.count(), 0);
+    cut = true;
+    // A page that comes and goes asks for other topics, and so for a stream anew.
+    await page.getByRole("link", { name: "Conversations" }).click();
+    await page.clock.runFor(200);
+    await page.getByRole("link", { name: "Cluster" }).click();
+    await page.clock.runFor(4000);
+    await banner.waitFor();
+    assert.match((await banner.textContent()) ?? "", /interrupted/);
+    await picture("shell-disconnected");
+    const before = asked;
+    await page.clock.runFor(11_000);
+    await until("it was asked twice", () => asked >= before + 2);
+    cut = false;
+    const last = asked;
+    await page.clock.runFor(4000);
+    await banner.waitFor({ state: "detached" });
+    await until("it was asked at once", () => asked > last);
+  });
+
+  it("refuses nothing silently: a failure's toast has the node's sentence and stays, a success goes after 4 s", async () => {
+    const { page, picture } = await at("/cluster", {
+      expected: [/status of 500/],
+      prepare: (page) => page.clock.install(),
+    });
+    const success = page.locator("[data-toast=good]");
+    await page.getByRole("button", { name: "Refresh DNS nodes" }).click();
+    await page.clock.runFor(1000);
+    await success.getByText("The list of DNS nodes is fresh.").waitFor();
+    await page.clock.runFor(3500);
+    assert.equal(await success.count(), 1);
+    await page.clock.runFor(1500);
+    await success.waitFor({ state: "detached" });
+
+    await page.route("**/api/cluster/dns/refresh", (route) =>
+      route.fulfill({ status: 500, json: { status: "error", code: "disk_full", error: "the disk is full" } }),
+    );
+    await page.getByRole("button", { name: "Refresh DNS nodes" }).click();
+    const failure = page.locator("[data-toast=bad]");
+    await failure.getByText("could not be refreshed: the disk is full").waitFor();
+    await page.clock.runFor(60_000);
+    assert.equal(await failure.count(), 1);
+    await picture("shell-toast");
+    await failure.getByRole("button", { name: "Close this notification" }).click();
+    assert.equal(await failure.count(), 0);
+  });
+
+  for (const look of LOOKS) {
+    it(`has no serious problem of accessibility, and fits the screen (${lookText(look)})`, async () => {
+      const { page, picture } = await at("/no-such-tab", { look, prepare: (page) => asPage(page) });
+      await page.getByRole("heading", { name: "Not found" }).waitFor();
+      await page.locator("[data-lamp=agent]").getByText("running").waitFor();
+      await assertAccessible(page);
+      await assertFits(page);
+      await picture("shell");
+    });
+  }
+
+  /** The gateway knows no such page; what the dashboard says to one is seen by giving it the document all the same. */
+  async function asPage(page: Visited["page"]): Promise<void> {
+    const html = await (await fetch(real.url(1))).text();
+    await page.route("**/no-such-tab", (route) => route.fulfill({ contentType: "text/html", body: html }));
+  }
+
+  describe("of a node that wants a token", () => {
+    let gateway: TestGateway;
+    before(async () => {
+      gateway = await scriptedNode({}, { CONSOLE_TOKEN: "open-sesame" });
+    });
+    after(() => gateway?.stop());
+
+    it("asks for it when a change is refused, says when it is wrong, and keeps it for the tab alone", async () => {
+      open = await visit({ url: gateway.url, path: "/cluster", expected: [/401/] });
+      const { page, picture } = open;
+      const dialog = page.getByRole("dialog", { name: "This node wants its token" });
+      await page.getByRole("button", { name: "Refresh DNS nodes" }).click();
+      await dialog.waitFor();
+      await picture("shell-token");
+      await dialog.getByLabel("CONSOLE_TOKEN").fill("wrong");
+      await dialog.getByRole("button", { name: "Go on" }).click();
+      await dialog.getByText("The node refused the last one.").waitFor();
+      await dialog.getByLabel("CONSOLE_TOKEN").fill("open-sesame");
+      await page.keyboard.press("Enter");
+      await page.getByText("The list of DNS nodes is fresh.").waitFor();
+      assert.equal(await dialog.count(), 0);
+
+      await page.reload();
+      await page.getByRole("button", { name: "Refresh DNS nodes" }).click();
+      await page.getByText("The list of DNS nodes is fresh.").waitFor();
+      assert.equal(await page.evaluate(() => JSON.stringify(localStorage).includes("open-sesame")), false);
+    });
+
+    it("does without a change that nobody gives the token for, and says so", async () => {
+      open = await visit({ url: gateway.url, path: "/cluster", expected: [/401/] });
+      const { page } = open;
+      await page.getByRole("button", { name: "Refresh DNS nodes" }).click();
+      await page.getByRole("dialog").waitFor();
+      await page.keyboard.press("Escape");
+      await page
+        .locator("[data-toast=bad]")
+        .getByText(/CONSOLE_TOKEN/)
+        .waitFor();
+      assert.equal(await page.getByRole("dialog").count(), 0);
+    });
+  });
+});
