@@ -10,7 +10,7 @@ export interface WorldMapProps {
   /** What the legend lists, in this order. */
   readonly legend: readonly MarkerKind[];
   /** Behind each entry of the legend, e.g. how many; `?` where nobody knows. */
-  readonly counts?: Readonly<Partial<Record<MarkerKind, number | "?">>>;
+  readonly counts?: Readonly<Partial<Record<MarkerKind, number | "?" | undefined>>>;
 }
 
 export function WorldMap({ nodes, legend, counts = {} }: WorldMapProps) {

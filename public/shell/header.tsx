@@ -22,14 +22,14 @@ export function Header() {
   const facts = dataOf(resource);
   return (
     <header class="flex flex-wrap items-center gap-x-4 gap-y-1 px-3 pt-2 pb-1 sm:px-5">
-      <a href="/overview" class="flex items-center gap-2 rounded text-ink">
+      <a href="/overview" aria-label="Fleetport" class="flex items-center gap-2 rounded text-ink">
         <img src="/favicon.svg" alt="" width="22" height="22" />
-        <span class="text-base font-semibold tracking-tight">Fleetport</span>
+        <span class="hidden text-base font-semibold tracking-tight sm:inline">Fleetport</span>
       </a>
-      <span class="min-w-24 font-mono text-xs text-muted" data-node-id>
+      <span class="min-w-16 font-mono text-xs text-muted" data-node-id>
         {facts?.node_id ?? "…"}
       </span>
-      <div class="ml-auto flex items-center gap-4">
+      <div class="ml-auto flex items-center gap-3 sm:gap-4">
         <BusLamp resource={resource} />
         <AgentLamp resource={resource} />
         <ThemeToggle />

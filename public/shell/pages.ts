@@ -10,7 +10,7 @@ export interface Page {
 }
 
 /** In the order of the tabs. The gateway answers each path with the dashboard (`services/gateway/pages.ts`). */
-export const PAGES: readonly Page[] = [
+const ALL: readonly Page[] = [
   { name: "overview", path: "/overview", title: "Overview" },
   { name: "propagation", path: "/", title: "Propagation" },
   { name: "cluster", path: "/cluster", title: "Cluster" },
@@ -27,11 +27,17 @@ const loaders = import.meta.glob<{ default: ComponentType }>("../pages/*/page.ts
 
 /** Each loaded once, when its page is first opened. */
 export const PAGE_COMPONENTS: ReadonlyMap<string, ComponentType> = new Map(
-  PAGES.flatMap(({ name }) => {
+  ALL.flatMap(({ name }) => {
     const load = loaders[`../pages/${name}/page.tsx`];
     return load === undefined ? [] : [[name, lazy<ComponentType>(load)] as const];
   }),
 );
 
+/** Those that are there, in the order of the tabs. */
+export const PAGES: readonly Page[] = ALL.filter(({ name }) => PAGE_COMPONENTS.has(name));
+
+/** What `/` shows as long as no page has that path. */
+export const HOME: ComponentType = PAGE_COMPONENTS.get("overview") ?? (() => null);
+
 /** Links to these are followed inside the dashboard; others (`/metrics`, another node) by the browser. */
-export const PAGE_SCOPE = new RegExp(`^(${PAGES.map(({ path }) => path).join("|")})(\\?.*)?$`);
+export const PAGE_SCOPE = new RegExp(`^(${["/", ...PAGES.map(({ path }) => path)].join("|")})(\\?.*)?$`);

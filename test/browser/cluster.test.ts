@@ -74,7 +74,7 @@ describe("The Cluster page", function () {
 
   const marker = (page: Visited["page"], node: string) => page.locator(`svg [data-node="${node}"]`);
   const row = (page: Visited["page"], table: string, text: string) =>
-    page.getByRole("region", { name: table, exact: true }).getByRole("row").filter({ hasText: text });
+    page.getByRole("region", { name: table, exact: true }).locator("tbody tr").filter({ hasText: text });
 
   describe("of three real nodes", () => {
     let real: Dashboard;

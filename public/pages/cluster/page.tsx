@@ -43,11 +43,11 @@ export default function ClusterPage() {
           </Notice>
         ),
       )}
-      <MapCard dns={dns} members={members} />
-      <div class="grid gap-4 xl:grid-cols-[1fr_2fr]">
+      <div class="grid gap-4 lg:grid-cols-[2fr_1fr]">
+        <MapCard dns={dns} members={members} />
         <DnsCard source={dns} />
-        <MembersCard source={members} />
       </div>
+      <MembersCard source={members} />
       <div class="grid gap-4 xl:grid-cols-2">
         <TablesCard source={tables} />
         <DisagreementCard source={matrix} />
@@ -83,10 +83,14 @@ function MapCard({ dns, members }: MapCardProps) {
   );
 }
 
-/** `?` while a source fails: an old number would look like the present. */
-function countOf<Data>({ problem, resource }: Source<Data>, count: (data: Data) => number): number | "?" {
+/** `?` while a source fails, for an old number would look like the present; nothing before its first answer. */
+function countOf<Data>(
+  { problem, resource }: Source<Data>,
+  count: (data: Data) => number,
+): number | "?" | undefined {
+  if (problem !== null) return "?";
   const answer = dataOf(resource);
-  return problem !== null || answer === null ? "?" : count(answer.data);
+  return answer === null ? undefined : count(answer.data);
 }
 
 function answerOf({ members, regions, error, cache_status: cache }: Membership): MembersAnswer {

@@ -1,8 +1,8 @@
 /** @module The agent's own tables about the cluster: `__corro_members` and its tracked peers. */
 import type { CorrosionMemberRow } from "../../../services/corrosion/contract.ts";
+import { Age } from "../../components/age.tsx";
 import { type Column, Table } from "../../components/table.tsx";
 import type { TablesAnswer } from "../../data/sourced.ts";
-import { timeText } from "../../data/wording.ts";
 import { ActorId, NodeName, StateBadge, Unknown } from "./cells.tsx";
 import { SourceCard } from "./source-card.tsx";
 import type { Source } from "./use-source.ts";
@@ -36,8 +36,7 @@ const COLUMNS: readonly Column<CorrosionMemberRow>[] = [
   {
     key: "time",
     title: "Time",
-    cell: ({ updated_at }) =>
-      updated_at === null ? <Unknown /> : <span title={updated_at}>{timeText(updated_at)}</span>,
+    cell: ({ updated_at }) => (updated_at === null ? <Unknown /> : <Age at={updated_at} />),
   },
 ];
 
