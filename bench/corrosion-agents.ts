@@ -4,7 +4,7 @@ import { type IncomingMessage, request, Agent as Sockets } from "node:http";
 import { fileURLToPath } from "node:url";
 import { EmbeddedAgent } from "../test/helpers/embedded-agent.ts";
 import { until } from "../test/helpers/until.ts";
-import { type Server, startServer } from "./system.ts";
+import { cpuSeconds, residentMiB, type Server, startServer, withChildren } from "./system.ts";
 
 const MAIN = fileURLToPath(new URL("../corrosion/embedded/main.ts", import.meta.url));
 const READY_MS = 60_000;
@@ -60,6 +60,18 @@ export class MeasuredAgent {
     this.#sockets.destroy();
     await this.#server.stop();
     await this.#files.stop();
+  }
+
+  /** CPU time so far of all its processes, in seconds. */
+  async cpuSeconds(): Promise<number> {
+    const each = await Promise.all((await withChildren(this.#server.pid)).map(cpuSeconds));
+    return each.reduce((sum, one) => sum + one, 0);
+  }
+
+  /** Resident memory of all its processes, in MiB; what they share counts in each. */
+  async residentMiB(): Promise<number> {
+    const each = await Promise.all((await withChildren(this.#server.pid)).map(residentMiB));
+    return each.reduce((sum, one) => sum + one, 0);
   }
 
   /** Posts; the answer's head, whose body is to be read. Throws unless it is a 200. */

@@ -12,6 +12,12 @@ export async function cpuSeconds(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
+/** A process and the processes that it started itself, as of now. */
+export async function withChildren(pid: number): Promise<number[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return [pid, ...children.split(" ").filter(Boolean).map(Number)];
+}
+
 /** Resident memory of a process, in MiB. */
 export async function residentMiB(pid: number): Promise<number> {
   const match = /VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, "utf8"));
@@ -34,6 +40,7 @@ export async function programPath(name: string, first: readonly string[] = []): 
 }
 
 export interface Server {
+  readonly pid: number;
   readonly running: boolean;
   /** The end of what it printed. */
   readonly output: string;
@@ -72,6 +79,7 @@ export function startServer(
     guard?.kill("SIGKILL");
   });
   return {
+    pid: child.pid ?? 0,
     get running() {
       return running;
     },

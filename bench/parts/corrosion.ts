@@ -26,10 +26,13 @@ const VISIBLE_MS = 500;
 interface Figures {
   readonly inserts: number;
   readonly insertP99: number;
+  /** Microseconds of CPU. */
+  readonly insertCpu: number;
   readonly rows: number;
   readonly changes: number;
   readonly visibleP50: number;
   readonly visibleP99: number;
+  readonly idleMiB: number;
 }
 
 export async function corrosion(report: Report): Promise<void> {
@@ -52,14 +55,16 @@ export async function corrosion(report: Report): Promise<void> {
   };
   report.table(
     "Corrosion agents",
-    ["", "embedded", "real", "embedded is faster"],
+    ["", "embedded", "real", "embedded is better"],
     [
       row(`transactions of one insert, ${CONNECTIONS} connections`, ({ inserts }) => inserts, rate, "high"),
       row("the same, p99 ms", ({ insertP99 }) => insertP99, millis, "low"),
+      row("the same, CPU of each in µs", ({ insertCpu }) => insertCpu, millis, "low"),
       row(`${ROWS} rows by one query`, ({ rows }) => rows, seconds, "low"),
       row(`${CHANGES} changes to a subscription`, ({ changes }) => changes, seconds, "low"),
       row("a change is visible on two others, p50 ms", ({ visibleP50 }) => visibleP50, millis, "low"),
       row("the same, p99 ms", ({ visibleP99 }) => visibleP99, millis, "low"),
+      row("resident memory of one while idle, MiB", ({ idleMiB }) => idleMiB, millis, "low"),
     ],
   );
   report.atLeast("embedded agent: transactions of one insert", own.inserts, INSERTS_PER_SECOND, "/s");
@@ -77,16 +82,20 @@ async function figures(program: AgentProgram, report: Report): Promise<Figures> 
     progress(
       `a change is visible on two others after ${millis(visibleP50)} ms, p99 ${millis(visibleP99)} ms`,
     );
+    const idleMiB = await first.residentMiB();
     for (const other of others) await other.stop();
 
     let id = 1_000_000;
     const insert = () => first.transact(["INSERT INTO tests VALUES (?, 'x')", [id++]]);
     await closedLoop(insert, CONNECTIONS, 2000); // warm
     const loops = [];
+    const cpuBefore = await first.cpuSeconds();
+    const idBefore = id;
     for (let i = 0; i < rounds; i++)
       loops.push(await closedLoop(insert, CONNECTIONS, report.quick ? 2000 : 8000));
+    const insertCpu = (((await first.cpuSeconds()) - cpuBefore) / (id - idBefore)) * 1e6;
     const inserts = median(loops.map(({ perSecond }) => perSecond));
-    progress(`${rate(inserts)} transactions`);
+    progress(`${rate(inserts)} transactions, ${millis(insertCpu)} µs of CPU each`);
 
     await first.transact(MANY);
     await stream(first); // warm
@@ -100,10 +109,12 @@ async function figures(program: AgentProgram, report: Report): Promise<Figures> 
     return {
       inserts,
       insertP99: median(loops.map(({ p99 }) => p99)),
+      insertCpu,
       rows: median(streams),
       changes: median(subscribed),
       visibleP50,
       visibleP99,
+      idleMiB,
     };
   } finally {
     for (const agent of [first, ...others]) await agent.stop();

@@ -268,7 +268,10 @@ describe("an embedded agent for operators", () => {
     it("prints the answers of the admin socket as indented JSON", async () => {
       const members = await agent.cli("cluster", "members");
       assert.equal(members.code, 0);
-      assert.match(members.stdout, /^\{\n {2}"id": "[0-9a-f-]{36}",\n {2}"state": \{\n {4}"addr": /m);
+      assert.match(
+        members.stdout,
+        /^\{\n {2}"id": "[0-9a-f-]{36}",\n {2}"rtts": \[[^\]]*\],\n {2}"state": \{\n {4}"addr": /m,
+      );
       const states = await agent.cli("cluster", "membership-states");
       assert.match(states.stdout, /"state": "Alive"/);
       assert.match((await agent.cli("sync", "generate")).stdout, /"heads": \{/);
@@ -277,6 +280,7 @@ describe("an embedded agent for operators", () => {
       assert.match((await agent.cli("reload")).stdout, /Successfully reloaded/);
       const unknown = await agent.cli("subs", "info", "--hash", "00");
       assert.deepEqual([unknown.code, unknown.stderr], [1, "unknown subscription hash or id\n"]);
+      assert.equal(unknown.stdout, "ERROR corrosion: unknown subscription hash or id\n");
     });
 
     it("takes the addresses of flags instead of those of the configuration", async () => {

@@ -337,7 +337,7 @@ describe("endless SQL in an embedded agent", () => {
     assert.equal((await agent.transact(["INSERT INTO tests VALUES (1, '')"])).status, 200);
     const { status, lines } = await endless;
     assert.equal(status, 200);
-    assert.deepEqual(lines.at(-1), { error: "interrupted" });
+    assert.deepEqual(lines, [{ columns: ["x"] }, { error: "interrupted" }]);
     const ms = performance.now() - began;
     assert.ok(ms >= 1_000 && ms < 4_000, `${ms} ms`);
   });

@@ -339,6 +339,10 @@ describe("subscriptions of the embedded development agent", () => {
       await until("an end", () => client.ended);
       assert.equal(client.error, "interrupted");
     }
+    assert.deepEqual(
+      clients.map(({ columns }) => columns),
+      [["id"], undefined],
+    );
     await until("its files are gone", async () => (await readdir(world.folder)).length === 0);
   });
 

@@ -74,13 +74,13 @@ describe("JSON of the embedded agent", () => {
     assert.equal(cellText(null), "null");
   });
 
-  it("writes trees with bare 64-bit integers, on one line and on several", () => {
+  it("writes trees with bare 64-bit integers, on one line, and on several with members by name", () => {
     const tree = { ts: 7413000000000000001n, list: [1, "a"], none: null, empty: [], table: {} };
     const line = `{"ts":7413000000000000001,"list":[1,"a"],"none":null,"empty":[],"table":{}}`;
     assert.equal(jsonText(tree), line);
     assert.equal(
       prettyJsonText(tree),
-      `{\n  "ts": 7413000000000000001,\n  "list": [\n    1,\n    "a"\n  ],\n  "none": null,\n  "empty": [],\n  "table": {}\n}`,
+      `{\n  "empty": [],\n  "list": [\n    1,\n    "a"\n  ],\n  "none": null,\n  "table": {},\n  "ts": 7413000000000000001\n}`,
     );
   });
 });

@@ -30,7 +30,10 @@ export async function command(path: string, request: unknown, heard: Heard): Pro
       const log = member(reply, "Log");
       if (log !== undefined) heard.log(String(member(log, "level")), String(member(log, "msg")));
       const error = member(reply, "Error");
-      if (error !== undefined) throw new CommandFailed(String(member(error, "msg")));
+      if (error === undefined) continue;
+      const message = String(member(error, "msg"));
+      heard.log("error", message);
+      throw new CommandFailed(message);
     }
     throw new CommandFailed("Failed to get response from Corrosion's admin!");
   } finally {

@@ -15,6 +15,8 @@ export class Rejected extends Error {
 }
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const REAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const INFINITE = /^[+-]?inf(?:inity)?$/i;
 const JSON_TYPE = /^application\/(?:[^;\s]+\+)?json\s*(?:;|$)/i;
 
 /** The body as JSON, read by `shape`. Throws `Rejected`, and what the connection does when it breaks. */
@@ -64,12 +66,22 @@ export class QueryString {
 
   /** A whole number that fits 64 bits without sign. Throws `Rejected`. */
   u64(name: string): bigint | null {
+    return this.#unsigned(name, 64n);
+  }
+
+  /** A whole number that fits 16 bits without sign. Throws `Rejected`. */
+  u16(name: string): number | null {
+    const number = this.#unsigned(name, 16n);
+    return number === null ? null : Number(number);
+  }
+
+  #unsigned(name: string, bits: bigint): bigint | null {
     const value = this.#one(name);
     if (value === null) return null;
     if (value === "") throw this.#bad(name, "cannot parse integer from empty string");
     if (!/^\+?\d+$/.test(value)) throw this.#bad(name, "invalid digit found in string");
     const number = BigInt(value.replace("+", ""));
-    if (number >= 2n ** 64n) throw this.#bad(name, "number too large to fit in target type");
+    if (number >= 2n ** bits) throw this.#bad(name, "number too large to fit in target type");
     return number;
   }
 
@@ -77,6 +89,7 @@ export class QueryString {
   i64(name: string): bigint | null {
     const value = this.#one(name);
     if (value === null) return null;
+    if (value === "") throw this.#bad(name, "cannot parse integer from empty string");
     if (!/^[+-]?\d+$/.test(value)) throw this.#bad(name, "invalid digit found in string");
     return BigInt(value.replace("+", ""));
   }
@@ -85,11 +98,11 @@ export class QueryString {
   real(name: string): number | null {
     const value = this.#one(name);
     if (value === null) return null;
-    const number = Number(value);
-    if (value.trim() !== value || value === "" || Number.isNaN(number)) {
-      throw this.#bad(name, "invalid float literal");
-    }
-    return number;
+    if (value === "") throw this.#bad(name, "cannot parse float from empty string");
+    if (INFINITE.test(value))
+      return value.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+    if (!REAL.test(value)) throw this.#bad(name, "invalid float literal");
+    return Number(value);
   }
 
   /** `true` or `false`; left out: false. Throws `Rejected`. */

@@ -71,7 +71,7 @@ interface Limits {
 }
 
 function readLimits(query: QueryString): Limits {
-  const status = Number(query.u64("failure_status") ?? 503n);
+  const status = query.u16("failure_status") ?? 503;
   return {
     gaps: query.i64("gaps"),
     p99Lag: query.real("p99_lag"),

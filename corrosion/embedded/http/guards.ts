@@ -10,8 +10,8 @@ export interface Guarded {
 }
 
 const ENDPOINT_HEADER = "x-corrosion-requested-endpoint-name";
-/** The scheme in any case, one space, then visible characters. */
-const BEARER = /^bearer ([\x20-\x7e]*)$/i;
+/** The scheme in any case, spaces, then visible characters. */
+const BEARER = /^bearer +([\x20-\x7e]*)$/i;
 
 /** The answer that a request gets instead of its route's, or null when it may pass. */
 export function refusal(

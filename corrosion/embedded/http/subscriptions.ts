@@ -12,7 +12,9 @@ import { type Answer, json, type Outlet, streamError, text } from "./answer.ts";
 import { type QueryString, Rejected, readJson } from "./bodies.ts";
 import type { Route } from "./server.ts";
 
-const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
+const HYPHENATED = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+/** 32 digits, or with hyphens, then also in braces or as a URN. */
+const UUID = new RegExp(`^(?:([0-9a-f]{32})|(?:urn:uuid:)?(${HYPHENATED})|\\{(${HYPHENATED})\\})$`, "i");
 const CONCURRENCY = 128;
 
 /** `POST /v1/subscriptions` and `GET /v1/subscriptions/{id}`. */
@@ -33,13 +35,15 @@ export function subscriptionRoutes(subscriptions: () => Subscriptions): Route[] 
       path: "/v1/subscriptions/{id}",
       concurrency: CONCURRENCY,
       handle: async ({ param, query }) => {
-        if (!UUID.test(param)) {
+        const [, ...spellings] = UUID.exec(param) ?? [];
+        const id = spellings.find((spelling) => spelling !== undefined);
+        if (id === undefined) {
           throw new Rejected(
             text(400, `Invalid URL: Cannot parse \`id\` with value \`${param}\`: it is no UUID`),
           );
         }
         const at = startAt(query);
-        return followed("subscriptions", () => subscriptions().attach(param, at));
+        return followed("subscriptions", () => subscriptions().attach(id, at));
       },
     },
   ];

@@ -54,7 +54,7 @@ export function jsonText(value: unknown): string {
   return JSON.stringify(value) ?? "null";
 }
 
-/** The same over several lines, two spaces a level, as the CLI prints it. */
+/** The same over several lines, two spaces a level, members by name, as the CLI prints it. */
 export function prettyJsonText(value: unknown, indent = ""): string {
   const inner = `${indent}  `;
   if (Array.isArray(value)) {
@@ -62,7 +62,8 @@ export function prettyJsonText(value: unknown, indent = ""): string {
     return `[\n${value.map((item) => inner + prettyJsonText(item, inner)).join(",\n")}\n${indent}]`;
   }
   if (typeof value === "object" && value !== null) {
-    const members = Object.entries(value).map(
+    const sorted = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    const members = sorted.map(
       ([name, member]) => `${inner}${JSON.stringify(name)}: ${prettyJsonText(member, inner)}`,
     );
     return members.length === 0 ? "{}" : `{\n${members.join(",\n")}\n${indent}}`;

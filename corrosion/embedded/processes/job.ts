@@ -81,6 +81,7 @@ export class Job {
   take(report: ReaderReport): void {
     switch (report.kind) {
       case "begun":
+        if (report.head !== null) this.#chunk(report.head);
         this.#begun.resolve();
         return;
       case "refused":

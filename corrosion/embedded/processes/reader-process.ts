@@ -72,7 +72,9 @@ async function run(mode: ReaderMode, statement: Statement): Promise<void> {
     say({ kind: "refused", status, message: messageOf(error) });
     return;
   }
-  say({ kind: "begun" });
+  // It is there even when the first row takes long, or fails.
+  const columns = `{"columns":${JSON.stringify(accepted.columns)}}\n`;
+  say({ kind: "begun", head: mode === "lines" ? Buffer.from(columns) : null });
   let failure: string | null = null;
   try {
     await (mode === "lines" ? sendLines(accepted) : sendValues(accepted));
@@ -117,19 +119,26 @@ function attempt<T>(status: 400 | 500, what: () => T): T {
   }
 }
 
-async function sendLines({ columns, rows }: Accepted): Promise<void> {
-  let text = `{"columns":${JSON.stringify(columns)}}\n`;
+async function sendLines({ rows }: Accepted): Promise<void> {
+  let text = "";
   const began = performance.now();
   let sentAt = began;
   let n = 0;
-  for (const row of rows) {
-    text += `{"row":[${++n},${cellsText(row)}]}\n`;
-    if (text.length < CHUNK_CHARS && performance.now() - sentAt < CHUNK_MS) continue;
+  try {
+    for (const row of rows) {
+      text += `{"row":[${++n},${cellsText(row)}]}\n`;
+      if (text.length < CHUNK_CHARS && performance.now() - sentAt < CHUNK_MS) continue;
+      await room();
+      if (cancelled) return;
+      await sentToParent({ kind: "lines", bytes: Buffer.from(text) } satisfies ReaderReport);
+      text = "";
+      sentAt = performance.now();
+    }
+  } catch (error) {
+    // The rows before the one that failed are still the answer's.
     await room();
-    if (cancelled) return;
-    await sentToParent({ kind: "lines", bytes: Buffer.from(text) } satisfies ReaderReport);
-    text = "";
-    sentAt = performance.now();
+    if (text !== "") say({ kind: "lines", bytes: Buffer.from(text) });
+    throw error;
   }
   const end = `{"eoq":{"time":${realText((performance.now() - began) / 1000)}}}\n`;
   await room();

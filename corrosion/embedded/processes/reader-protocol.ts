@@ -19,7 +19,8 @@ export type ReaderReport =
   | { readonly kind: "unusable"; readonly message: string }
   /** Nothing was run; the status is that of the answer. */
   | { readonly kind: "refused"; readonly status: 400 | 500; readonly message: string }
-  | { readonly kind: "begun" }
+  /** `head` are the lines that come before any row. */
+  | { readonly kind: "begun"; readonly head: Uint8Array | null }
   | { readonly kind: "lines"; readonly bytes: Uint8Array }
   | { readonly kind: "values"; readonly rows: readonly (readonly SqlValue[])[] }
   /** The job is over; a message when it failed. */

@@ -72,6 +72,7 @@ export class SubscriptionStream implements Reader, Listener {
 
   async #run(at: StartAt): Promise<void> {
     if (this.#over) return;
+    if (wantsRows(at)) await this.#write(columnsLine(this.#subscription.identity.columns));
     while (!this.#subscription.ready) await this.#change();
     if (!(await this.#catchUp(at))) return;
     while (!this.#over) {
@@ -88,11 +89,12 @@ export class SubscriptionStream implements Reader, Listener {
   }
 
   /** Sends what lies before the changes to come. Returns whether the stream goes on. */
-  async #catchUp({ from, skipRows }: StartAt): Promise<boolean> {
+  async #catchUp(at: StartAt): Promise<boolean> {
+    const { from } = at;
     const { last } = this.#subscription;
     this.#sent = last;
     if (from === null || from === 0n) {
-      if (!skipRows) await this.#sendRows();
+      if (wantsRows(at)) await this.#sendRows();
       return true;
     }
     if (from >= BigInt(last)) return true;
@@ -107,7 +109,6 @@ export class SubscriptionStream implements Reader, Listener {
     const began = performance.now();
     const snapshot = this.#subscription.snapshot();
     try {
-      await this.#write(columnsLine(this.#subscription.identity.columns));
       let after = 0;
       for (let full = true; full; ) {
         const page = snapshot.rows(after, PAGE);
@@ -151,6 +152,10 @@ export class SubscriptionStream implements Reader, Listener {
       };
     });
   }
+}
+
+function wantsRows({ from, skipRows }: StartAt): boolean {
+  return !skipRows && (from === null || from === 0n);
 }
 
 function lineOf(change: StoredChange): string {
