@@ -38,6 +38,7 @@ describe("An originator whose process is killed between a send and its acknowled
   let originator: Program;
   let receiver: Program;
   let lost: SentMessage;
+  const programs: Program[] = [];
 
   before(async () => {
     folder = fleetFolder();
@@ -67,13 +68,13 @@ describe("An originator whose process is killed between a send and its acknowled
   });
   after(async () => {
     receiver?.signal("SIGCONT");
-    await Promise.all([originator?.end("SIGINT"), receiver?.end("SIGINT")]);
+    await Promise.all(programs.map((program) => program.end("SIGINT")));
     await nats?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
   function start(node: 1 | 2): Promise<Program> {
-    return new Program("node", {
+    const program = new Program("node", {
       NATS_URL: nats.servers.join(","),
       DATABASE_URL: UNREACHABLE,
       NODE_ID: String(node),
@@ -87,7 +88,9 @@ describe("An originator whose process is killed between a send and its acknowled
       CORROSION_GOSSIP_PORT: String(base + 6 + node),
       CORROSION_CONFIG_DIR: join(folder, "c"),
       API_PORT: String(base + 9 + node),
-    }).ready();
+    });
+    programs.push(program);
+    return program.ready();
   }
   async function suspendReceiver(): Promise<void> {
     assert.ok(receiver.child.pid);
