@@ -51,6 +51,8 @@ describe("An originator whose process is killed between a send and its acknowled
     const run = await one.ask("POST /api/analytics/aggregation/start", { experiment_id: RUN });
     assert.equal(run.status, 200, run.text);
     await until("both are in the run", async () => (await runAt(two)) === RUN && (await runAt(one)) === RUN);
+    // A read writes what waits for its batch: an owner that is killed sooner has no row of its own.
+    assert.equal((await summary(one)).experiment?.status, "running");
 
     // Its agent takes the message meanwhile, and nobody acknowledges it.
     await suspendReceiver();
