@@ -38,6 +38,7 @@ describe("An originator whose process is killed between a send and its acknowled
   let originator: Program;
   let receiver: Program;
   let lost: SentMessage;
+  const programs: Program[] = [];
 
   before(async () => {
     folder = fleetFolder();
@@ -50,6 +51,8 @@ describe("An originator whose process is killed between a send and its acknowled
     const run = await one.ask("POST /api/analytics/aggregation/start", { experiment_id: RUN });
     assert.equal(run.status, 200, run.text);
     await until("both are in the run", async () => (await runAt(two)) === RUN && (await runAt(one)) === RUN);
+    // A read writes what waits for its batch: an owner that is killed sooner has no row of its own.
+    assert.equal((await summary(one)).experiment?.status, "running");
 
     // Its agent takes the message meanwhile, and nobody acknowledges it.
     await suspendReceiver();
@@ -67,13 +70,13 @@ describe("An originator whose process is killed between a send and its acknowled
   });
   after(async () => {
     receiver?.signal("SIGCONT");
-    await Promise.all([originator?.end("SIGINT"), receiver?.end("SIGINT")]);
+    await Promise.all(programs.map((program) => program.end("SIGINT")));
     await nats?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
   function start(node: 1 | 2): Promise<Program> {
-    return new Program("node", {
+    const program = new Program("node", {
       NATS_URL: nats.servers.join(","),
       DATABASE_URL: UNREACHABLE,
       NODE_ID: String(node),
@@ -87,7 +90,9 @@ describe("An originator whose process is killed between a send and its acknowled
       CORROSION_GOSSIP_PORT: String(base + 6 + node),
       CORROSION_CONFIG_DIR: join(folder, "c"),
       API_PORT: String(base + 9 + node),
-    }).ready();
+    });
+    programs.push(program);
+    return program.ready();
   }
   async function suspendReceiver(): Promise<void> {
     assert.ok(receiver.child.pid);
