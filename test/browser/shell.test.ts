@@ -12,14 +12,8 @@ import { scriptedNode } from "./scripted-node.ts";
 
 const TABS = [
   ["Overview", "/overview"],
-  ["Propagation", "/"],
   ["Cluster", "/cluster"],
-  ["Messages", "/messages"],
-  ["Node", "/node"],
-  ["Analytics", "/analytics"],
-  ["Query Console", "/query-console"],
   ["Groups", "/groups"],
-  ["Conversations", "/conversations"],
 ] as const;
 
 /** The agent's tables cannot be asked for while it is away, or on its way out. */
@@ -62,9 +56,9 @@ describe("The dashboard's shell", function () {
     }
     assert.equal(await page.evaluate(() => document.documentElement.dataset.same), "yes");
     await page.goBack();
-    await page.waitForFunction(() => document.title === "Groups · Fleetport");
+    await page.waitForFunction(() => document.title === "Cluster · Fleetport");
     await page.reload();
-    assert.equal(await page.title(), "Groups · Fleetport");
+    assert.equal(await page.title(), "Cluster · Fleetport");
   });
 
   it("works by keyboard: skips to the content, goes through the tabs, and tells a change of page by the focus", async () => {
@@ -77,9 +71,9 @@ describe("The dashboard's shell", function () {
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Refresh All");
 
-    await page.getByRole("link", { name: "Messages" }).focus();
+    await page.getByRole("link", { name: "Groups" }).focus();
     await page.keyboard.press("Enter");
-    await page.waitForFunction(() => document.title.startsWith("Messages"));
+    await page.waitForFunction(() => document.title.startsWith("Groups"));
     await page.waitForFunction(() => document.activeElement?.id === "main");
   });
 
@@ -146,7 +140,7 @@ describe("The dashboard's shell", function () {
     assert.equal(await banner.count(), 0);
     cut = true;
     // A page that comes and goes asks for other topics, and so for a stream anew.
-    await page.getByRole("link", { name: "Conversations" }).click();
+    await page.getByRole("link", { name: "Groups" }).click();
     await page.clock.runFor(200);
     await page.getByRole("link", { name: "Cluster" }).click();
     await page.clock.runFor(4000);
