@@ -1,6 +1,9 @@
 /** @module The faults: each strikes the ground, and returns what undoes it. */
 import type { Ground } from "./ground.ts";
 
+/** Servers that sync every write recover slowly on a disk that others write to. */
+const RECOVERY_MS = 150_000;
+
 export type Heal = () => Promise<void>;
 
 export interface Fault {
@@ -20,7 +23,7 @@ const killLeader: Fault = {
     await program.end("SIGKILL");
     return async () => {
       ground.note(`node ${id} starts again`);
-      await ground.cluster.startNode(id);
+      await ground.cluster.startNode(id, {}, RECOVERY_MS);
       ground.struck.delete(id);
     };
   },
@@ -128,7 +131,7 @@ const killEverything: Fault = {
     return async () => {
       ground.note("everything starts again");
       await ground.restartServers();
-      await Promise.all(ids.map((id) => cluster.startNode(id)));
+      await Promise.all(ids.map((id) => cluster.startNode(id, {}, RECOVERY_MS)));
       ground.struck.clear();
     };
   },

@@ -89,7 +89,11 @@ export class Cluster {
   }
 
   /** Starts a node, on the port that it had before, and waits until it is ready. */
-  async startNode(id: string, env: Readonly<Record<string, string>> = {}): Promise<ClusterNode> {
+  async startNode(
+    id: string,
+    env: Readonly<Record<string, string>> = {},
+    readyWithinMs?: number,
+  ): Promise<ClusterNode> {
     const port = this.#ports.get(id) ?? (await freePort());
     this.#ports.set(id, port);
     const program = new Program("node", {
@@ -105,7 +109,7 @@ export class Cluster {
     });
     const node = { id, url: `http://127.0.0.1:${port}`, program };
     this.#nodes.set(id, node);
-    await program.ready();
+    await program.ready(readyWithinMs);
     return node;
   }
 

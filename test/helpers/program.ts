@@ -69,8 +69,7 @@ export class Program {
   }
 
   /** Waits until the program says that it is ready. Throws with its output when it ended instead. */
-  async ready(): Promise<this> {
-    const limitMs = 60_000;
+  async ready(limitMs = 60_000): Promise<this> {
     await until(
       "the program is ready",
       () => /^ready (in|at) /m.test(this.#output) || !this.running,
