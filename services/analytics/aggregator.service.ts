@@ -48,7 +48,8 @@ type AggregatorService = Service<Settings> & {
   turn: Promise<unknown>;
 };
 
-const any = { type: "any", optional: true };
+/** `parameters.ts` checks it, and says of each what is wrong in a sentence of its own. */
+const checkedByHandler = { type: "any", optional: true };
 const id = { type: "string" };
 
 export default defineService<AggregatorService>({
@@ -60,12 +61,12 @@ export default defineService<AggregatorService>({
     /** `StartRun` -> `{experiment_id}`: this node leads the run. Throws `invalid_request` and `busy`. */
     start: {
       params: {
-        experiment_id: any,
-        message_count: any,
-        interval_ms: any,
-        transport: any,
-        payload_bytes: any,
-        replace: any,
+        experiment_id: checkedByHandler,
+        message_count: checkedByHandler,
+        interval_ms: checkedByHandler,
+        transport: checkedByHandler,
+        payload_bytes: checkedByHandler,
+        replace: checkedByHandler,
       },
       async handler(ctx: Context<StartRun>): Promise<{ experiment_id: string }> {
         const request = readRunRequest(ctx.params as unknown as Readonly<Record<string, unknown>>);
@@ -163,7 +164,7 @@ export default defineService<AggregatorService>({
 
     /** `{experiment_id?}`, all of them without -> `DeletedOn`. Throws `busy` while it runs. */
     delete: {
-      params: { experiment_id: any },
+      params: { experiment_id: checkedByHandler },
       async handler(ctx: Context<{ experiment_id?: unknown }>): Promise<DeletedOn> {
         const { experiment_id } = ctx.params;
         const deleted = await deleteEverywhere(this.broker, experiment_id);

@@ -135,6 +135,7 @@ export class Traffic {
       } catch (error) {
         this.#failures.push(`${url}: ${String(error)}`);
       }
+      // The pace of the load, not a wait.
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

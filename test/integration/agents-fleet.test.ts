@@ -418,6 +418,7 @@ describe("A fleet whose agent is in trouble", function () {
       while (!watching.signal.aborted) {
         const states = await Promise.all([one, two, three].map((node) => node.agent()));
         mostDown = Math.max(mostDown, states.filter(({ state }) => state !== "running").length);
+        // How often it looks, for as long as the update takes.
         await delay(20);
       }
     })();

@@ -144,6 +144,7 @@ describe("A node's agent", function () {
       const began = performance.now();
       await node.status();
       slowest = Math.max(slowest, performance.now() - began);
+      // How often it asks, for as long as the restart takes.
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     assert.equal((await outcome).ok, true);

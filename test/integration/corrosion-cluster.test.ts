@@ -290,6 +290,7 @@ describe("Three nodes and their agents", function () {
       );
       if (taken) return server;
       assert.ok(performance.now() < deadline, "the port never got free");
+      // The pace of the tries: the port is free for moments only.
       await delay(1);
     }
   }

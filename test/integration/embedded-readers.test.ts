@@ -94,6 +94,7 @@ describe("the reading processes of an embedded agent", () => {
     const began = performance.now();
     await until("one is left", () => pool.size === 1, 30_000);
     assert.ok(performance.now() - began > 5000);
+    // That nothing happens can only be seen in time.
     await delay(1000);
     assert.equal(pool.size, 1);
     assert.deepEqual(await queries.all("SELECT 8", 10_000), [[8n]]);
@@ -117,6 +118,7 @@ describe("the reading processes of an embedded agent", () => {
   it("that stop fail what runs and what waits", async () => {
     const runs = runEndless(queries);
     const waits = queries.all("SELECT 9", 10_000).catch((error: unknown) => error);
+    // Stopping must meet them begun, or waiting: both are right, and both must fail.
     await delay(20);
     await pool.stop();
     assert.ok((await runs) instanceof QueryFailed);
