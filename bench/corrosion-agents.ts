@@ -4,7 +4,7 @@ import { type IncomingMessage, request, Agent as Sockets } from "node:http";
 import { fileURLToPath } from "node:url";
 import { EmbeddedAgent } from "../test/helpers/embedded-agent.ts";
 import { until } from "../test/helpers/until.ts";
-import { cpuSeconds, residentMiB, type Server, startServer, withChildren } from "./system.ts";
+import { cpuSeconds, ownMiB, type Server, startServer, withChildren } from "./system.ts";
 
 const MAIN = fileURLToPath(new URL("../corrosion/embedded/main.ts", import.meta.url));
 const READY_MS = 60_000;
@@ -68,9 +68,9 @@ export class MeasuredAgent {
     return each.reduce((sum, one) => sum + one, 0);
   }
 
-  /** Resident memory of all its processes, in MiB; what they share counts in each. */
-  async residentMiB(): Promise<number> {
-    const each = await Promise.all((await withChildren(this.#server.pid)).map(residentMiB));
+  /** Memory of all its processes, in MiB, without the program's own pages, which they share. */
+  async memoryMiB(): Promise<number> {
+    const each = await Promise.all((await withChildren(this.#server.pid)).map(ownMiB));
     return each.reduce((sum, one) => sum + one, 0);
   }
 

@@ -19,9 +19,18 @@ export async function withChildren(pid: number): Promise<number[]> {
 }
 
 /** Resident memory of a process, in MiB. */
-export async function residentMiB(pid: number): Promise<number> {
-  const match = /VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, "utf8"));
-  return Number(match?.[1]) / 1024;
+export function residentMiB(pid: number): Promise<number> {
+  return statusMiB(pid, "VmRSS");
+}
+
+/** Resident memory that is the process's own, in MiB: without files, whose pages processes of one program share. */
+export function ownMiB(pid: number): Promise<number> {
+  return statusMiB(pid, "RssAnon");
+}
+
+async function statusMiB(pid: number, name: string): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
 }
 
 /** Where a program is in the first folders or on PATH; null when it is not installed. */

@@ -64,7 +64,7 @@ export async function corrosion(report: Report): Promise<void> {
       row(`${CHANGES} changes to a subscription`, ({ changes }) => changes, seconds, "low"),
       row("a change is visible on two others, p50 ms", ({ visibleP50 }) => visibleP50, millis, "low"),
       row("the same, p99 ms", ({ visibleP99 }) => visibleP99, millis, "low"),
-      row("resident memory of one while idle, MiB", ({ idleMiB }) => idleMiB, millis, "low"),
+      row("memory of one while idle, MiB", ({ idleMiB }) => idleMiB, millis, "low"),
     ],
   );
   report.atLeast("embedded agent: transactions of one insert", own.inserts, INSERTS_PER_SECOND, "/s");
@@ -82,7 +82,7 @@ async function figures(program: AgentProgram, report: Report): Promise<Figures> 
     progress(
       `a change is visible on two others after ${millis(visibleP50)} ms, p99 ${millis(visibleP99)} ms`,
     );
-    const idleMiB = await first.residentMiB();
+    const idleMiB = await first.memoryMiB();
     for (const other of others) await other.stop();
 
     let id = 1_000_000;

@@ -1,34 +1,29 @@
 /** @module One running agent: its parts put together, started in order and stopped in order. */
 
 import { dirname } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
-import { setTimeout as delay } from "node:timers/promises";
 import { hyphenated } from "../../lib/actor-ids.ts";
 import { makeFolder } from "../../lib/folders.ts";
 import { formatHostPort } from "../../lib/host-port.ts";
-import { ntp64 } from "../../lib/ntp64.ts";
 import { type AdminParts, adminHandler } from "./admin/handler.ts";
 import { startAdmin } from "./admin/server.ts";
 import type { Config } from "./config.ts";
+import { databaseFigures } from "./database-figures.ts";
 import type { Gossip, GossipEvent } from "./gossip/contract.ts";
-import { startGossip } from "./gossip/gossip.ts";
 import { healthRoute, tableStatsRoute } from "./http/condition.ts";
 import { queriesRoute } from "./http/queries.ts";
 import { startHttp } from "./http/server.ts";
 import { subscriptionRoutes, updatesRoute } from "./http/subscriptions.ts";
 import { transactionsRoute } from "./http/transactions.ts";
+import { joinGossip } from "./joined-gossip.ts";
 import { CommitLag } from "./lag.ts";
-import type { Log } from "./log.ts";
+import { type Log, reasonOf } from "./log.ts";
 import { AgentMetrics, serveMetrics } from "./metrics.ts";
 import { ReaderPool } from "./processes/reader-pool.ts";
 import { Readers } from "./processes/readers.ts";
 import { Writer } from "./processes/writer.ts";
+import { openRenewable } from "./renewable-subscriptions.ts";
 import type { Committed } from "./replication.ts";
 import { readSchemaFiles } from "./schema-files.ts";
-import { openReader } from "./store/connection.ts";
-import type { StoredMember } from "./store/contract.ts";
-import type { RunQuery, Subscriptions } from "./subscriptions/contract.ts";
-import { openSubscriptions } from "./subscriptions/subscriptions.ts";
 import { openUpdates } from "./subscriptions/updates.ts";
 import { AGENT_NAME } from "./version.ts";
 
@@ -42,17 +37,11 @@ export class CannotStart extends Error {
   override name = "CannotStart";
 }
 
-// What runs at the same time of clients' queries; of the agent's own questions, which must not wait behind those;
-// and of subscriptions' queries.
+// What runs at the same time of clients' queries, and of the agent's own questions, which must not wait behind those.
 const CLIENT_QUERIES = 16;
 const OWN_QUERIES = 2;
-const SUBSCRIPTION_QUERIES = 4;
-const OWN_QUERY_MS = 10_000;
-const MEMBERS_DELAY_MS = 500;
 // Together less than 2 s: what a client left running is not waited for.
 const STOP_STREAMS_MS = 300;
-const STOP_GOSSIP_MS = 300;
-const STOP_SUBSCRIPTIONS_MS = 400;
 const STOP_WRITER_MS = 700;
 
 /** Starts all parts; resolves when the API answers. Throws errors whose messages are sentences. */
@@ -127,7 +116,9 @@ class Start {
     pool.warm();
     const queries = new Readers(pool, CLIENT_QUERIES);
     const own = new Readers(pool, OWN_QUERIES);
-    const subscriptions = await this.#subscriptions(writer, pool);
+    const folder = db.subscriptionsPath;
+    const subscriptions = openRenewable({ dbPath: db.path, folder, writer, pool, log: this.#log });
+    this.#stops.push(() => subscriptions.stop());
     lost = () => subscriptions.renew();
     const updates = openUpdates({ tables: () => writer.tables, log: this.#log });
     this.#stops.push(() => updates.close());
@@ -146,7 +137,14 @@ class Start {
       (committed) => updates.committed(committed),
       (committed) => metrics.committed(committed),
     );
-    const gossip = await this.#gossip(writer, own, (event) => this.#count(event, metrics));
+    const { gossip, stop } = await joinGossip({
+      config: this.#config.gossip,
+      writer,
+      own,
+      log: this.#log,
+      count: (event) => this.#count(event, metrics),
+    });
+    this.#stops.push(stop);
     joined = gossip;
 
     const http = await startHttp({
@@ -189,102 +187,10 @@ class Start {
     await writer.applySchema(readSchemaFiles(this.#config.db.schemaPaths));
   }
 
-  /** The subscriptions, which can be dropped and opened anew. */
-  async #subscriptions(
-    writer: Writer,
-    pool: ReaderPool,
-  ): Promise<{ current(): Subscriptions; renew(): void }> {
-    const readers = new Readers(pool, SUBSCRIPTION_QUERIES);
-    const query: RunQuery = async function* (sql, { limitMs, signal }) {
-      yield* await readers.run("values", { sql, params: { kind: "none" } }, { limitMs, signal });
-    };
-    const reader: DatabaseSync = openReader(this.#config.db.path);
-    this.#stops.push(() => reader.close());
-    const folder = this.#config.db.subscriptionsPath;
-    const open = () =>
-      openSubscriptions({ folder, reader, tables: () => writer.tables, query, log: this.#log });
-    let current = await open();
-    // What still runs its query after a while is not waited for: ending its reader ends it.
-    this.#stops.push(async () => {
-      const closed = current.close({ clean: true });
-      await Promise.race([closed, delay(STOP_SUBSCRIPTIONS_MS).then(() => pool.stop())]);
-      await closed;
-    });
-    const renew = async () => {
-      await current.close({ clean: false });
-      current = await open();
-    };
-    return {
-      current: () => current,
-      renew: () => {
-        this.#log.warn("commits may have been missed: all subscriptions start anew");
-        renew().catch((error: unknown) =>
-          this.#log.error("subscriptions cannot start", { reason: reasonOf(error) }),
-        );
-      },
-    };
-  }
-
-  async #gossip(writer: Writer, own: Readers, count: (event: GossipEvent) => void): Promise<Gossip> {
-    const { gossip } = this.#config;
-    const [cluster] = await own.all("SELECT value FROM __corro_state WHERE key = 'cluster_id'", OWN_QUERY_MS);
-    const remembered = await own.all("SELECT address FROM __corro_members", OWN_QUERY_MS);
-    let started: Gossip | null = null;
-    let writing: NodeJS.Timeout | null = null;
-    const writeMembers = () => {
-      writing = null;
-      if (started === null) return;
-      writer.writeMembers(storedMembers(started)).catch((error: unknown) => {
-        this.#log.warn("__corro_members was not written", { reason: reasonOf(error) });
-      });
-    };
-    started = await startGossip({
-      actorId: writer.actorId,
-      listen: formatHostPort(gossip.addr),
-      externalAddr: gossip.externalAddr === null ? null : formatHostPort(gossip.externalAddr),
-      bootstrap: gossip.bootstrap,
-      remembered: remembered.map(([address]) => String(address)),
-      clusterId: Number(cluster?.[0] ?? 0),
-      memberId: gossip.memberId,
-      replication: writer.replication,
-      ts: () => ntp64(Date.now()),
-      onEvent: (event) => {
-        this.#tell(event);
-        if (event.kind === "members_changed") writing ??= setTimeout(writeMembers, MEMBERS_DELAY_MS);
-        else count(event);
-      },
-    });
-    const running = started;
-    this.#stops.push(async () => {
-      if (writing !== null) clearTimeout(writing);
-      started = null;
-      // It waits for the writer, which a client's statement may keep busy until the writer is ended itself.
-      await Promise.race([running.stop(), delay(STOP_GOSSIP_MS)]);
-    });
-    return running;
-  }
-
   #count(event: GossipEvent, metrics: AgentMetrics): void {
     if (event.kind === "received") metrics.received(event.via, event.changes);
     else if (event.kind === "sent") metrics.sent(event.via, event.changes);
     else if (event.kind === "applied") metrics.merged(this.#lag.merged(event.ts));
-  }
-
-  #tell(event: GossipEvent): void {
-    if (event.kind === "member") {
-      this.#log.info("a member's state changed", {
-        id: event.id,
-        address: event.address,
-        state: event.state,
-      });
-    } else if (event.kind === "refused") {
-      const { origin, version, message } = event;
-      this.#log.error("a remote version was refused and stays missing", { origin, version, reason: message });
-    } else if (event.kind === "rejected" || event.kind === "unreachable") {
-      this.#log.warn(`gossip: ${event.kind}`, { address: event.address, reason: event.message });
-    } else if (event.kind === "trouble") {
-      this.#log.error("gossip", { reason: event.message });
-    }
   }
 }
 
@@ -294,36 +200,4 @@ function prepareFolder(what: string, folder: string): void {
   } catch (error) {
     throw new CannotStart(`${what}, ${folder}, cannot be made: ${reasonOf(error)}.`, { cause: error });
   }
-}
-
-function storedMembers(gossip: Gossip): StoredMember[] {
-  const rtts = new Map(gossip.members().map(({ id, rtts }) => [id, rtts]));
-  return gossip.membershipStates().map(({ id, incarnation, state }) => ({
-    actorId: id.id.replaceAll("-", ""),
-    address: id.addr,
-    state,
-    incarnation,
-    ts: id.ts,
-    rttMin: rtts.get(id.id)?.reduce((least, rtt) => Math.min(least, rtt), Number.POSITIVE_INFINITY) ?? null,
-  }));
-}
-
-async function databaseFigures(own: Readers, writer: Writer) {
-  const [figures] = await own.all(
-    `SELECT (SELECT COALESCE(SUM("end" - start + 1), 0) FROM __corro_bookkeeping_gaps),
-       (SELECT COUNT(*) FROM __corro_buffered_changes),
-       (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)`,
-    OWN_QUERY_MS,
-  );
-  const rows = new Map<string, number>();
-  for (const { name } of writer.tables) {
-    const [count] = await own.all(`SELECT COUNT(*) FROM "${name.replaceAll('"', '""')}"`, OWN_QUERY_MS);
-    rows.set(name, Number(count?.[0]));
-  }
-  const [gaps, buffered, bytes] = figures ?? [];
-  return { gaps: Number(gaps), buffered: Number(buffered), bytes: Number(bytes), rows };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -29,3 +29,8 @@ function quoted(value: LogFields[string]): string {
   const text = String(value);
   return /[\s"=]/.test(text) || text === "" ? JSON.stringify(text) : text;
 }
+
+/** What is said of an error. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

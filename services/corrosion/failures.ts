@@ -58,6 +58,12 @@ const OF_AGENT: Readonly<Record<AgentErrorKind, FailureType>> = {
   sql: "sql_error",
 };
 
+/** The same for a statement that is not the caller's: what the agent says of it is trouble of the agent. */
+export function asAgentFailure(error: unknown): unknown {
+  if (!(error instanceof AgentError && error.kind === "sql")) return asFailure(error);
+  return new CorrosionError("agent_unavailable", error.message, {}, { cause: error });
+}
+
 /** An error of the client as the room's own; any other one as it is. */
 export function asFailure(error: unknown): unknown {
   if (!(error instanceof AgentError)) return error;

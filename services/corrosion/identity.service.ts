@@ -5,7 +5,7 @@ import { defineService } from "../../lib/service.ts";
 import { corrosionLifecycle } from "../../mixins/corrosion-lifecycle.ts";
 import type { CorrosionClient } from "./client/http.ts";
 import type { AgentStatus, Identity, IdentityMap, NodeConfigRow } from "./contract.ts";
-import { asFailure } from "./failures.ts";
+import { asAgentFailure } from "./failures.ts";
 import { identityMap, readNodeConfigs, reportActor, reportHosts } from "./identity/node-configs.ts";
 import { Reporter } from "./identity/reporter.ts";
 import { ownActorId } from "./members/fetch.ts";
@@ -120,6 +120,6 @@ async function withClient<T>(
   try {
     return await use(await clientOf(service.broker, agent));
   } catch (error) {
-    throw asFailure(error);
+    throw asAgentFailure(error);
   }
 }

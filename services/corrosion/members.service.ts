@@ -12,7 +12,7 @@ import type {
   Membership,
   MemberView,
 } from "./contract.ts";
-import { asFailure } from "./failures.ts";
+import { asAgentFailure } from "./failures.ts";
 import { CLI_LIMIT_MS } from "./members/cli.ts";
 import { commandLineOf } from "./members/command-line.ts";
 import { type Fetched, fetchMembers } from "./members/fetch.ts";
@@ -92,7 +92,7 @@ export default defineService<MembersService>({
         try {
           return await corrosionTables(await clientOf(this.broker, agent), map);
         } catch (error) {
-          throw asFailure(error);
+          throw asAgentFailure(error);
         }
       },
     },

@@ -144,7 +144,8 @@ export class EventStreams {
   #send(client: Client, frame: string): void {
     const { response } = client;
     if (response.destroyed || response.writableEnded) return;
-    if (response.writableLength + frame.length > this.#options.bufferBytes) this.#drop(client);
+    // What waits counts, and not the frame: a state larger than the buffer would end every stream that asks for it.
+    if (response.writableLength > this.#options.bufferBytes) this.#drop(client);
     else response.write(frame);
   }
 

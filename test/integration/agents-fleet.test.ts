@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { availableParallelism, loadavg } from "node:os";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isAlive, type ProcessIdentity } from "../../lib/process-identity.ts";
@@ -17,6 +17,7 @@ import {
   Traffic,
 } from "../helpers/agent-fleet.ts";
 import { runs } from "../helpers/agent-node.ts";
+import { loadShare } from "../helpers/machine-load.ts";
 import { type Exit, Program } from "../helpers/program.ts";
 import { mayMount, smallDisk } from "../helpers/small-disk.ts";
 import { suspend } from "../helpers/suspend.ts";
@@ -43,7 +44,6 @@ async function takePort(port: number): Promise<Server> {
 }
 
 /** Other programs on the machine take their share. */
-const share = () => Math.max(1, loadavg()[0]! / availableParallelism());
 
 describe("npm start with agents", function () {
   this.timeout(120_000);
@@ -74,15 +74,15 @@ describe("npm start with agents", function () {
   it("brings one up with each node, says how they are, is ready within 10 s, and warns of nothing", async () => {
     const { output } = await start();
     const seconds = Number(/^ready in (\d+\.\d\d) s$/m.exec(output)?.[1]);
-    assert.ok(seconds < 10 * share(), `it took ${seconds} s at a load of ${loadavg()}`);
+    assert.ok(seconds < 10 * loadShare(), `it took ${seconds} s at a load of ${loadavg()}`);
     const running = String.raw`running at http://127\.0\.0\.1:\d+ \(embedded development agent, pid \d+\)`;
     // On a machine that is busy a start goes on without them, and a subscriber may say what it misses.
-    const state = share() === 1 ? running : `(${running}|STARTING)`;
+    const state = loadShare() === 1 ? running : `(${running}|STARTING)`;
     assert.match(
       output,
       new RegExp(`^agents +dev-node1 ${state}\n +dev-node2 ${state}\n +dev-node3 ${state} \\(`, "m"),
     );
-    if (share() === 1) assert.doesNotMatch(output, /warn/);
+    if (loadShare() === 1) assert.doesNotMatch(output, /warn/);
     for (const [i, node] of nodes.entries()) {
       const { pid, managed, node_id, api_url } = await node.running();
       assert.deepEqual([managed, node_id], [true, NAMES[i]]);
@@ -114,7 +114,7 @@ describe("npm start with agents", function () {
       return !data.disagreement && data.subjects.length === 3 && data.subjects.every((one) => one.node_id);
     });
     const seconds = (performance.now() - began) / 1000;
-    assert.ok(seconds < 12 * share(), `it took ${seconds} s at a load of ${loadavg()}`);
+    assert.ok(seconds < 12 * loadShare(), `it took ${seconds} s at a load of ${loadavg()}`);
   });
 
   it("starts although a foreign program has the port of an agent, says which, and leaves it alone", async () => {
@@ -226,7 +226,7 @@ path = "${folder}/data/node${n}/admin.sock"
     await suspend((await all()[1].running()).pid!);
     const began = performance.now();
     await program?.end("SIGINT");
-    assert.ok(performance.now() - began < 5000 * share());
+    assert.ok(performance.now() - began < 5000 * loadShare());
     await until("all have ended", () => !before.some(isAlive), LIMIT_MS);
   });
 });

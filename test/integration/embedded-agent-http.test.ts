@@ -32,6 +32,13 @@ describe("the embedded agent's guards", () => {
       assert.deepEqual([answer.status, await answer.text()], [421, ""]);
     });
 
+    it(`let pass on ${path} the token in any spelling of its scheme`, async () => {
+      for (const spelled of ["Bearer secret", "bearer secret", "BEARER   secret"]) {
+        const { status } = await get(path, { authorization: spelled });
+        assert.equal(status, path === "/v1/health" ? 503 : 404, spelled);
+      }
+    });
+
     it(`refuse on ${path} a wrong or missing token with 401 and no body`, async () => {
       for (const token of [null, "other", "secret2"]) {
         const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { availableParallelism, loadavg } from "node:os";
+import { loadavg } from "node:os";
 import { createInterface } from "node:readline";
 import fc from "fast-check";
 import { type GroupLog, type LogEngine, MAX_ENTRY_BYTES } from "../../services/raft/engine/engine.ts";
@@ -16,6 +16,7 @@ import {
 } from "../../services/raft/engine/errors.ts";
 import { folderSite, type LogSite, natsSite } from "../helpers/log-sites.ts";
 import { writtenAt } from "../helpers/log-writer.ts";
+import { loadShare } from "../helpers/machine-load.ts";
 import { until } from "../helpers/until.ts";
 
 const GROUPS = 256;
@@ -62,7 +63,7 @@ for (const kind of KINDS) {
 
     it("creates 256 logs in less than 10 seconds", async () => {
       // Other programs on the machine take their share; alone, three servers on two cores need 5 s.
-      const share = Math.max(1, loadavg()[0]! / availableParallelism());
+      const share = loadShare();
       assert.ok(
         provisionMs < PROVISION_LIMIT_MS * share,
         `it took ${provisionMs} ms at a load of ${loadavg()}`,

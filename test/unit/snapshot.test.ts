@@ -13,6 +13,7 @@ import {
 } from "../../lib/conversation/snapshot.ts";
 import { emptyState, type GroupState, IDLE, MAX_KEYS, STATE_VERSION } from "../../lib/conversation/state.ts";
 import type { JsonObject } from "../../lib/json.ts";
+import { threadMs } from "../helpers/machine-load.ts";
 
 const SESSIONS = ["s1", "s2", "s3", "s4"];
 const USERS = ["u", "w", 'usér \u2028 "\n'];
@@ -298,15 +299,15 @@ describe("a snapshot", () => {
     );
   });
 
-  it("of 100,000 sessions is written and read in less than 2 s each", function () {
+  it("of 100,000 sessions is written and read in less than 2 s of a core each", function () {
     this.timeout(60_000);
     const state = manySessions(100_000);
-    let began = performance.now();
+    let began = threadMs();
     const bytes = encodeSnapshot(state);
-    const encodeMs = performance.now() - began;
-    began = performance.now();
+    const encodeMs = threadMs() - began;
+    began = threadMs();
     const copy = decodeSnapshot(bytes);
-    const decodeMs = performance.now() - began;
+    const decodeMs = threadMs() - began;
     assert.deepEqual(copy.digest, state.digest);
     assert.equal(copy.sessions.size, 100_000);
     assert.equal(stateDigest(copy), stateDigest(state));

@@ -2,7 +2,6 @@
 
 import { randomUUID } from "node:crypto";
 import { connect, type Server, type Socket } from "node:net";
-import { LRUCache } from "lru-cache";
 import { formatHostPort } from "../../../lib/host-port.ts";
 import type { ActorId, Chunk, Committed, Received } from "../replication.ts";
 import { type Address, dialable, parseAddress, parseBootstrap } from "./addresses.ts";
@@ -10,7 +9,7 @@ import { admit, type Introduced } from "./admission.ts";
 import { inFrames } from "./answer.ts";
 import { AwakeClock } from "./awake-clock.ts";
 import { Circle } from "./circle.ts";
-import type { Gossip, GossipEvent, GossipOptions, GossipStatus, Pace, Via } from "./contract.ts";
+import type { Gossip, GossipOptions, GossipStatus, Pace, Via } from "./contract.ts";
 import { Dialer } from "./dialer.ts";
 import { frame } from "./frames.ts";
 import { changesOf, Intake } from "./intake.ts";
@@ -18,7 +17,9 @@ import { Link } from "./link.ts";
 import { listen } from "./listen.ts";
 import type { MemberRecord } from "./membership.ts";
 import { PACE } from "./pace.ts";
+import { Peers } from "./peers.ts";
 import { Sync } from "./sync.ts";
+import { Telling } from "./telling.ts";
 import { encode, type Hello, type Message } from "./wire.ts";
 
 /** Connections that others may have open here. */
@@ -26,16 +27,6 @@ const MAX_ACCEPTED = 256;
 const GOODBYE_MS = 500;
 /** Chunks that are pushed in one frame, in bytes of JSON. */
 const PUSH_BYTES = 256 * 1024;
-/** Messages that are remembered as told. */
-const TOLD = 1000;
-/** After so long the same thing is news again. */
-const TOLD_MS = 600_000;
-
-interface Peer extends Introduced {
-  readonly link: Link;
-  /** When the lists that are not answered yet were sent. */
-  readonly pings: Map<number, number>;
-}
 
 /** Listens and begins to look for peers. Throws `GossipUnusable`. */
 export async function startGossip(options: GossipOptions): Promise<Gossip> {
@@ -65,11 +56,10 @@ class RunningGossip implements Gossip {
   readonly #links = new Set<Link>();
   /** Connections of which the dialer knows what came of them. */
   readonly #settled = new WeakSet<Link>();
-  readonly #peers = new Map<ActorId, Peer>();
-  readonly #told = new LRUCache<string, true>({ max: TOLD, ttl: TOLD_MS });
+  readonly #peers = new Peers();
+  readonly #telling: Telling;
   #clusterId: number;
   #timer: NodeJS.Timeout | null = null;
-  #pings = 0;
   #dials = 0;
   #stopped: Promise<void> | null = null;
   /** Called when the last connection is gone. */
@@ -82,6 +72,7 @@ class RunningGossip implements Gossip {
     bootstrap: readonly ReturnType<typeof parseBootstrap>[],
   ) {
     this.#options = options;
+    this.#telling = new Telling(options.onEvent);
     this.#pace = { ...PACE, ...options.pace };
     this.#clock = new AwakeClock(this.#pace.roundMs);
     this.#server = server;
@@ -100,12 +91,12 @@ class RunningGossip implements Gossip {
       pace: this.#pace,
       dial: (to, text) => this.#dial(to, text),
       skip: (text) => this.#isKnown(text),
-      onUnreachable: (at, message) => this.#emit({ kind: "unreachable", address: at, message }),
+      onUnreachable: (at, message) => this.#telling.tell({ kind: "unreachable", address: at, message }),
     });
     this.#intake = new Intake({
       replication,
       onReceived: (chunk, received, via) => this.#received(chunk, received, via),
-      onTrouble: (error) => this.#trouble("merging received changes", error),
+      onTrouble: (error) => this.#telling.trouble("merging received changes", error),
     });
     this.#sync = new Sync({
       self: actorId,
@@ -113,15 +104,15 @@ class RunningGossip implements Gossip {
       intake: this.#intake,
       pace: this.#pace,
       now: () => this.#clock.now(),
-      onSent: (changes) => this.#emit({ kind: "sent", via: "sync", peers: 1, changes }),
+      onSent: (changes) => this.#telling.tell({ kind: "sent", via: "sync", peers: 1, changes }),
       onSynced: (id) => this.#circle.synced(id, options.ts()),
-      onTrouble: (what, error) => this.#trouble(what, error),
+      onTrouble: (what, error) => this.#telling.trouble(what, error),
     });
   }
 
   start(): void {
-    this.#emit({ kind: "listening", address: this.address });
-    this.#server.on("error", (error) => this.#trouble("listening", error));
+    this.#telling.tell({ kind: "listening", address: this.address });
+    this.#server.on("error", (error) => this.#telling.trouble("listening", error));
     this.#timer = setInterval(() => this.#round(), this.#pace.roundMs);
     this.#round();
   }
@@ -131,7 +122,7 @@ class RunningGossip implements Gossip {
     if (this.#stopped !== null || accepted >= MAX_ACCEPTED) {
       socket.on("error", () => undefined).destroy();
       if (this.#stopped === null)
-        this.#trouble("accepting", new Error(`${MAX_ACCEPTED} connections are open`));
+        this.#telling.trouble("accepting", new Error(`${MAX_ACCEPTED} connections are open`));
       return;
     }
     this.#open(socket, null);
@@ -155,11 +146,11 @@ class RunningGossip implements Gossip {
       frame(encode({ t: "push", chunks })),
     );
     let peers = 0;
-    for (const [id, { link }] of this.#peers) {
+    for (const [id, link] of this.#peers.links()) {
       if (frames.every((bytes) => this.#fits(bytes) && link.offer(bytes))) peers += 1;
-      else this.#emit({ kind: "push_skipped", peer: id, version: committed.version });
+      else this.#telling.tell({ kind: "push_skipped", peer: id, version: committed.version });
     }
-    this.#emit({ kind: "sent", via: "push", peers, changes: peers * changesOf(committed.chunks) });
+    this.#telling.tell({ kind: "sent", via: "push", peers, changes: peers * changesOf(committed.chunks) });
   }
 
   retryRefused(): void {
@@ -177,10 +168,10 @@ class RunningGossip implements Gossip {
     const others = this.#circle.candidates().map(({ address }) => address);
     for (const link of this.#links) link.close("this agent goes to another cluster");
     this.#dropPeers();
-    this.#told.clear();
+    this.#telling.forget();
     this.#circle.decide({ kind: "rejoin", ts: this.#options.ts(), forgetOthers: true });
     this.#dialer.remember(others);
-    this.#emit({ kind: "members_changed" });
+    this.#telling.tell({ kind: "members_changed" });
   }
 
   stop(): Promise<void> {
@@ -196,8 +187,8 @@ class RunningGossip implements Gossip {
       this.#emptied = resolve;
     });
     const goodbye: MemberRecord = { ...this.#circle.self, state: "Down" };
-    const last: Message = { t: "members", n: ++this.#pings, records: [goodbye] };
-    const peers = new Set([...this.#peers.values()].map(({ link }) => link));
+    const last: Message = { t: "members", n: this.#peers.nextList(), records: [goodbye] };
+    const peers = new Set(this.#peers.links().map(([, link]) => link));
     for (const link of this.#links) link.close("the agent stops", peers.has(link) ? last : null);
     const deadline = setTimeout(() => {
       for (const link of this.#links) link.destroy();
@@ -211,7 +202,7 @@ class RunningGossip implements Gossip {
   #round(): void {
     this.#clock.tick();
     for (const link of this.#links) link.check();
-    for (const [id, { link }] of this.#peers) {
+    for (const [id, link] of this.#peers.links()) {
       if (link.silentMs < 1.5 * this.#pace.roundMs) this.#circle.decide({ kind: "lives", id });
     }
     this.#circle.tick();
@@ -221,15 +212,7 @@ class RunningGossip implements Gossip {
   }
 
   #tellMembers(): void {
-    const n = ++this.#pings;
-    const now = performance.now();
-    const bytes = frame(encode({ t: "members", n, records: this.#circle.told() }));
-    for (const { link, pings } of this.#peers.values()) {
-      if (!link.offer(bytes)) continue;
-      pings.set(n, now);
-      const oldest = pings.keys().next().value;
-      if (pings.size > 10 && oldest !== undefined) pings.delete(oldest);
-    }
+    this.#peers.tell(this.#circle.told());
   }
 
   #dial(to: Address, text: string): void {
@@ -269,8 +252,7 @@ class RunningGossip implements Gossip {
   /** The other side has said who it is: its id when the connection is kept. */
   #introduced(link: Link, hello: Hello, ownDial: number): ActorId | null {
     if (!link.open) return null;
-    const present = this.#peers.get(hello.actor);
-    const existing = present?.link.open ? present : null;
+    const existing = this.#peers.open(hello.actor);
     const dialed = link.dialed !== null;
     const next = { hello, dialed, dial: dialed ? ownDial : hello.dial };
     const silentMs = existing ? existing.link.silentMs : 0;
@@ -290,7 +272,7 @@ class RunningGossip implements Gossip {
         link.close("another connection with it is kept");
         return null;
       case "refused":
-        this.#once(`${hello.actor} ${hello.address} ${admission.message}`, {
+        this.#telling.once(`${hello.actor} ${hello.address} ${admission.message}`, {
           kind: "rejected",
           address: hello.address,
           message: admission.message,
@@ -310,9 +292,8 @@ class RunningGossip implements Gossip {
   #join(link: Link, next: Introduced): void {
     const { actor, address } = next.hello;
     link.trust();
-    const isNew = !this.#peers.has(actor);
-    this.#peers.set(actor, { ...next, link, pings: new Map() });
-    if (isNew) this.#emit({ kind: "connected", peer: actor, address });
+    const isNew = this.#peers.join(actor, { ...next, link });
+    if (isNew) this.#telling.tell({ kind: "connected", peer: actor, address });
     this.#tellMembers();
     this.#sync.connected(actor, link);
   }
@@ -322,7 +303,7 @@ class RunningGossip implements Gossip {
     if (!link.open) return;
     if (message.t === "refuse") {
       const address = link.remote;
-      this.#once(`refused by ${address} ${message.reason}`, {
+      this.#telling.once(`refused by ${address} ${message.reason}`, {
         kind: "rejected",
         address,
         message: `it refuses this agent: ${message.reason}`,
@@ -334,8 +315,7 @@ class RunningGossip implements Gossip {
   }
 
   #heard(id: ActorId, link: Link, message: Message, bytes: number): void {
-    const peer = this.#peers.get(id);
-    if (peer?.link !== link) return;
+    if (!this.#peers.isKept(id, link)) return;
     switch (message.t) {
       case "hello":
         return;
@@ -346,7 +326,7 @@ class RunningGossip implements Gossip {
         this.#circle.heard(message.records);
         return;
       case "pong":
-        return this.#measure(id, peer, message.n);
+        return this.#measure(id, message.n);
       case "push":
         return this.#take(link, "push", message.chunks, bytes);
       case "give":
@@ -362,7 +342,7 @@ class RunningGossip implements Gossip {
   #take(link: Link, via: Via, received: readonly Chunk[], bytes: number): void {
     // What this agent wrote it has, or must not take from anybody.
     const chunks = received.filter(({ origin }) => origin !== this.#options.actorId);
-    this.#emit({ kind: "received", via, changes: changesOf(chunks) });
+    this.#telling.tell({ kind: "received", via, changes: changesOf(chunks) });
     link.hold(bytes);
     this.#intake.put(via, chunks, () => link.release(bytes));
   }
@@ -370,71 +350,52 @@ class RunningGossip implements Gossip {
   #received(chunk: Chunk, received: Received, via: Via): void {
     const { origin, version, ts, changes } = chunk;
     if (received.kind === "applied") {
-      this.#emit({ kind: "applied", via, origin, version, ts, changes: changes.length });
+      this.#telling.tell({ kind: "applied", via, origin, version, ts, changes: changes.length });
     } else if (received.kind === "refused") {
       const { message } = received;
       const news = this.#sync.refusals.add(origin, version, message, this.#clock.now());
-      if (news) this.#emit({ kind: "refused", origin, version, message });
+      if (news) this.#telling.tell({ kind: "refused", origin, version, message });
     }
   }
 
-  #measure(id: ActorId, { pings }: Peer, n: number): void {
-    const sentAt = pings.get(n);
-    if (sentAt === undefined) return;
-    pings.delete(n);
-    this.#circle.measured(id, performance.now() - sentAt);
+  #measure(id: ActorId, n: number): void {
+    const ms = this.#peers.answered(id, n);
+    if (ms !== null) this.#circle.measured(id, ms);
   }
 
   #closed(link: Link, actor: ActorId | null, reason: string, fault: boolean): void {
     this.#links.delete(link);
     if (fault) {
       const host = link.dialed ?? link.remote.replace(/:\d+$/, "");
-      this.#once(`${host} ${reason}`, { kind: "rejected", address: link.remote, message: reason });
+      this.#telling.once(`${host} ${reason}`, { kind: "rejected", address: link.remote, message: reason });
     }
-    if (actor !== null && this.#peers.get(actor)?.link === link) {
-      this.#peers.delete(actor);
+    if (actor !== null && this.#peers.isKept(actor, link)) {
+      this.#peers.leave(actor);
       this.#sync.gone(actor);
-      if (this.#stopped === null) this.#emit({ kind: "disconnected", peer: actor, message: reason });
+      if (this.#stopped === null) this.#telling.tell({ kind: "disconnected", peer: actor, message: reason });
     } else if (link.dialed !== null && !this.#settled.has(link)) this.#dialer.failed(link.dialed, reason);
     if (this.#links.size === 0) this.#emptied?.();
   }
 
   #dropPeers(): void {
-    for (const peer of [...this.#peers.keys()]) {
-      this.#peers.delete(peer);
+    for (const [peer] of this.#peers.links()) {
+      this.#peers.leave(peer);
       this.#sync.gone(peer);
-      this.#emit({ kind: "disconnected", peer, message: "this agent goes to another cluster" });
+      this.#telling.tell({ kind: "disconnected", peer, message: "this agent goes to another cluster" });
     }
   }
 
   /** Nobody is to be dialed there: this agent itself, or a peer with a connection. */
   #isKnown(text: string): boolean {
-    if (text === this.address) return true;
-    for (const { hello, link } of this.#peers.values()) {
-      if (hello.address === text || link.dialed === text) return true;
-    }
-    return false;
+    return text === this.address || this.#peers.isAt(text);
   }
 
   #fits(bytes: Buffer): boolean {
     if (bytes.length <= this.#pace.maxFrameBytes) return true;
-    this.#trouble("sending", new Error(`a change of ${bytes.length} bytes is too large to be replicated`));
+    this.#telling.trouble(
+      "sending",
+      new Error(`a change of ${bytes.length} bytes is too large to be replicated`),
+    );
     return false;
-  }
-
-  #trouble(what: string, error: unknown): void {
-    const message = `${what} failed: ${error instanceof Error ? error.message : String(error)}`;
-    this.#once(message, { kind: "trouble", message });
-  }
-
-  /** The same thing said every second says nothing more. */
-  #once(key: string, event: GossipEvent): void {
-    if (this.#told.has(key)) return;
-    this.#told.set(key, true);
-    this.#emit(event);
-  }
-
-  #emit(event: GossipEvent): void {
-    this.#options.onEvent(event);
   }
 }

@@ -1,18 +1,17 @@
 /** @module Anti-entropy with all peers: tells them what is here, asks them for what is not, and answers them. */
-import type { ActorId, KnownVersions, Range, Replication } from "../replication.ts";
+import type { ActorId, KnownVersions, Replication } from "../replication.ts";
 import { answer } from "./answer.ts";
 import type { Pace } from "./contract.ts";
 import { frame } from "./frames.ts";
 import type { Intake } from "./intake.ts";
 import { changesOf } from "./intake.ts";
 import type { Link } from "./link.ts";
-import { setOf, size, within } from "./ranges.ts";
+import { ASKED_AT_ONCE, countOf, questions, rotated, united } from "./questions.ts";
+import { setOf, within } from "./ranges.ts";
 import { Refusals } from "./refusals.ts";
 import { type Holdings, headsOf, holdingsOf, plan, type VersionSets, type Want } from "./sync-plan.ts";
 import { encode, type Message } from "./wire.ts";
 
-/** Versions of one question. */
-const ASKED_AT_ONCE = 256;
 /** Questions that a peer has to answer at the same time. */
 const QUESTIONS = 2;
 /** More than an agent ever asks at a time: whoever does is told that there is nothing. */
@@ -264,43 +263,4 @@ function roomOf({ questions }: Peer): number {
 
 function triedOf({ tried }: Peer): VersionSets {
   return united(tried.map(({ versions }) => versions));
-}
-
-function united(sets: readonly VersionSets[]): VersionSets {
-  const all = new Map<ActorId, Range[]>();
-  for (const set of sets) {
-    for (const [origin, versions] of set) all.set(origin, [...(all.get(origin) ?? []), ...versions]);
-  }
-  return new Map([...all].map(([origin, versions]) => [origin, setOf(versions)]));
-}
-
-function countOf(wants: readonly Want[]): number {
-  return wants.reduce((sum, { versions }) => sum + Number(size([versions])), 0);
-}
-
-/** Wants in questions of a bounded size. */
-function questions(wants: readonly Want[]): readonly (readonly Want[])[] {
-  const all: Want[][] = [];
-  let room = 0;
-  for (const want of wants) {
-    let { start } = want.versions;
-    while (start <= want.versions.end) {
-      if (room === 0) {
-        all.push([]);
-        room = ASKED_AT_ONCE;
-      }
-      const last = start + BigInt(room) - 1n;
-      const end = last < want.versions.end ? last : want.versions.end;
-      all.at(-1)!.push({ ...want, versions: { start, end } });
-      room -= Number(end - start + 1n);
-      start = end + 1n;
-    }
-  }
-  return all;
-}
-
-/** The same list, beginning elsewhere. */
-function rotated<T>(list: readonly T[], by: number): readonly T[] {
-  const at = list.length === 0 ? 0 : by % list.length;
-  return [...list.slice(at), ...list.slice(0, at)];
 }

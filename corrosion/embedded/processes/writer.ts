@@ -213,6 +213,8 @@ export class Writer {
       child.kill("SIGKILL");
       throw error;
     }
+    // Stopped meanwhile: whoever stopped it ends the process.
+    if (this.#phase !== "starting") return;
     this.#phase = "serving";
     this.#schedule();
   }
