@@ -6,6 +6,7 @@ import { bytesText } from "../../public/pages/node/bytes.ts";
 import { databaseInfoOf, SCHEMA_SQL, schemaOf } from "../../public/pages/node/database-tables.ts";
 import { hostsIn, hostsOfRow, refusedHosts, stillWrong } from "../../public/pages/node/host-problems.ts";
 import {
+  failureText,
   isJobOver,
   isUpdateOver,
   jobOf,
@@ -106,9 +107,23 @@ describe("A restart as the page sees it", () => {
     assert.deepEqual(look(seen, { state: "crashed", pid: null }).restart, { kind: "none" });
   });
 
+  it("is not over by a look that began before it did", () => {
+    const seen = afterNews(look(NOTHING_SEEN, { pid: 1 }), {
+      event: "corrosion.restarting",
+      data: news("r1"),
+    });
+    assert.equal(look(seen, { pid: 1 }), seen);
+    assert.deepEqual(look(seen, { pid: 2 }).restart, { kind: "ready", id: "r1" });
+  });
+
   it("begins anew with another restart", () => {
     const first = afterNews(look(NOTHING_SEEN, { pid: 1 }), { event: "corrosion.ready", data: news("r0") });
     assert.deepEqual(look(first, restarting(1)).restart, { kind: "running", id: "r1", phase: "stopping" });
+  });
+
+  it("is told in a sentence of its phase", () => {
+    const failed = { kind: "failed", id: "r", phase: "health", reason: "no answer." } as const;
+    assert.equal(failureText(failed), "The restart failed while checking: no answer.");
   });
 
   it("has phases in one order, whatever is seen", () => {

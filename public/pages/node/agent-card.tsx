@@ -12,7 +12,7 @@ import { sentenceOf } from "../../data/api-error.ts";
 import { dataOf } from "../../data/resource.ts";
 import { tell } from "../../data/toasts.ts";
 import { confirmed } from "../../shell/confirm.tsx";
-import { type RestartView, restartSteps, words } from "./job-steps.ts";
+import { failureText, type RestartView, restartSteps } from "./job-steps.ts";
 import { LogTail } from "./log-tail.tsx";
 import { Steps } from "./steps.tsx";
 import type { Agent } from "./use-agent.ts";
@@ -135,11 +135,7 @@ function Restart({ restart }: { readonly restart: RestartView }) {
   return (
     <div class="space-y-2" data-restart={restart.kind}>
       <Steps label="Restart" steps={restartSteps(restart)} />
-      {restart.kind === "failed" && (
-        <Notice tone="bad">
-          The restart failed while {words(restart.phase)}: {restart.reason}
-        </Notice>
-      )}
+      {restart.kind === "failed" && <Notice tone="bad">{sentenceOf(failureText(restart))}</Notice>}
     </div>
   );
 }
@@ -173,6 +169,5 @@ function Path({ text }: { readonly text: string | null }) {
 function endingOf(restart: RestartView): Ending | null {
   if (restart.kind === "ready") return { id: restart.id, ok: true, text: "The agent runs again." };
   if (restart.kind !== "failed") return null;
-  const text = `The restart failed while ${words(restart.phase)}: ${restart.reason}`;
-  return { id: restart.id, ok: false, text };
+  return { id: restart.id, ok: false, text: failureText(restart) };
 }

@@ -87,6 +87,12 @@ export function restartSteps(restart: RestartView): readonly StepView[] {
   return RESTART_STEPS.map(([, name], i) => ({ name, state: i < at ? "done" : i > at ? "waiting" : here }));
 }
 
+/** Why a restart failed, and where, in a sentence. */
+export function failureText({ phase, reason }: Extract<RestartView, { kind: "failed" }>): string {
+  const name = RESTART_STEPS.find(([step]) => step === phase)?.[1] ?? phase;
+  return `The restart failed while ${name.toLowerCase()}: ${reason}`;
+}
+
 /**
  * The phase of a restart under way, by its process: the old one is stopped, then there is none, then another one is
  * looked at until it serves. `before` is the process at its beginning. A phase never goes back.

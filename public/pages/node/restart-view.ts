@@ -19,6 +19,8 @@ export type RestartNews =
 export function afterStatus(seen: Seen, { pid, restart_id: id, state }: AgentStatus): Seen {
   const { restart } = seen;
   if (state !== "restarting" || id === null) {
+    // A look that began before the restart did: the process is the old one still.
+    if (restart.kind === "running" && state === "running" && pid === seen.pid) return seen;
     return { restart: afterRestart(restart, state), pid };
   }
   const running = restart.kind === "running" && restart.id === id;
