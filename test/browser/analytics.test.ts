@@ -381,11 +381,11 @@ describe("The Analytics page", function () {
       {
         "analytics.aggregator.list": () => ({ experiments: [], count: 0, ...report() }),
         "analytics.aggregator.get": (ctx: Context) => {
-          if (broken) throw new CorrosionError("service_unavailable", "the analytics file cannot be read");
+          if (broken) throw new CorrosionError("store_unavailable", "the analytics file cannot be read");
           return { ...BODIES[kindOf(ctx)], ...report() };
         },
       },
-      { expected: [/status of 503/] },
+      { expected: [/status of 50\d/] },
     );
     await page.getByText("No experiment was run yet.").waitFor();
     await page.getByText("The analytics file cannot be read.").first().waitFor();
