@@ -73,6 +73,15 @@ describe("The form of a run", () => {
     }
   });
 
+  it("takes the limits themselves", () => {
+    for (const [message_count, interval_ms, payload_bytes] of [
+      ["0", "50", "0"],
+      ["1000", "60000", "8192"],
+    ] as const) {
+      assert.equal(readRun({ ...fields, message_count, interval_ms, payload_bytes }).ok, true, message_count);
+    }
+  });
+
   it("takes an id exactly when a node does", () => {
     const id = fc.oneof(fc.string({ maxLength: 70 }), fc.stringMatching(/^[A-Za-z0-9._-]{0,70}$/));
     fc.assert(fc.property(id, (text) => isRunId(text) === nodeTakes(text)));
@@ -292,6 +301,7 @@ describe("The charts of a run", () => {
           const before = places[at - 1];
           if (before?.row === place.row) assert.ok(place.x >= before.x + 16 + before.text.length * 6.5);
           else assert.equal(place.x, 0);
+          if (place.x > 0) assert.ok(place.x + 16 + place.text.length * 6.5 <= width, "it stays inside");
         }
       }),
     );
