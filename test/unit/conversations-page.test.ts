@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { ApiError } from "../../public/data/api-error.ts";
 import {
   type Conversation,
+  type ConversationEvent,
   conversationAfter,
   earlierRange,
   KEPT,
@@ -12,6 +13,7 @@ import {
   UNOPENED,
   unreadOf,
 } from "../../public/pages/conversations/conversation.ts";
+import { type StreamChunk, shownDrafts } from "../../public/pages/conversations/drafts.ts";
 import { messageText } from "../../public/pages/conversations/message-text.ts";
 import { ATTEMPTS, nextOf, type Outgoing, outboxAfter } from "../../public/pages/conversations/outbox.ts";
 import { allOf, newIn, placeOf, seenAfter } from "../../public/pages/conversations/session-list.ts";
@@ -115,6 +117,55 @@ describe("An open conversation", () => {
       [3, 5],
     );
     assert.deepEqual(unreadOf(messages, "ada", 5), []);
+  });
+});
+
+describe("What an agent is writing", () => {
+  const chunk = (index: number, delta: string, more: Partial<StreamChunk> = {}) =>
+    ({
+      kind: "chunk",
+      chunk: {
+        agent_id: "bot",
+        dispatch_id: "s.1",
+        attempt: 1,
+        index,
+        chunk: { type: "text-delta", delta },
+        ...more,
+      },
+    }) as const;
+  const textsAfter = (...events: readonly ConversationEvent[]) =>
+    shownDrafts(events.reduce(conversationAfter, opened(1, 1)).drafts).map(({ text }) => text);
+
+  it("grows by its chunks, whatever kinds of chunks come between", () => {
+    const other = chunk(1, "", { chunk: { type: "tool-input-start", delta: 7 } });
+    assert.deepEqual(textsAfter(chunk(0, "Hel"), other, chunk(2, "lo")), ["Hello"]);
+  });
+
+  it("is void when another attempt begins, and late chunks of the one before are nothing", () => {
+    const second = { attempt: 2 };
+    assert.deepEqual(textsAfter(chunk(0, "old"), chunk(0, "new", second), chunk(1, "late")), ["new"]);
+  });
+
+  it("shows no text of which the beginning, or a part, was not heard", () => {
+    assert.deepEqual(textsAfter(chunk(3, "end")), [null]);
+    assert.deepEqual(textsAfter(chunk(0, "a"), chunk(2, "c"), chunk(3, "d")), [null]);
+  });
+
+  it("gives way to the message, and to the next one of the same answer", () => {
+    const stored = { kind: "messages", messages: [message(2, "bot")] } as const;
+    assert.deepEqual(textsAfter(chunk(0, "a"), stored), []);
+    assert.deepEqual(textsAfter(chunk(0, "a"), stored, chunk(1, "b")), ["b"]);
+    assert.deepEqual(textsAfter(chunk(0, "a"), { kind: "messages", messages: [message(2, "ada")] }), ["a"]);
+  });
+
+  it("ends with a failed dispatch, and with the connection that it came by", () => {
+    assert.deepEqual(textsAfter(chunk(0, "a"), { kind: "dispatch_failed", dispatchId: "s.1" }), []);
+    assert.deepEqual(textsAfter({ kind: "joined" }, chunk(0, "a"), { kind: "lost", at: 1 }), []);
+  });
+
+  it("is the same whether events come one by one or in a batch", () => {
+    const events = [chunk(0, "a"), chunk(1, "b")];
+    assert.deepEqual(textsAfter({ kind: "batch", events }), textsAfter(...events));
   });
 });
 

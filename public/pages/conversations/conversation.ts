@@ -1,5 +1,6 @@
 /** @module An open conversation: what was said, how far it is read, and whether it is live. Pure. */
 import type { Message, MessagePage } from "../../../services/conversations/contract.ts";
+import { type Draft, draftsAfter, draftsWithout, draftsWritten, type StreamChunk } from "./drafts.ts";
 
 /** Whether messages come as they are written. Times are milliseconds since 1970. */
 export type Link =
@@ -15,6 +16,8 @@ export interface Conversation {
   readonly messages: readonly Message[];
   /** Whether there are some before the first. */
   readonly hasEarlier: boolean;
+  /** What agents are writing now. */
+  readonly drafts: readonly Draft[];
   readonly link: Link;
 }
 
@@ -24,6 +27,10 @@ export type ConversationEvent =
   | { readonly kind: "earlier"; readonly messages: readonly Message[] }
   /** Live, or polled: in order, from the last one on. */
   | { readonly kind: "messages"; readonly messages: readonly Message[] }
+  | { readonly kind: "chunk"; readonly chunk: StreamChunk }
+  | { readonly kind: "dispatch_failed"; readonly dispatchId: string }
+  /** Several, in order. */
+  | { readonly kind: "batch"; readonly events: readonly ConversationEvent[] }
   /** The answer to an own append. */
   | { readonly kind: "stored"; readonly message: Message }
   | { readonly kind: "joined" }
@@ -39,6 +46,7 @@ export const UNOPENED: Conversation = {
   load: "loading",
   messages: [],
   hasEarlier: false,
+  drafts: [],
   link: { kind: "connecting" },
 };
 
@@ -55,7 +63,17 @@ export function conversationAfter(before: Conversation, event: ConversationEvent
       return { ...before, ...kept(messages, (messages[0]?.seq ?? 1) > 1) };
     }
     case "messages":
-      return { ...before, ...kept(merged(before.messages, event.messages), before.hasEarlier) };
+      return {
+        ...before,
+        ...kept(merged(before.messages, event.messages), before.hasEarlier),
+        drafts: draftsWritten(before.drafts, new Set(event.messages.map(({ sender_id }) => sender_id))),
+      };
+    case "chunk":
+      return { ...before, drafts: draftsAfter(before.drafts, event.chunk) };
+    case "dispatch_failed":
+      return { ...before, drafts: draftsWithout(before.drafts, event.dispatchId) };
+    case "batch":
+      return event.events.reduce(conversationAfter, before);
     case "stored":
       // With others before it that are still to come, it comes with them: a hole would never be asked for.
       return event.message.seq === lastSeqOf(before) + 1
@@ -66,7 +84,8 @@ export function conversationAfter(before: Conversation, event: ConversationEvent
     case "lost":
       // Since when is told from the first loss on; a refusal is final.
       return before.link.kind === "live" || before.link.kind === "connecting"
-        ? { ...before, link: { kind: "reconnecting", since: event.at } }
+        ? // Chunks are never sent again.
+          { ...before, drafts: [], link: { kind: "reconnecting", since: event.at } }
         : before;
     case "refused":
       return { ...before, link: { kind: "refused", reason: event.reason } };

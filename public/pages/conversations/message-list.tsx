@@ -5,6 +5,7 @@ import { Button } from "../../components/button.tsx";
 import { classes } from "../../components/classes.ts";
 import { countText, timeText } from "../../data/wording.ts";
 import { type Conversation, KEPT, lastSeqOf } from "./conversation.ts";
+import { type Draft, shownDrafts } from "./drafts.ts";
 import { messageText } from "./message-text.ts";
 
 export interface MessageListProps {
@@ -20,6 +21,8 @@ const NEAR = 24;
 
 export function MessageList({ conversation, userId, firstUnread, onEarlier }: MessageListProps) {
   const { messages, hasEarlier } = conversation;
+  const drafts = shownDrafts(conversation.drafts);
+  const written = drafts.reduce((sum, { text }) => sum + (text?.length ?? 1), 0);
   const box = useRef<HTMLElement>(null);
   const below = useRef(true);
   const before = useRef({ height: 0, first: 0 });
@@ -39,7 +42,7 @@ export function MessageList({ conversation, userId, firstUnread, onEarlier }: Me
       scroller.scrollTop = scroller.scrollHeight - height;
     }
     before.current = { height: scroller.scrollHeight, first };
-  }, [first, last]);
+  }, [first, last, written]);
 
   function look(): void {
     const scroller = box.current;
@@ -88,6 +91,9 @@ export function MessageList({ conversation, userId, firstUnread, onEarlier }: Me
             own={message.sender_id === userId}
             firstUnread={message.seq === firstUnread}
           />
+        ))}
+        {drafts.map((draft) => (
+          <DraftRow key={draft.dispatchId} draft={draft} />
         ))}
       </section>
       {unseen > 0 && (
@@ -141,5 +147,21 @@ function MessageRow({ message, own, firstUnread }: MessageRowProps) {
         </div>
       </article>
     </>
+  );
+}
+
+/** Not spoken letter by letter: the whole is, when it is a message. */
+function DraftRow({ draft: { agentId, attempt, text } }: { readonly draft: Draft }) {
+  return (
+    <article class="flex max-w-[85%] flex-col items-start" aria-live="off" data-draft>
+      <p class="mb-0.5 text-xs text-muted">
+        <span class="font-medium">{agentId}</span> is writing…{attempt > 1 && ` (attempt ${attempt})`}
+      </p>
+      {text !== null && (
+        <div class="max-w-full rounded-lg border border-dashed border-line-strong px-3 py-1.5 text-sm break-words whitespace-pre-wrap">
+          {text}
+        </div>
+      )}
+    </article>
   );
 }

@@ -3,7 +3,10 @@ import { Socket } from "phoenix";
 import { useEffect, useState } from "preact/hooks";
 import type { Message } from "../../../services/conversations/contract.ts";
 import { EventBatches } from "../../data/event-batches.ts";
+import { toast } from "../../data/toasts.ts";
+import { countText } from "../../data/wording.ts";
 import type { ConversationEvent } from "./conversation.ts";
+import type { DispatchFailed, StreamChunk } from "./drafts.ts";
 
 /** One for the page; it comes back by itself, and ends with the page or another user. */
 export function useSocket(userId: string | null): Socket | null {
@@ -35,19 +38,24 @@ export function join(socket: Socket, sessionId: string, { lastSeq, tell }: Liste
   const lost = () => {
     if (!left) tell({ kind: "lost", at: Date.now() });
   };
-  const batches = new EventBatches<Message>((messages) => tell({ kind: "messages", messages }));
+  const batches = new EventBatches<ConversationEvent>((events) => tell({ kind: "batch", events }));
+  const push = (event: ConversationEvent) => {
+    if (!left) batches.push(event);
+  };
   // Asked again at each join: what came meanwhile is not sent twice.
   const channel = socket.channel(`session:${sessionId}`, () => ({ last_seq: lastSeq() }));
-  channel.on("message", (message: Message) => {
-    if (!left) batches.push(message);
+  channel.on("message", (message: Message) => push({ kind: "messages", messages: [message] }));
+  channel.on("stream_chunk", (chunk: StreamChunk) => push({ kind: "chunk", chunk }));
+  channel.on("dispatch_failed", ({ agent_id, attempts, dispatch_id, reason }: DispatchFailed) => {
+    push({ kind: "dispatch_failed", dispatchId: dispatch_id });
+    toast.error(`${agent_id} did not answer: ${reason}, ${countText(attempts, "attempt")}`);
   });
   channel.onError(lost);
   channel
     .join()
     .receive("ok", ({ messages }: { readonly messages: readonly Message[] }) => {
-      if (left) return;
-      for (const message of messages) batches.push(message);
-      tell({ kind: "joined" });
+      push({ kind: "messages", messages });
+      push({ kind: "joined" });
     })
     .receive("error", ({ reason }: { readonly reason: string }) => {
       if (left) return;

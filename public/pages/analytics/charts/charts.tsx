@@ -9,13 +9,15 @@ import { Fact, Facts } from "../../overview/facts.tsx";
 import type { Report } from "../answers.ts";
 import { Distribution } from "./distribution.tsx";
 import { nodeColours, nodesOf } from "./lines.ts";
-import { type Axes, NodeLines } from "./node-lines.tsx";
+import type { Axes } from "./lines-options.ts";
+import { NodeLines } from "./node-lines.tsx";
 import { useSteady } from "./use-steady.ts";
 
 const COURSE: Axes = {
   x: "ms since the first send",
   y: "latency, ms",
   curve: "linear",
+  whole: false,
   at: (x) => `sent ${msText(x)} after the first`,
 };
 
@@ -23,6 +25,7 @@ const STAIRCASE: Axes = {
   x: "message",
   y: "ms since the node's first receipt",
   curve: "step-after",
+  whole: true,
   at: (x) => `message ${x}`,
 };
 

@@ -1,10 +1,10 @@
 /** @module Latency distribution: how many acknowledgements took how long. */
-import { axisX, axisY, gridY, type PlotOptions, rectY, ruleX, ruleY, text } from "@observablehq/plot";
 import { useMemo } from "preact/hooks";
 import type { Histogram, LatencyStats } from "../../../../services/analytics/maths.ts";
 import { countText, msText } from "../../../data/wording.ts";
 import { ChartCard } from "./chart-card.tsx";
-import { type Bar, bandsIn, barsOf, type PercentileMark, percentileMarks } from "./latency.ts";
+import { distributionOptions } from "./distribution-options.ts";
+import { bandsIn, barsOf, percentileMarks } from "./latency.ts";
 import { Swatch } from "./swatch.tsx";
 
 export interface DistributionProps {
@@ -47,42 +47,4 @@ export function Distribution({ run, histogram, latency }: DistributionProps) {
       </ul>
     </ChartCard>
   );
-}
-
-function distributionOptions(bars: readonly Bar[], marks: readonly PercentileMark[]): PlotOptions {
-  return {
-    marginTop: 48,
-    marginBottom: 36,
-    x: { domain: [0, bars.at(-1)?.to ?? 1] },
-    marks: [
-      gridY({ stroke: "var(--line)", strokeOpacity: 1 }),
-      axisX({ label: "latency, ms", ticks: 8 }),
-      axisY({ label: "acknowledgements", tickFormat: "d", ticks: 5 }),
-      rectY(bars, {
-        x1: "from",
-        x2: "to",
-        y: "count",
-        fill: "colour",
-        insetLeft: 0.5,
-        insetRight: 0.5,
-        title: ({ count, from, to }: Bar) => `${from} to ${to} ms: ${countText(count, "ack")}`,
-        tip: { fill: "var(--surface)", stroke: "var(--line-strong)" },
-      }),
-      ruleY([0], { stroke: "var(--line-strong)" }),
-      ruleX(marks, { x: "ms", stroke: "var(--ink)", strokeDasharray: "4 3" }),
-      // Each on a line of its own: percentiles of quick runs lie close together.
-      ...marks.map((mark, at) =>
-        text([mark], {
-          x: "ms",
-          frameAnchor: "top",
-          dy: -40 + at * 13,
-          dx: 4,
-          textAnchor: "start",
-          fill: "var(--ink)",
-          text: ({ name, ms }: PercentileMark) => `${name} ${msText(ms)}`,
-        }),
-      ),
-    ],
-    color: { type: "identity" },
-  };
 }

@@ -1,11 +1,11 @@
 /** @module A chart with a line per node; a click, on a line or in the legend, leaves one node alone. */
-import { axisX, axisY, dot, gridY, line, type PlotOptions, pointer, ruleY, tip } from "@observablehq/plot";
 import { useMemo, useState } from "preact/hooks";
 import type { Line } from "../../../../services/analytics/series.ts";
 import { Button } from "../../../components/button.tsx";
-import { countText, msText } from "../../../data/wording.ts";
+import { countText } from "../../../data/wording.ts";
 import { ChartCard } from "./chart-card.tsx";
-import { isolatedAfter, isPoint, leftOut, type Point, pointsOf } from "./lines.ts";
+import { isolatedAfter, isPoint, leftOut, pointsOf } from "./lines.ts";
+import { type Axes, linesOptions } from "./lines-options.ts";
 import { Swatch } from "./swatch.tsx";
 
 export interface NodeLinesProps {
@@ -18,18 +18,6 @@ export interface NodeLinesProps {
   readonly remark: string;
   readonly axes: Axes;
 }
-
-export interface Axes {
-  readonly x: string;
-  readonly y: string;
-  /** `step-after` for a staircase. */
-  readonly curve: "linear" | "step-after";
-  /** What x is at a point, e.g. `1200 ms after the first send`. */
-  readonly at: (x: number) => string;
-}
-
-/** With more points the line alone is drawn. */
-const DOTTED = 400;
 
 export function NodeLines({ title, run, lines, colours, nothing, remark, axes }: NodeLinesProps) {
   const [chosen, setChosen] = useState<string | null>(null);
@@ -77,38 +65,4 @@ export function NodeLines({ title, run, lines, colours, nothing, remark, axes }:
       </p>
     </ChartCard>
   );
-}
-
-function linesOptions(
-  points: readonly Point[],
-  colours: ReadonlyMap<string, string>,
-  { x, y, curve, at }: Axes,
-): PlotOptions {
-  const own = { x: "x", y: "y", stroke: "node" } as const;
-  return {
-    marginTop: 24,
-    marginLeft: 52,
-    marginBottom: 36,
-    x: { nice: true },
-    y: { zero: true, nice: true },
-    color: { type: "ordinal", domain: [...colours.keys()], range: [...colours.values()] },
-    marks: [
-      gridY({ stroke: "var(--line)", strokeOpacity: 1 }),
-      axisX({ label: x, ticks: 8 }),
-      axisY({ label: y, ticks: 5 }),
-      ruleY([0], { stroke: "var(--line-strong)" }),
-      line(points, { ...own, z: "node", curve, strokeWidth: 1.75, strokeLinejoin: "round" }),
-      // A line of one point cannot be seen.
-      points.length <= DOTTED ? dot(points, { ...own, fill: "node", r: 2 }) : null,
-      tip(
-        points,
-        pointer({
-          ...own,
-          stroke: "var(--line-strong)",
-          fill: "var(--surface)",
-          title: (point: Point) => `${point.node}\n${msText(point.y)}\n${at(point.x)}`,
-        }),
-      ),
-    ],
-  };
 }
