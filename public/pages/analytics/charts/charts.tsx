@@ -2,10 +2,10 @@
 import { useMemo } from "preact/hooks";
 import type { NodePerformance, ReceiptSummary } from "../../../../services/analytics/series.ts";
 import { Card, ResourceCard } from "../../../components/card.tsx";
+import { Fact, Facts } from "../../../components/facts.tsx";
 import { type Column, Table } from "../../../components/table.tsx";
 import { dataOf, type Resource } from "../../../data/resource.ts";
 import { msText } from "../../../data/wording.ts";
-import { Fact, Facts } from "../../overview/facts.tsx";
 import type { Report } from "../answers.ts";
 import { Distribution } from "./distribution.tsx";
 import { nodeColours, nodesOf } from "./lines.ts";
