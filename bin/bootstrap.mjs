@@ -17,7 +17,14 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const MODULES = join(ROOT, "node_modules");
 const RUNTIME = join(MODULES, ".bin", "node");
 /** Files and folders that the dashboard is made of. */
-const DASHBOARD_SOURCES = ["public", "lib/regions.ts", "vite.config.ts", "package-lock.json"];
+const DASHBOARD_SOURCES = [
+  "public",
+  "lib/csv.ts",
+  "lib/regions.ts",
+  "lib/sql-tokens.ts",
+  "vite.config.ts",
+  "package-lock.json",
+];
 /** What it was made of, as a hash; lies beside the result, so that they go together. */
 const DASHBOARD_STAMP = join(ROOT, "dist", ".sources");
 const VITE = join(MODULES, "vite", "bin", "vite.js");

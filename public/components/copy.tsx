@@ -10,15 +10,17 @@ export interface CopyProps {
   readonly shown?: string;
 }
 
-export function Copy({ text, what, shown = text }: CopyProps) {
-  async function copy(): Promise<void> {
-    try {
-      await navigator.clipboard.writeText(text);
-      toast.success(`Copied the ${what}.`);
-    } catch {
-      toast.error(`The browser does not let this page copy: select the ${what} and copy it by hand.`);
-    }
+/** Copies a text and tells how that went; `what` it is, e.g. `member id`. */
+export async function copyText(text: string, what: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast.success(`Copied the ${what}.`);
+  } catch {
+    toast.error(`The browser does not let this page copy: select the ${what} and copy it by hand.`);
   }
+}
+
+export function Copy({ text, what, shown = text }: CopyProps) {
   return (
     <button
       type="button"
@@ -28,7 +30,7 @@ export function Copy({ text, what, shown = text }: CopyProps) {
       )}
       title={`${text}\nClick to copy`}
       aria-label={`Copy the ${what} ${text}`}
-      onClick={copy}
+      onClick={() => copyText(text, what)}
     >
       <span class="truncate">{shown}</span>
     </button>

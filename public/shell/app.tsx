@@ -7,7 +7,7 @@ import { ConfirmDialog } from "./confirm.tsx";
 import { ConnectionBanner } from "./connection-banner.tsx";
 import { Header } from "./header.tsx";
 import { NotFound } from "./not-found.tsx";
-import { HOME, PAGE_COMPONENTS, PAGE_SCOPE, PAGES } from "./pages.ts";
+import { PAGE_COMPONENTS, PAGE_SCOPE, PAGES } from "./pages.ts";
 import { Tabs } from "./tabs.tsx";
 import { Toasts } from "./toasts.tsx";
 import { TokenDialog } from "./token-dialog.tsx";
@@ -67,7 +67,6 @@ function OpenPage() {
             const component = PAGE_COMPONENTS.get(name);
             return component === undefined ? [] : [<Route key={name} path={at} component={component} />];
           })}
-          {PAGES.some((page) => page.path === "/") ? [] : [<Route key="home" path="/" component={HOME} />]}
           <Route key="not-found" default component={NotFound} />
         </Router>
       </ErrorBoundary>

@@ -36,8 +36,5 @@ export const PAGE_COMPONENTS: ReadonlyMap<string, ComponentType> = new Map(
 /** Those that are there, in the order of the tabs. */
 export const PAGES: readonly Page[] = ALL.filter(({ name }) => PAGE_COMPONENTS.has(name));
 
-/** What `/` shows as long as no page has that path. */
-export const HOME: ComponentType = PAGE_COMPONENTS.get("overview") ?? (() => null);
-
 /** Links to these are followed inside the dashboard; others (`/metrics`, another node) by the browser. */
-export const PAGE_SCOPE = new RegExp(`^(${["/", ...PAGES.map(({ path }) => path)].join("|")})(\\?.*)?$`);
+export const PAGE_SCOPE = new RegExp(`^(${PAGES.map(({ path }) => path).join("|")})(\\?.*)?$`);

@@ -3,7 +3,7 @@ import type { NodeFacts } from "../../services/corrosion/contract.ts";
 import { type Actions, AGENT, ALL_WELL, actors } from "../helpers/console.ts";
 import { startGateway, type TestGateway } from "../helpers/gateway.ts";
 
-const FACTS: NodeFacts = {
+export const FACTS: NodeFacts = {
   node_id: "dev-node1",
   region: "dev-node1",
   environment: "test",

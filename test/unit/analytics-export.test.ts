@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { parse } from "csv-parse/sync";
 import fc from "fast-check";
+import { type CsvValue, csvFile } from "../../lib/csv.ts";
 import { columnsOf } from "../../services/analytics/columns.ts";
 import type { MessageEvent } from "../../services/analytics/contract.ts";
 import { comparedOf, comparisonCsv, comparisonOf } from "../../services/analytics/export/comparison.ts";
-import { type CsvValue, csvFile } from "../../services/analytics/export/csv.ts";
 import { exportOf } from "../../services/analytics/export/experiment.ts";
 import { experimentCsv } from "../../services/analytics/export/experiment-csv.ts";
 import { comparisonFile, experimentFile } from "../../services/analytics/export/file.ts";

@@ -2,13 +2,13 @@
 import type { NodeFacts } from "../../../services/corrosion/contract.ts";
 import { Badge } from "../../components/badge.tsx";
 import { ResourceCard } from "../../components/card.tsx";
+import { Fact, Facts, More } from "../../components/facts.tsx";
 import type { Tone } from "../../components/tone.ts";
 import { sentenceOf } from "../../data/api-error.ts";
 import { dataOf, type Resource } from "../../data/resource.ts";
 import type { MembersAnswer } from "../../data/sourced.ts";
 import { useResource } from "../../data/use-resource.ts";
 import { countByState } from "./count-by-state.ts";
-import { Fact, Facts, More } from "./facts.tsx";
 
 const POLL_MS = 15_000;
 

@@ -2,10 +2,10 @@
 import type { FleetStatus } from "../../../services/raft/fleet-status.ts";
 import { Badge } from "../../components/badge.tsx";
 import { ResourceCard } from "../../components/card.tsx";
+import { Fact, Facts, More } from "../../components/facts.tsx";
 import type { Resource } from "../../data/resource.ts";
 import { countText } from "../../data/wording.ts";
 import { archiveLagOf, groupName } from "../../fleet/leaders.ts";
-import { Fact, Facts, More } from "./facts.tsx";
 
 interface CardProps {
   readonly fleet: Resource<FleetStatus>;

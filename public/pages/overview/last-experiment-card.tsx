@@ -5,11 +5,11 @@ import type { ExperimentStatus } from "../../../services/analytics/contract.ts";
 import { Age } from "../../components/age.tsx";
 import { Badge } from "../../components/badge.tsx";
 import { ResourceCard } from "../../components/card.tsx";
+import { Fact, Facts, More } from "../../components/facts.tsx";
 import type { Tone } from "../../components/tone.ts";
 import { ApiError } from "../../data/api-error.ts";
 import { errorOf } from "../../data/resource.ts";
 import { useResource } from "../../data/use-resource.ts";
-import { Fact, Facts, More } from "./facts.tsx";
 
 const POLL_MS = 10_000;
 

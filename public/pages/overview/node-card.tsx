@@ -3,10 +3,10 @@ import type { NodeFacts } from "../../../services/corrosion/contract.ts";
 import { Age } from "../../components/age.tsx";
 import { Badge } from "../../components/badge.tsx";
 import { ResourceCard } from "../../components/card.tsx";
+import { Fact, Facts, More } from "../../components/facts.tsx";
 import type { Resource } from "../../data/resource.ts";
 import { ReadinessBadge } from "../../fleet/node-state.tsx";
 import type { Readied } from "../../fleet/readiness.ts";
-import { Fact, Facts, More } from "./facts.tsx";
 
 export interface NodeCardProps {
   readonly facts: Resource<NodeFacts>;

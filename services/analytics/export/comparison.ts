@@ -1,8 +1,8 @@
 /** @module Several runs beside each other, as JSON and as CSV (contract corroport, section 7). Pure. */
 import { isoMicros } from "../../../lib/clock.ts";
+import { csvFile } from "../../../lib/csv.ts";
 import { latencyStats, nodesOf, samplesOf } from "../maths.ts";
 import type { RunRecords } from "../run-records.ts";
-import { csvFile } from "./csv.ts";
 import { EXPORTER_VERSION, type Exporter, factsOf } from "./experiment.ts";
 
 /** One run of a comparison; a run that nobody knows has zeros and nulls. */

@@ -1,5 +1,5 @@
 /** @module The export of one run as CSV: `section,key,field,value`, a row for each value of the JSON. Pure. */
-import { type CsvValue, csvFile } from "./csv.ts";
+import { type CsvValue, csvFile } from "../../../lib/csv.ts";
 import type { ExperimentExport } from "./experiment.ts";
 
 export const EXPERIMENT_HEADER = ["section", "key", "field", "value"] as const;

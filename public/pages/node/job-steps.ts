@@ -1,0 +1,128 @@
+/** @module A change of the configuration, or a restart, as steps that a person can follow. */
+import type {
+  ClusterUpdate,
+  ConfigJob,
+  JobState,
+  RestartPhase,
+  UpdateNodeState,
+  UpdateState,
+} from "../../../services/corrosion/contract.ts";
+import type { Tone } from "../../components/tone.ts";
+
+export interface StepView {
+  readonly name: string;
+  readonly state: "done" | "current" | "failed" | "waiting";
+}
+
+/** `GET /api/config/job`: without an id there was none since the node started. */
+export type JobAnswer = ConfigJob | { readonly job_id: null };
+/** `GET /api/config/cluster`, likewise. */
+export type UpdateAnswer = ClusterUpdate | { readonly update_id: null };
+
+export const JOB_TITLES: Readonly<Record<ConfigJob["kind"], string>> = {
+  bootstrap: "Update of the bootstrap hosts",
+  rollback: "Rollback to a backup",
+  restore_canonical: "Restore of the canonical configuration",
+};
+
+const JOB_STEPS = [
+  ["validating", "Validating"],
+  ["backing_up", "Backing up"],
+  ["writing", "Writing"],
+  ["restarting", "Restarting"],
+  ["ready", "Ready"],
+] as const satisfies readonly (readonly [JobState, string])[];
+
+/** The job; null: there was none. */
+export function jobOf(answer: JobAnswer | null): ConfigJob | null {
+  return answer === null || answer.job_id === null ? null : answer;
+}
+
+export function updateOf(answer: UpdateAnswer | null): ClusterUpdate | null {
+  return answer === null || answer.update_id === null ? null : answer;
+}
+
+export function isJobOver({ state }: Pick<ConfigJob, "state">): boolean {
+  return state === "ready" || state === "error";
+}
+
+export function isUpdateOver({ state }: Pick<ClusterUpdate, "state">): boolean {
+  return state !== "running" && state !== "rolling_back";
+}
+
+/** `reached`: the last state that was seen before an error; null: not known, and then no step is blamed. */
+export function jobSteps({ state }: Pick<ConfigJob, "state">, reached: JobState | null): readonly StepView[] {
+  const at = JOB_STEPS.findIndex(([name]) => name === (state === "error" ? reached : state));
+  return JOB_STEPS.map(([, name], i) => ({ name, state: stepState(i, at, state) }));
+}
+
+function stepState(i: number, at: number, state: JobState): StepView["state"] {
+  if (i < at || state === "ready") return "done";
+  if (i > at) return "waiting";
+  return state === "error" ? "failed" : "current";
+}
+
+/** What a restart of the agent has come to, as far as this page saw it. */
+export type RestartView =
+  | { readonly kind: "none" }
+  | { readonly kind: "running"; readonly id: string; readonly phase: RestartPhase }
+  | { readonly kind: "ready"; readonly id: string }
+  | { readonly kind: "failed"; readonly id: string; readonly phase: RestartPhase; readonly reason: string };
+
+const RESTART_STEPS = [
+  ["stopping", "Stopping"],
+  ["starting", "Starting"],
+  ["health", "Checking"],
+  ["settling", "Settling"],
+] as const satisfies readonly (readonly [RestartPhase, string])[];
+
+/** Empty when there is no restart to tell of. */
+export function restartSteps(restart: RestartView): readonly StepView[] {
+  if (restart.kind === "none") return [];
+  const at =
+    restart.kind === "ready"
+      ? RESTART_STEPS.length
+      : RESTART_STEPS.findIndex(([phase]) => phase === restart.phase);
+  const here = restart.kind === "failed" ? "failed" : "current";
+  return RESTART_STEPS.map(([, name], i) => ({ name, state: i < at ? "done" : i > at ? "waiting" : here }));
+}
+
+/** Why a restart failed, and where, in a sentence. */
+export function failureText({ phase, reason }: Extract<RestartView, { kind: "failed" }>): string {
+  const name = RESTART_STEPS.find(([step]) => step === phase)?.[1] ?? phase;
+  return `The restart failed while ${name.toLowerCase()}: ${reason}`;
+}
+
+/**
+ * The phase of a restart under way, by its process: the old one is stopped, then there is none, then another one is
+ * looked at until it serves. `before` is the process at its beginning. A phase never goes back.
+ */
+export function phaseOf(before: number | null, pid: number | null, so_far: RestartPhase): RestartPhase {
+  const seen: RestartPhase = pid === null ? "starting" : pid === before ? "stopping" : "health";
+  const order = RESTART_STEPS.map(([phase]): RestartPhase => phase);
+  return order.indexOf(seen) > order.indexOf(so_far) ? seen : so_far;
+}
+
+export const UPDATE_TONES: Readonly<Record<UpdateState, Tone>> = {
+  running: "info",
+  succeeded: "good",
+  rolling_back: "warn",
+  rolled_back: "warn",
+  rollback_failed: "bad",
+  interrupted: "bad",
+};
+
+export const NODE_TONES: Readonly<Record<UpdateNodeState, Tone>> = {
+  pending: "plain",
+  applying: "info",
+  restarting: "info",
+  ready: "good",
+  failed: "bad",
+  rolled_back: "warn",
+  skipped: "plain",
+};
+
+/** States of the contract as words. */
+export function words(state: string): string {
+  return state.replaceAll("_", " ");
+}

@@ -1,0 +1,108 @@
+/** @module What the node's process is, what it runs on, and its services. */
+import type { NodeFacts } from "../../../services/corrosion/contract.ts";
+import { Age } from "../../components/age.tsx";
+import { Badge } from "../../components/badge.tsx";
+import { ResourceCard } from "../../components/card.tsx";
+import { Fact, Facts } from "../../components/facts.tsx";
+import { Notice } from "../../components/notice.tsx";
+import type { Resource } from "../../data/resource.ts";
+import { countText } from "../../data/wording.ts";
+import { bytesText } from "./bytes.ts";
+
+export interface FactsProps {
+  readonly facts: Resource<NodeFacts>;
+}
+
+export function RuntimeCard({ facts }: FactsProps) {
+  return (
+    <ResourceCard title="Runtime" resource={facts} lines={12}>
+      {(node) => (
+        <div class="space-y-4">
+          {node.problems.map((problem) => (
+            <Notice key={problem} tone="warn">
+              {problem}
+            </Notice>
+          ))}
+          <Process node={node} />
+        </div>
+      )}
+    </ResourceCard>
+  );
+}
+
+function Process({ node }: { readonly node: NodeFacts }) {
+  const { engines, memory, ports, versions } = node;
+  return (
+    <Facts>
+      <Fact name="Node">
+        <Mono>{node.node_id}</Mono>
+        {node.region !== node.node_id && <span class="font-normal text-muted">{node.region}</span>}
+      </Fact>
+      <Fact name="Environment">
+        {node.environment} <Badge>{node.mode}</Badge>
+      </Fact>
+      <Fact name="Started">
+        <Age at={node.started_at} />
+        <span class="font-normal text-muted">pid {node.pid}</span>
+      </Fact>
+      <Fact name="Versions">
+        <span class="font-normal">
+          Fleetport {versions.fleetport}, Node.js {versions.node}, Moleculer {versions.moleculer}
+        </span>
+      </Fact>
+      <Fact name="Memory">
+        {bytesText(memory.rss_bytes)}
+        <span class="font-normal text-muted">
+          heap {bytesText(memory.heap_used_bytes)} of {bytesText(memory.heap_total_bytes)}
+        </span>
+      </Fact>
+      <Fact name="Engines">
+        <span class="font-normal">
+          log {engines.log}, bus {engines.bus}, database {engines.database}, cache {engines.cache}, agent{" "}
+          {engines.agent ?? "none"}
+        </span>
+      </Fact>
+      <Fact name="Bus">
+        <Badge tone={node.bus_connected ? "good" : "bad"}>
+          {node.bus_connected ? "connected" : "not connected"}
+        </Badge>
+      </Fact>
+      <Fact name="Ports">
+        <span class="font-normal">
+          web {ports.web}, ack {ports.ack}, Corrosion API {ports.corrosion_api}, gossip{" "}
+          {ports.corrosion_gossip}
+        </span>
+      </Fact>
+      <Fact name="Acks at">
+        <Mono>{node.ack_endpoint ?? "–"}</Mono>
+      </Fact>
+      <Fact name="Leads">{countText(node.leads, "group")}</Fact>
+    </Facts>
+  );
+}
+
+function Mono({ children }: { readonly children: string }) {
+  return <span class="font-mono text-xs break-all">{children}</span>;
+}
+
+export function ServicesCard({ facts }: FactsProps) {
+  return (
+    <ResourceCard
+      title="Services"
+      resource={facts}
+      lines={4}
+      at={() => null}
+      empty={({ services }) => (services.length === 0 ? "This node says nothing of its services." : null)}
+    >
+      {({ services }) => (
+        <ul class="flex flex-wrap gap-1.5">
+          {services.map((name) => (
+            <li key={name} class="rounded bg-raised px-2 py-0.5 font-mono text-xs">
+              {name}
+            </li>
+          ))}
+        </ul>
+      )}
+    </ResourceCard>
+  );
+}

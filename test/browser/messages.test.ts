@@ -1,0 +1,374 @@
+/** @module The Messages page: messages that really spread, and the states that a test scripts. */
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import type { AckStatus, Reception } from "../../services/acks/contract.ts";
+import type { MessageRow } from "../../services/corrosion/contract.ts";
+import { CorrosionError } from "../../services/corrosion/failures.ts";
+import { type Actions, ask } from "../helpers/console.ts";
+import type { TestGateway } from "../helpers/gateway.ts";
+import { until } from "../helpers/until.ts";
+import { assertAccessible, assertFits } from "./accessibility.ts";
+import { type Visited, visit } from "./browser.ts";
+import { type Dashboard, dashboard } from "./dashboard.ts";
+import { LOOKS, lookText } from "./looks.ts";
+import { scriptedNode } from "./scripted-node.ts";
+
+const AT = "2026-01-02T03:04:05.678901Z";
+const HOSTILE = `<img src=x onerror="document.title='owned'">"'</td></svg><script>document.title='owned'</script>`;
+
+const table = (page: Page) => page.getByRole("region", { name: "Messages", exact: true }).last();
+const rows = (page: Page) => table(page).locator("tbody tr");
+const ackRow = (page: Page, node: string) =>
+  page
+    .getByRole("region", { name: "Acknowledgements by node" })
+    .locator("tbody tr")
+    .filter({ hasText: node });
+const heatRow = (page: Page, node: string) =>
+  page
+    .getByRole("region", { name: "Receptions by node and message" })
+    .locator("tbody tr")
+    .filter({ hasText: node });
+const heatOf = (page: Page, node: string) =>
+  heatRow(page, node)
+    .locator("[data-heat]")
+    .evaluateAll((cells) => cells.map((cell) => cell.getAttribute("data-heat")));
+const field = (page: Page) => page.getByRole("textbox", { name: "Content" });
+const sendButton = (page: Page) => page.getByRole("button", { name: "Send Message", exact: true });
+const toast = (page: Page, tone: "good" | "bad") => page.locator(`[data-toast=${tone}]`);
+
+function message(sequence: number, node = "dev-node1", more: Partial<MessageRow> = {}): MessageRow {
+  return {
+    pk: `${node}_${sequence}`,
+    node_id: node,
+    message: `text ${sequence}`,
+    sequence,
+    timestamp: AT,
+    originating_endpoint: "127.0.0.1:5001",
+    region: node,
+    ...more,
+  };
+}
+
+const list = (messages: readonly MessageRow[]) => ({ messages, count: messages.length });
+
+function reception(node_id: string, message_pk: string, more: Partial<Reception> = {}): Reception {
+  return {
+    node_id,
+    message_pk,
+    reception_count: 1,
+    first_seen: AT,
+    last_seen: AT,
+    ack_state: "acked",
+    attempts: 1,
+    last_error: null,
+    ...more,
+  };
+}
+
+function answered(receptions: readonly Reception[], missing: readonly string[] = []) {
+  return {
+    receptions,
+    count: receptions.length,
+    scope: "cluster",
+    nodes_reporting: ["dev-node1", "dev-node2"],
+    nodes_missing: missing,
+  };
+}
+
+const TRACKED: AckStatus = {
+  node_id: "dev-node1",
+  latest_message: { pk: "dev-node1_9", timestamp: AT, node_id: "dev-node1" },
+  acknowledgments: [
+    {
+      node_id: "dev-node2",
+      region: "dev-node2",
+      timestamp: AT,
+      receipt_timestamp: null,
+      latency_ms: 12.3,
+      late: false,
+    },
+  ],
+  ack_count: 1,
+  regions: [],
+  expected: ["dev-node2", "dev-node3"],
+  state: "partial",
+  transport: "gossip",
+  deadline_at: AT,
+};
+
+describe("The Messages page", function () {
+  this.timeout(120_000);
+  let open: Visited | null = null;
+  let gateway: TestGateway | null = null;
+
+  afterEach(async () => {
+    const [visited, node] = [open, gateway];
+    [open, gateway] = [null, null];
+    try {
+      await visited?.close();
+    } finally {
+      await node?.stop();
+    }
+  });
+
+  async function scripted(
+    actions: Actions,
+    options: Partial<Parameters<typeof visit>[0]> = {},
+  ): Promise<Visited & { readonly node: TestGateway }> {
+    gateway = await scriptedNode({ "acks.sender.all": () => answered([]), ...actions });
+    open = await visit({ url: gateway.url, path: "/messages", ...options });
+    return { ...open, node: gateway };
+  }
+
+  describe("of three real nodes", () => {
+    let real: Dashboard;
+    before(async () => {
+      real = await dashboard();
+    });
+
+    for (const look of LOOKS) {
+      it(`sends what was written, sees it arrive, and is accessible (${lookText(look)})`, async () => {
+        open = await real.open("/messages", { look });
+        const { page, picture } = open;
+        const text = `hello <b>${look.theme}</b> ${look.width}`;
+        await field(page).fill(text);
+        await sendButton(page).click();
+        await toast(page, "good")
+          .getByText(/Sent dev-node1_\d+\./)
+          .waitFor();
+        assert.equal(await field(page).inputValue(), "");
+        await rows(page).filter({ hasText: text }).getByText("Local").waitFor();
+        for (const node of ["dev-node2", "dev-node3"]) {
+          await ackRow(page, node).getByText("acked", { exact: true }).waitFor();
+          await until("it is counted there", async () => Number((await heatOf(page, node))[0]) >= 1, 20_000);
+        }
+        assert.equal((await heatOf(page, "dev-node1"))[0], "sent");
+        await assertAccessible(page);
+        await assertFits(page);
+        await picture("messages");
+      });
+    }
+
+    it("sees what another node sends, and acknowledges it", async () => {
+      open = await real.open("/messages", { node: 2 });
+      const { page } = open;
+      await heatRow(page, "dev-node2").waitFor();
+      const { body } = await ask({ url: real.url(3) }, "POST /api/messages/send", { content: "from three" });
+      assert.equal(body.status, "success");
+      const arrived = rows(page).filter({ hasText: "from three" }).first();
+      await arrived.getByText("dev-node3", { exact: true }).waitFor();
+      assert.equal(await arrived.getByText("Local").count(), 0);
+      await until("it is counted here", async () => Number((await heatOf(page, "dev-node2"))[0]) >= 1);
+      await page.locator("[data-sender=idle]").waitFor();
+    });
+  });
+
+  for (const look of LOOKS) {
+    it(`shows every shade, what is missing, who is overdue and why acks fail (${lookText(look)})`, async () => {
+      const counts = [0, 1, 2, 3, 4, 5, 17];
+      const messages = counts.map((_, i) => message(20 - i)).concat(message(3, "dev-node2"));
+      const receptions = [
+        reception("dev-node1", "dev-node2_3", {
+          ack_state: "failed",
+          last_error: "status 403: unknown node",
+        }),
+        ...counts.flatMap((count, i) =>
+          count === 0 ? [] : [reception("dev-node2", `dev-node1_${20 - i}`, { reception_count: count })],
+        ),
+      ];
+      const { page, picture } = await scripted(
+        {
+          "messages.list": () => list(messages),
+          "acks.sender.all": () => answered(receptions, ["dev-node3"]),
+          "acks.tracker.status": () => TRACKED,
+        },
+        { look },
+      );
+      await heatRow(page, "dev-node2").waitFor();
+      assert.deepEqual(await heatOf(page, "dev-node2"), ["0", "1", "2", "3", "4", "5", "17", "sent"]);
+      assert.deepEqual(await heatOf(page, "dev-node1"), [...counts.map(() => "sent"), "1"]);
+      assert.deepEqual(
+        await heatOf(page, "dev-node3"),
+        messages.map(() => "?"),
+      );
+      await page.getByText("No answer from dev-node3.").waitFor();
+      await page.locator("[data-sender=failing]").getByText("Status 403: unknown node.").waitFor();
+      await ackRow(page, "dev-node3").getByText("overdue").waitFor();
+      assert.equal(await page.locator("[data-acks]").getAttribute("data-acks"), "warn");
+      await assertAccessible(page);
+      await assertFits(page);
+      await picture("messages-shades");
+    });
+  }
+
+  it("refuses what is empty or too long beside the field, and asks the node nothing", async () => {
+    let sends = 0;
+    const { page, picture } = await scripted({
+      "messages.send": () => {
+        sends += 1;
+        return { pk: "n_1", timestamp: AT, node_id: "n", sequence: 1 };
+      },
+    });
+    await sendButton(page).click();
+    await page.getByRole("alert").getByText("Write something").waitFor();
+    assert.equal(await field(page).getAttribute("aria-invalid"), "true");
+    await field(page).fill(`${"ü".repeat(4096)}x`);
+    await page.getByRole("alert").getByText("8,193 bytes").waitFor();
+    await picture("messages-too-long");
+    await sendButton(page).click();
+    assert.equal(sends, 0);
+    await field(page).fill("ü".repeat(4096));
+    assert.equal(await page.getByRole("alert").count(), 0);
+    await field(page).press("Control+Enter");
+    await toast(page, "good").getByText("Sent n_1.").waitFor();
+    assert.equal(sends, 1);
+  });
+
+  it("shows the node's own sentence about the content beside the field, and keeps what was written", async () => {
+    const { page } = await scripted(
+      {
+        "messages.send": () => {
+          const problem = "content is no text";
+          throw new CorrosionError("invalid_request", `${problem}.`, { fields: { content: problem } });
+        },
+      },
+      { expected: [/status of 400/] },
+    );
+    await field(page).fill("hello");
+    await sendButton(page).click();
+    await page.getByRole("alert").getByText("content is no text").first().waitFor();
+    await toast(page, "bad").getByText("The message was not sent").waitFor();
+    assert.equal(await field(page).inputValue(), "hello");
+  });
+
+  it("takes new, changed and deleted rows from the events alone, each key once, highest sequence first", async () => {
+    const { node, page } = await scripted({ "messages.list": () => list([message(2), message(1)]) });
+    await rows(page).filter({ hasText: "text 2" }).waitFor();
+    const asked = () =>
+      page.evaluate(
+        () =>
+          performance.getEntriesByType("resource").filter(({ name }) => name.includes("/api/messages"))
+            .length,
+      );
+    const before = await asked();
+    const tell = (update: object) =>
+      node.broker.broadcastLocal("message_updates", { ...update, node_id: node.broker.nodeID });
+    await tell({ type: "new_message", row: message(9, "dev-node2") });
+    await tell({ type: "initial_row", row: message(9, "dev-node2") });
+    await tell({
+      type: "message_change",
+      change: "UPDATE",
+      row: message(2, "dev-node1", { message: "new" }),
+    });
+    await tell({ type: "message_change", change: "DELETE", row: message(1) });
+    await until("all is taken", async () => {
+      const texts = await rows(page).evaluateAll((all) => all.map((one) => one.textContent ?? ""));
+      return texts.length === 2 && texts[0]!.includes("text 9") && texts[1]!.includes("new");
+    });
+    assert.equal(await asked(), before);
+  });
+
+  it("says when the agent does not tell of new messages, and when it does again", async () => {
+    const { node, page } = await scripted({ "messages.list": () => list([message(1)]) });
+    await rows(page).filter({ hasText: "text 1" }).waitFor();
+    const tell = (update: object) =>
+      node.broker.broadcastLocal("message_updates", { ...update, node_id: node.broker.nodeID });
+    await tell({ type: "subscription_paused_for_restart" });
+    await page.getByText("paused: the agent restarts").waitFor();
+    await tell({ type: "subscription_error", reason: "refused" });
+    await page.getByText("not live: the agent does not tell").waitFor();
+    await tell({ type: "subscription_connected", watch_id: "w" });
+    await page.getByText("not live: the agent does not tell").waitFor({ state: "detached" });
+  });
+
+  it("counts a reception of this node as it comes", async () => {
+    const { node, page } = await scripted({
+      "messages.list": () => list([message(5, "dev-node2")]),
+      "acks.sender.all": () => ({ ...answered([]), nodes_reporting: [gateway?.broker.nodeID] }),
+    });
+    const own = node.broker.nodeID;
+    await heatRow(page, own).waitFor();
+    assert.deepEqual(await heatOf(page, own), ["0"]);
+    await node.broker.broadcastLocal(
+      "reception_updates",
+      reception(own, "dev-node2_5", { reception_count: 3 }),
+    );
+    await until("it is counted", async () => (await heatOf(page, own))[0] === "3");
+  });
+
+  it("draws only the rows in sight of 500, and keeps no more while others come", async () => {
+    const { node, page } = await scripted({
+      "messages.list": () => list(Array.from({ length: 500 }, (_, i) => message(1000 - i))),
+    });
+    await rows(page).filter({ hasText: "text 1000" }).waitFor();
+    await page.getByText("The newest 500").waitFor();
+    assert.ok((await rows(page).count()) < 60);
+    for (let i = 1; i <= 50; i++) {
+      const update = { type: "new_message", row: message(1000 + i), node_id: node.broker.nodeID };
+      await node.broker.broadcastLocal("message_updates", update);
+    }
+    await rows(page).filter({ hasText: "text 1050" }).waitFor();
+    assert.equal(await table(page).locator("table").getAttribute("aria-rowcount"), "501");
+    await table(page).evaluate((box) => box.scrollTo(0, box.scrollHeight));
+    await rows(page).filter({ hasText: "text 551" }).waitFor();
+  });
+
+  it("shows a skeleton while it waits, and texts where there is nothing", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { page, picture } = await scripted({
+      "messages.list": async () => {
+        await promise;
+        return list([]);
+      },
+    });
+    const card = page.getByRole("region", { name: "Messages", exact: true }).first();
+    await card.getByRole("status", { name: "Loading" }).waitFor();
+    resolve();
+    await card.getByText("No message was sent in this cluster yet").waitFor();
+    await page.getByText("There is no message that a node could have received.").waitFor();
+    await picture("messages-empty");
+  });
+
+  it("gets over a failing agent by Retry", async () => {
+    let broken = true;
+    const { page, picture } = await scripted(
+      {
+        "messages.list": () => {
+          if (broken) throw new CorrosionError("agent_unavailable", "nothing listens at 127.0.0.1:8081");
+          return list([message(1)]);
+        },
+      },
+      { expected: [/status of 503/] },
+    );
+    await page.getByRole("alert").getByText("Nothing listens at 127.0.0.1:8081.").waitFor();
+    await picture("messages-failing");
+    broken = false;
+    await page.getByRole("button", { name: "Retry" }).click();
+    await rows(page).filter({ hasText: "text 1" }).waitFor();
+  });
+
+  it("shows all of a long message on demand, hostile as it may be, as text", async () => {
+    const text = `${HOSTILE}\n${"long ".repeat(500)}end`;
+    const { page, picture } = await scripted({
+      "messages.list": () =>
+        list([
+          message(1, HOSTILE, {
+            pk: HOSTILE,
+            message: text,
+            timestamp: HOSTILE,
+            originating_endpoint: HOSTILE,
+            region: HOSTILE,
+          }),
+        ]),
+      "acks.sender.all": () => answered([reception(HOSTILE, HOSTILE)], [HOSTILE]),
+    });
+    await rows(page).first().getByRole("button", { name: "<img" }).first().click();
+    const dialog = page.getByRole("dialog", { name: "Message" });
+    assert.equal(await dialog.getByRole("region", { name: "Text of the message" }).textContent(), text);
+    await picture("messages-dialog");
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    assert.equal(await page.locator("main img, main script").count(), 0);
+    assert.equal(await page.title(), "Messages · Fleetport");
+  });
+});

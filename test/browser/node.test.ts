@@ -1,0 +1,413 @@
+/** @module The Node page: against real agents, and in the states that a test scripts. */
+import assert from "node:assert/strict";
+import type { Context } from "moleculer";
+import type { ClusterUpdate, ConfigJob } from "../../services/corrosion/contract.ts";
+import { CorrosionError } from "../../services/corrosion/failures.ts";
+import { type Actions, AGENT, CONFIGURATION, JOB, UPDATE } from "../helpers/console.ts";
+import type { TestGateway } from "../helpers/gateway.ts";
+import { until } from "../helpers/until.ts";
+import { assertAccessible, assertFits } from "./accessibility.ts";
+import { type Visited, visit } from "./browser.ts";
+import { type Dashboard, dashboard } from "./dashboard.ts";
+import { LOOKS, lookText } from "./looks.ts";
+import { FACTS, scriptedNode } from "./scripted-node.ts";
+
+type Page = Visited["page"];
+
+const HOSTILE = `<img src=x onerror="document.title='owned'"></td><script>document.title='owned'</script>`;
+const RESTART_LIMIT_MS = 40_000;
+
+const fleetNode = (id: string, available = true) => ({
+  id,
+  available,
+  draining: false,
+  leads: 0,
+  follows: 0,
+  url: null,
+});
+
+/** Three nodes, of which the third is away. */
+const FLEET = {
+  mode: "embedded",
+  engine: { kind: "sqlite", connected: true, detail: "", warnings: [] },
+  groups: 0,
+  node_id: "dev-node1",
+  nodes: [fleetNode("dev-node1"), fleetNode("dev-node2"), fleetNode("dev-node3", false)],
+  leaders: [],
+  applied: [],
+  archived: [],
+  followers: [],
+  problems: [],
+  resident_sessions: 0,
+  generated_at: "2026-01-02T03:04:05.000Z",
+};
+
+const ROW = {
+  node_id: "dev-node1",
+  corrosion_actor_id: "00000000-0000-0000-0000-000000000001",
+  bootstrap_hosts: '["127.0.0.1:8788"]',
+  updated_at: "2026-01-02T03:04:05.000001Z",
+  updated_by: "dev-node2",
+};
+
+describe("The Node page", function () {
+  this.timeout(120_000);
+  let open: Visited | null = null;
+  let gateway: TestGateway | null = null;
+
+  afterEach(async () => {
+    const [visited, node] = [open, gateway];
+    [open, gateway] = [null, null];
+    try {
+      await visited?.close();
+    } finally {
+      await node?.stop();
+    }
+  });
+
+  async function scripted(
+    actions: Actions,
+    options: Partial<Parameters<typeof visit>[0]> = {},
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Visited & { readonly node: TestGateway }> {
+    const quiet: Actions = {
+      "corrosion.config.job": () => null,
+      "corrosion.coordinator.status": () => null,
+      "corrosion.identity.configs": () => [ROW],
+    };
+    gateway = await scriptedNode({ ...quiet, ...actions }, env);
+    open = await visit({
+      url: gateway.url,
+      path: "/node",
+      prepare: (page) => page.route("**/api/fleet/status", (route) => route.fulfill({ json: FLEET })),
+      ...options,
+    });
+    return { ...open, node: gateway };
+  }
+
+  const card = (page: Page, name: string) => page.getByRole("region", { name, exact: true }).first();
+  const hosts = (page: Page, name: string) =>
+    card(page, name).getByRole("textbox", { name: "Bootstrap hosts" });
+  const agree = (page: Page, action: string) =>
+    page.getByRole("dialog").getByRole("button", { name: action }).click();
+  const good = (page: Page, text: string) => page.locator("[data-toast=good]").getByText(text).waitFor();
+  const bad = (page: Page, text: string) => page.locator("[data-toast=bad]").getByText(text).waitFor();
+  const restartButton = (page: Page) => page.getByRole("button", { name: "Restart agent" });
+  const update = (page: Page) => page.getByRole("button", { name: "Update & Restart Corrosion" });
+
+  describe("of three real nodes", () => {
+    let real: Dashboard;
+    before(async () => {
+      real = await dashboard();
+    });
+
+    for (const look of LOOKS) {
+      it(`shows process, agent, configuration, database and files, is accessible and fits (${lookText(look)})`, async () => {
+        open = await real.open("/node", { look });
+        const { page, picture } = open;
+        await page.locator("[data-agent=running]").waitFor();
+        await card(page, "Runtime").getByText("connected", { exact: true }).waitFor();
+        await card(page, "Configuration (TOML)").getByText("[gossip]").waitFor();
+        await card(page, "Database").getByRole("cell", { name: "node_messages" }).waitFor();
+        await card(page, "Files").getByText("analytics.db", { exact: false }).first().waitFor();
+        await card(page, "Services").getByText("corrosion.agent").waitFor();
+        await card(page, "Cluster bootstrap")
+          .getByRole("cell", { name: /dev-node3/ })
+          .waitFor();
+        await page.getByRole("button", { name: "Show schema" }).click();
+        await page.getByRole("region", { name: "Schema" }).getByText("node_configs").first().waitFor();
+        await assertAccessible(page);
+        await assertFits(page);
+        await picture("node");
+      });
+    }
+
+    it("tests the local API: not run, then ok with the time it took", async () => {
+      open = await real.open("/node");
+      const { page } = open;
+      await page.locator("[data-api-test='not run']").getByText("not run").waitFor();
+      await page.getByRole("button", { name: "Test Local API" }).click();
+      await page
+        .locator("[data-api-test=ok]")
+        .getByText(/^ok, [\d.]+ ms$/)
+        .waitFor();
+      await good(page, "The local API answered in");
+    });
+
+    it("restarts the agent, with its phases, to another process, and says when it runs again", async () => {
+      open = await real.open("/node", { node: 2, expected: [/status of 503/] });
+      const { page, picture } = open;
+      const pid = () => card(page, "Agent").locator("dd").first().textContent();
+      await page.locator("[data-agent=running]").waitFor();
+      const before = await pid();
+      await restartButton(page).click();
+      await page.locator("[data-restart=running]").waitFor();
+      await picture("node-restarting");
+      await page.locator("[data-restart=ready]").waitFor({ timeout: RESTART_LIMIT_MS });
+      await good(page, "The agent runs again.");
+      await until("it is another process", async () => (await pid()) !== before);
+      assert.equal(await page.locator("[data-restart=ready] [data-step=done]").count(), 4);
+    });
+
+    it("stops the agent only when that is confirmed, and starts it again", async () => {
+      open = await real.open("/node", { node: 3, expected: [/status of 503/] });
+      const { page, picture } = open;
+      await page.locator("[data-agent=running]").waitFor();
+      const stop = page.getByRole("button", { name: "Stop agent" });
+      await stop.click();
+      await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+      assert.equal(await page.locator("[data-agent=running]").count(), 1);
+      try {
+        await stop.click();
+        await agree(page, "Stop agent");
+        await good(page, "The agent stops.");
+        await page.locator("[data-agent=stopped]").waitFor({ timeout: RESTART_LIMIT_MS });
+        await page.locator("[data-lamp=agent]").getByText("stopped").waitFor();
+        await picture("node-stopped");
+      } finally {
+        await page.getByRole("button", { name: "Start agent" }).click();
+        await page.locator("[data-agent=running]").waitFor({ timeout: RESTART_LIMIT_MS });
+      }
+    });
+
+    it("updates the hosts and restarts, shows the new ones, and rolls back to what was before", async () => {
+      open = await real.open("/node", { node: 2, expected: [/status of 503/] });
+      const { page, picture } = open;
+      const shown = () =>
+        card(page, "Local bootstrap").getByRole("list", { name: "Current hosts" }).textContent();
+      await until("the hosts are there", async () => (await shown()) !== null);
+      const before = await shown();
+      await hosts(page, "Local bootstrap").fill("127.0.0.1:1");
+      await update(page).click();
+      await agree(page, "Update and restart");
+      await page.locator("[data-job=ready]").waitFor({ timeout: RESTART_LIMIT_MS });
+      await good(page, "Update of the bootstrap hosts: The agent runs on the new configuration.");
+      await until("the new host is shown", async () => (await shown()) === "127.0.0.1:1");
+      await picture("node-updated");
+      await page
+        .getByRole("button", { name: /^Rollback to/ })
+        .first()
+        .click();
+      await agree(page, "Roll back");
+      await until("the old hosts are back", async () => (await shown()) === before, RESTART_LIMIT_MS);
+      await page.locator("[data-job=ready]").waitFor({ timeout: RESTART_LIMIT_MS });
+    });
+  });
+
+  for (const look of [LOOKS[0]!, LOOKS[3]!]) {
+    it(`names each host that the node refuses, until it is mended (${lookText(look)})`, async () => {
+      const { page, picture } = await scripted(
+        {
+          "corrosion.config.applyBootstrap": () => {
+            throw new CorrosionError("invalid_request", "two are wrong", {
+              fields: { b: '"b" has no port.', "c:0": '"c:0" has a port that is none.' },
+            });
+          },
+        },
+        { look, expected: [/status of 400/] },
+      );
+      await hosts(page, "Local bootstrap").fill("a:1, b, c:0");
+      await update(page).click();
+      await agree(page, "Update and restart");
+      await bad(page, "The hosts were not updated");
+      const problems = card(page, "Local bootstrap").locator("[data-host]");
+      assert.equal(await problems.count(), 2);
+      await page.getByRole("alert").getByText("2 problems with these hosts:").waitFor();
+      await assertAccessible(page);
+      await picture("node-hosts-refused");
+      await hosts(page, "Local bootstrap").fill("a:1, b:2, c:0");
+      assert.equal(await problems.count(), 1);
+    });
+  }
+
+  it("shows the phases of a job as events bring them, and which one failed", async () => {
+    const { node, page, picture } = await scripted({ "corrosion.config.applyBootstrap": () => JOB });
+    const tell = (more: Partial<ConfigJob>) =>
+      node.broker.broadcastLocal("config_job", { ...JOB, node_id: node.broker.nodeID, ...more });
+    await hosts(page, "Local bootstrap").fill("127.0.0.1:8788");
+    await update(page).click();
+    await agree(page, "Update and restart");
+    await good(page, "The update has begun.");
+    await tell({ state: "writing", message: "Writing the new configuration." });
+    await page.locator("[data-job=writing]").waitFor();
+    assert.equal(await page.locator("[data-job] [data-step=done]").count(), 2);
+    assert.ok(await page.getByRole("button", { name: "Restore Canonical" }).isDisabled());
+    await tell({ state: "error", message: "Nothing was changed: the disk is full." });
+    await page.locator("[data-job=error] [data-step=failed]").getByText("Writing").waitFor();
+    await bad(page, "Update of the bootstrap hosts: Nothing was changed: the disk is full.");
+    await picture("node-job-failed");
+  });
+
+  it("refuses a second job with the node's sentence", async () => {
+    const { page } = await scripted(
+      {
+        "corrosion.config.restoreCanonical": () => {
+          throw new CorrosionError("busy", "Another change of the configuration is under way.");
+        },
+      },
+      { expected: [/status of 409/] },
+    );
+    await page.getByRole("button", { name: "Restore Canonical" }).click();
+    await agree(page, "Restore canonical");
+    await bad(page, "Nothing was changed: Another change of the configuration is under way.");
+  });
+
+  for (const look of [LOOKS[0]!, LOOKS[3]!]) {
+    it(`changes nothing of an agent that others run, and says why (${lookText(look)})`, async () => {
+      const reason = "The Corrosion agent of this node is run by somebody else.";
+      const { page, picture } = await scripted(
+        {
+          "corrosion.agent.status": () => ({
+            ...AGENT,
+            state: "external",
+            kind: "external",
+            managed: false,
+            pid: null,
+          }),
+          "corrosion.config.get": () => ({ ...CONFIGURATION, editable: false, reason }),
+        },
+        { look },
+      );
+      await card(page, "Local bootstrap").getByText(reason).waitFor();
+      await page.locator("[data-agent=external]").waitFor();
+      for (const name of ["Start agent", "Restart agent", "Stop agent", "Restore Canonical"])
+        assert.ok(await page.getByRole("button", { name }).isDisabled(), name);
+      assert.ok(await update(page).isDisabled());
+      assert.ok(await hosts(page, "Local bootstrap").isDisabled());
+      assert.ok(await page.getByRole("button", { name: /^Rollback to/ }).isDisabled());
+      await assertAccessible(page);
+      await picture("node-external");
+    });
+  }
+
+  it("updates all nodes that are connected, names the one that is not, and shows each node's progress", async () => {
+    let asked: unknown = null;
+    let known: ClusterUpdate | null = null;
+    const { node, page, picture } = await scripted({
+      "corrosion.coordinator.status": () => known,
+      "corrosion.coordinator.update": (ctx: Context) => {
+        asked = ctx.params;
+        known = UPDATE;
+        return { update_id: UPDATE.update_id };
+      },
+    });
+    await page.getByText("out of reach of an update: dev-node3").waitFor();
+    await hosts(page, "Cluster bootstrap").fill("127.0.0.1:8788,127.0.0.1:8789");
+    await page.getByRole("button", { name: "Update All Nodes" }).click();
+    await page.getByRole("dialog").getByText("left out: dev-node3").waitFor();
+    await agree(page, "Update all nodes");
+    await good(page, "The cluster update has begun.");
+    assert.deepEqual(asked, {
+      hosts: ["127.0.0.1:8788", "127.0.0.1:8789"],
+      node_ids: ["dev-node1", "dev-node2"],
+    });
+    const nodes = (first: string, second: string): Partial<ClusterUpdate> => ({
+      nodes: [
+        { node_id: "dev-node2", status: first, message: "It does not answer.", timestamp: ROW.updated_at },
+        { node_id: "dev-node1", status: second, message: null, timestamp: ROW.updated_at },
+      ] as ClusterUpdate["nodes"],
+    });
+    const tell = (more: Partial<ClusterUpdate>) => {
+      known = { ...UPDATE, ...more };
+      return node.broker.broadcastLocal("cluster_config_coordination", known);
+    };
+    await tell(nodes("restarting", "pending"));
+    await page.locator("[data-update=running] [data-node=dev-node2]").getByText("restarting").waitFor();
+    assert.ok(await page.getByRole("button", { name: "Update Single Node" }).isDisabled());
+    await tell({ ...nodes("failed", "skipped"), state: "rolled_back" });
+    await page.locator("[data-update=rolled_back]").waitFor();
+    await bad(page, "The cluster update ended rolled back: It does not answer.");
+    await picture("node-cluster-update");
+  });
+
+  it("updates the one node that is selected", async () => {
+    let asked: unknown = null;
+    const { page } = await scripted({
+      "corrosion.coordinator.update": (ctx: Context) => {
+        asked = ctx.params;
+        return { update_id: "u2" };
+      },
+    });
+    await page.getByRole("combobox", { name: "Node" }).selectOption("dev-node2");
+    await page.getByRole("button", { name: "Update Single Node" }).click();
+    await agree(page, "Update node");
+    await good(page, "The cluster update has begun.");
+    assert.deepEqual(asked, { hosts: CONFIGURATION.hosts, node_ids: ["dev-node2"] });
+  });
+
+  it("says why a restart failed, and in which phase", async () => {
+    const { node, page } = await scripted({});
+    const own = { node_id: node.broker.nodeID, restart_id: "x1", timestamp: ROW.updated_at };
+    await page.locator("[data-agent=running]").waitFor();
+    await restartButton(page).click();
+    await good(page, "The agent restarts.");
+    await node.broker.broadcastLocal("corrosion.restarting", own);
+    await page.locator("[data-restart=running]").waitFor();
+    await node.broker.broadcastLocal("corrosion.restart_failed", {
+      ...own,
+      phase: "health",
+      reason: "it does not answer.",
+    });
+    await page.locator("[data-restart=failed] [data-step=failed]").getByText("Checking").waitFor();
+    await bad(page, "The restart failed while checking: it does not answer.");
+  });
+
+  it("says that the local API failed, and why", async () => {
+    const { page } = await scripted({
+      "corrosion.node.ping": () => ({ ok: false, latency_ms: 5, error: "nothing listens at 127.0.0.1:8081" }),
+    });
+    await page.getByRole("button", { name: "Test Local API" }).click();
+    await page.locator("[data-api-test=failed]").waitFor();
+    await bad(page, "The local API failed: Nothing listens at 127.0.0.1:8081.");
+  });
+
+  it("loads each card alone, and gets over a failure by Retry", async () => {
+    let broken = true;
+    const { page, picture } = await scripted(
+      {
+        "corrosion.config.get": () => {
+          if (broken) throw new CorrosionError("agent_unavailable", "the file cannot be read");
+          return CONFIGURATION;
+        },
+      },
+      { expected: [/status of 503/] },
+    );
+    await page.locator("[data-agent=running]").waitFor();
+    await card(page, "Local bootstrap").getByText("The file cannot be read.").waitFor();
+    await picture("node-failing");
+    broken = false;
+    await card(page, "Local bootstrap").getByRole("button", { name: "Retry" }).click();
+    await card(page, "Local bootstrap").getByText("127.0.0.1:8788").first().waitFor();
+  });
+
+  it("asks nobody for a token who only looks", async () => {
+    let runs = 0;
+    const { page } = await scripted(
+      {
+        "corrosion.node.facts": () => ({ ...FACTS, variables: { CONSOLE_TOKEN: "[redacted]" } }),
+        "corrosion.query.run": () => {
+          runs += 1;
+          return { run_id: "r", columns: [], rows: [], row_count: 0, truncated: false, elapsed_ms: 1 };
+        },
+      },
+      {},
+      { CONSOLE_TOKEN: "secret-token" },
+    );
+    await page.getByText("for which the node may want its token").waitFor();
+    assert.equal(await page.getByRole("dialog").count(), 0);
+    assert.equal(runs, 0);
+  });
+
+  it("shows hostile log lines, hosts, files and configurations as the text that they are", async () => {
+    const { page } = await scripted({
+      "corrosion.agent.logs": () => ({ lines: [{ at: ROW.updated_at, stream: "stdout", line: HOSTILE }] }),
+      "corrosion.config.get": () => ({ ...CONFIGURATION, toml: HOSTILE, hosts: [HOSTILE], problem: HOSTILE }),
+      "corrosion.identity.configs": () => [{ ...ROW, bootstrap_hosts: HOSTILE, updated_by: HOSTILE }],
+    });
+    await page.getByRole("region", { name: "Log of the agent" }).getByText(HOSTILE).waitFor();
+    await card(page, "Configuration (TOML)").getByText(HOSTILE).first().waitFor();
+    await card(page, "Cluster bootstrap").getByText(HOSTILE).first().waitFor();
+    assert.equal(await page.locator("main img, main script").count(), 0);
+    assert.equal(await page.title(), "Node · Fleetport");
+  });
+});

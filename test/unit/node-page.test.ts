@@ -1,0 +1,226 @@
+/** @module What the Node page makes of what it hears: steps of jobs and restarts, problems of hosts, targets, tables. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { ApiError, errorOfAnswer } from "../../public/data/api-error.ts";
+import { bytesText } from "../../public/pages/node/bytes.ts";
+import { databaseInfoOf, SCHEMA_SQL, schemaOf } from "../../public/pages/node/database-tables.ts";
+import { hostsIn, hostsOfRow, refusedHosts, stillWrong } from "../../public/pages/node/host-problems.ts";
+import {
+  failureText,
+  isJobOver,
+  isUpdateOver,
+  jobOf,
+  jobSteps,
+  phaseOf,
+  restartSteps,
+  type StepView,
+  updateOf,
+} from "../../public/pages/node/job-steps.ts";
+import { afterNews, afterStatus, NOTHING_SEEN, type Seen } from "../../public/pages/node/restart-view.ts";
+import { targetsOf } from "../../public/pages/node/targets.ts";
+import { parseHosts } from "../../services/corrosion/config/hosts.ts";
+import type { AgentStatus } from "../../services/corrosion/contract.ts";
+import { judge } from "../../services/corrosion/query/blocked.ts";
+import { AGENT, JOB, UPDATE } from "../helpers/console.ts";
+
+const states = (steps: readonly StepView[]) => steps.map(({ state }) => state).join(" ");
+
+describe("Steps on the Node page", () => {
+  it("are those of a job, and all done when it is ready", () => {
+    assert.equal(states(jobSteps({ state: "writing" }, "writing")), "done done current waiting waiting");
+    assert.equal(states(jobSteps({ state: "ready" }, "ready")), "done done done done done");
+  });
+
+  it("blame the one at which a job failed, and none when nobody saw which that was", () => {
+    assert.equal(states(jobSteps({ state: "error" }, "restarting")), "done done done failed waiting");
+    assert.equal(states(jobSteps({ state: "error" }, null)), "waiting waiting waiting waiting waiting");
+  });
+
+  it("tell a job and an update from an answer that there was none", () => {
+    assert.equal(jobOf({ job_id: null }), null);
+    assert.equal(jobOf(null), null);
+    assert.equal(jobOf(JOB), JOB);
+    assert.equal(updateOf({ update_id: null }), null);
+    assert.equal(updateOf(UPDATE), UPDATE);
+  });
+
+  it("are over when nothing more will happen", () => {
+    assert.deepEqual(
+      (["validating", "backing_up", "writing", "restarting", "ready", "error"] as const).filter((state) =>
+        isJobOver({ state }),
+      ),
+      ["ready", "error"],
+    );
+    assert.deepEqual(
+      (
+        ["running", "succeeded", "rolling_back", "rolled_back", "rollback_failed", "interrupted"] as const
+      ).filter((state) => !isUpdateOver({ state })),
+      ["running", "rolling_back"],
+    );
+  });
+
+  it("of a restart blame its phase, and are all done when the agent is ready", () => {
+    assert.equal(
+      states(restartSteps({ kind: "failed", id: "r", phase: "health", reason: "" })),
+      "done done failed waiting",
+    );
+    assert.equal(states(restartSteps({ kind: "ready", id: "r" })), "done done done done");
+    assert.deepEqual(restartSteps({ kind: "none" }), []);
+  });
+});
+
+describe("A restart as the page sees it", () => {
+  const at = "2026-01-02T03:04:05.000001Z";
+  const news = (id: string) => ({ node_id: "n", restart_id: id, timestamp: at });
+  const status = (more: Partial<AgentStatus>): AgentStatus => ({ ...AGENT, ...more });
+  const look = (seen: Seen, more: Partial<AgentStatus>) => afterStatus(seen, status(more));
+  const restarting = (pid: number | null) => ({ state: "restarting", restart_id: "r1", pid }) as const;
+
+  it("goes from stopping over starting to checking by the process, and never back", () => {
+    let seen = look(NOTHING_SEEN, { pid: 1 });
+    seen = afterNews(seen, { event: "corrosion.restarting", data: news("r1") });
+    const phases = [1, null, 2, null, 1].map((pid) => {
+      seen = look(seen, restarting(pid));
+      return seen.restart.kind === "running" ? seen.restart.phase : seen.restart.kind;
+    });
+    assert.deepEqual(phases, ["stopping", "starting", "health", "health", "health"]);
+    seen = afterNews(seen, { event: "corrosion.ready", data: news("r1") });
+    assert.deepEqual(seen.restart, { kind: "ready", id: "r1" });
+    // A look that was under way when it ended must not begin it again.
+    assert.equal(look(seen, restarting(2)), seen);
+    assert.deepEqual(look(seen, { pid: 2 }), { restart: { kind: "ready", id: "r1" }, pid: 2 });
+  });
+
+  it("keeps why it failed while the agent is down, and forgets it when somebody stops the agent", () => {
+    const failed = afterNews(NOTHING_SEEN, {
+      event: "corrosion.restart_failed",
+      data: { ...news("r1"), phase: "health", reason: "no answer" },
+    });
+    assert.deepEqual(failed.restart, { kind: "failed", id: "r1", phase: "health", reason: "no answer" });
+    assert.deepEqual(look(failed, { state: "crashed", pid: null }).restart, failed.restart);
+    assert.deepEqual(look(failed, { state: "stopped", pid: null }).restart, { kind: "none" });
+  });
+
+  it("is over when the agent runs again, although its last word was missed", () => {
+    const seen = look(look(NOTHING_SEEN, { pid: 1 }), restarting(null));
+    assert.deepEqual(look(seen, { pid: 2 }).restart, { kind: "ready", id: "r1" });
+    assert.deepEqual(look(seen, { state: "crashed", pid: null }).restart, { kind: "none" });
+  });
+
+  it("is not over by a look that began before it did", () => {
+    const seen = afterNews(look(NOTHING_SEEN, { pid: 1 }), {
+      event: "corrosion.restarting",
+      data: news("r1"),
+    });
+    assert.equal(look(seen, { pid: 1 }), seen);
+    assert.deepEqual(look(seen, { pid: 2 }).restart, { kind: "ready", id: "r1" });
+  });
+
+  it("begins anew with another restart", () => {
+    const first = afterNews(look(NOTHING_SEEN, { pid: 1 }), { event: "corrosion.ready", data: news("r0") });
+    assert.deepEqual(look(first, restarting(1)).restart, { kind: "running", id: "r1", phase: "stopping" });
+  });
+
+  it("is told in a sentence of its phase", () => {
+    const failed = { kind: "failed", id: "r", phase: "health", reason: "no answer." } as const;
+    assert.equal(failureText(failed), "The restart failed while checking: no answer.");
+  });
+
+  it("has phases in one order, whatever is seen", () => {
+    const phase = fc.constantFrom("stopping", "starting", "health", "settling" as const);
+    const order = ["stopping", "starting", "health", "settling"];
+    const pid = fc.option(fc.integer({ min: 1, max: 3 }));
+    fc.assert(
+      fc.property(pid, pid, phase, (before, now, so_far) => {
+        assert.ok(order.indexOf(phaseOf(before, now, so_far)) >= order.indexOf(so_far));
+      }),
+    );
+  });
+});
+
+describe("Bootstrap hosts on the Node page", () => {
+  it("are cut at commas, and what the node refuses of them is found again in the text", () => {
+    const text = " a:1 ,, b ,[::1]:70000,";
+    assert.deepEqual(hostsIn(text), ["a:1", "b", "[::1]:70000"]);
+    const parsed = parseHosts(hostsIn(text));
+    assert.equal(parsed.kind, "refused");
+    const answer = { errors: { detail: "Bad Request" }, fields: parsed.problems };
+    const problems = refusedHosts(errorOfAnswer(400, answer));
+    assert.deepEqual(
+      stillWrong(problems, text).map(([host]) => host),
+      ["b", "[::1]:70000"],
+    );
+    assert.deepEqual(
+      stillWrong(problems, "a:1, b:2, [::1]:70000").map(([host]) => host),
+      ["[::1]:70000"],
+    );
+  });
+
+  it("keep a problem of the whole list until it is sent again, and take none from other failures", () => {
+    assert.equal(stillWrong({ hosts: "There are too many." }, "a:1").length, 1);
+    const busy = new ApiError("busy", { status: 409, code: "busy", fields: { x: "y" } });
+    assert.deepEqual(refusedHosts(busy), {});
+    assert.deepEqual(refusedHosts(new Error("gone")), {});
+  });
+
+  it("of a row of node_configs are its list, or its text where that is none", () => {
+    assert.deepEqual(hostsOfRow('["a:1","b:2"]'), ["a:1", "b:2"]);
+    assert.deepEqual(hostsOfRow("[]"), []);
+    assert.deepEqual(hostsOfRow(""), []);
+    assert.deepEqual(hostsOfRow("{broken"), ["{broken"]);
+    assert.deepEqual(hostsOfRow('{"a":1}'), ['{"a":1}']);
+  });
+});
+
+describe("What else the Node page shows", () => {
+  it("names the nodes that an update can have by number, and those that are away", () => {
+    const node = (id: string, available = true) => ({
+      id,
+      available,
+      draining: false,
+      leads: 0,
+      follows: 0,
+      url: null,
+    });
+    const nodes = [node("dev-node10"), node("dev-node2"), node("dev-node3", false)];
+    assert.deepEqual(targetsOf(nodes, ["dev-node2", "dev-node4"]), {
+      present: ["dev-node2", "dev-node10"],
+      away: ["dev-node3", "dev-node4"],
+    });
+    assert.deepEqual(targetsOf([], []), { present: [], away: [] });
+  });
+
+  it("tells tables with their rows from what the agent says of itself", () => {
+    const rows = [
+      ["agent", "program", "corrosion"],
+      ["health", "p99_lag", null],
+      ["health", "queue_size", 0],
+      ["rows", "node_messages", 12],
+    ] as const;
+    assert.deepEqual(databaseInfoOf({ rows }), {
+      facts: [
+        ["agent program", "corrosion"],
+        ["health queue size", "0"],
+      ],
+      tables: [{ name: "node_messages", rows: 12 }],
+    });
+  });
+
+  it("asks for the schema in a way that the console takes", () => {
+    assert.equal(judge(SCHEMA_SQL, "read").kind, "allowed");
+    assert.deepEqual(schemaOf({ rows: [["table", "t", "t", "CREATE TABLE t (a)"]] }), [
+      { type: "table", name: "t", table: "t", sql: "CREATE TABLE t (a)" },
+    ]);
+  });
+
+  it("writes sizes with as many digits as mean something", () => {
+    assert.deepEqual([0, 1023, 1024, 1536, 150 * 1024, 5 * 1024 ** 3].map(bytesText), [
+      "0 B",
+      "1023 B",
+      "1.0 KiB",
+      "1.5 KiB",
+      "150 KiB",
+      "5.0 GiB",
+    ]);
+  });
+});
