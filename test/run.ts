@@ -9,7 +9,7 @@ import { ensureNatsServer } from "../bin/nats-server.ts";
 import { ensureRedisServer } from "../bin/redis-server.ts";
 import { ensureChromium } from "./browser/chromium.ts";
 import { runNode } from "./runner/group.ts";
-import { type PassedTest, runSuite, type Suite } from "./runner/suite.ts";
+import { type FailedTest, type PassedTest, runSuite, type Suite } from "./runner/suite.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -58,7 +58,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 const passed: PassedTest[] = [];
 const problems: string[] = [];
 const times: string[] = [];
-let failed = 0;
+const failed: FailedTest[] = [];
 
 try {
   await runAll(process.argv.slice(2));
@@ -95,12 +95,16 @@ async function runAll(given: readonly string[]): Promise<void> {
         output: "inherit",
         signal: stop.signal,
       });
-      passed.push(...result.passed.map((test) => ({ ...test, title: `${suite.name}: ${test.title}` })));
-      failed += result.failed.length;
+      const named = <T extends { readonly title: string }>(test: T) => ({
+        ...test,
+        title: `${suite.name}: ${test.title}`,
+      });
+      passed.push(...result.passed.map(named));
+      failed.push(...result.failed.map(named));
       problems.push(...result.problems.map((problem) => `${suite.name}: ${problem}`));
     });
   }
-  if (passed.length + failed + problems.length === 0) throw new Error("No test ran.");
+  if (passed.length + failed.length + problems.length === 0) throw new Error("No test ran.");
 }
 
 /** Takes out which agent the suite `corrosion` shall run against; the suite's process finds it in its environment. */
@@ -158,14 +162,20 @@ function orAbort<T>(work: Promise<T>, name: string, limitMs: number): Promise<T>
   return Promise.race([work, promise]).finally(() => clearTimeout(timer));
 }
 
-/** Each problem counts as one failure, so that the closing line never looks better than the exit code. */
+/**
+ * Each problem counts as one failure, so that the closing line never looks better than the exit code. Failures are
+ * told again here: where they happened is thousands of lines above, and a log that was cut keeps its end.
+ */
 function report(): never {
   const slowest = passed.toSorted((a, b) => b.ms - a.ms).slice(0, SLOWEST);
   console.log(`\nStages: ${times.join(", ")}; in all ${seconds(performance.now())}`);
   if (slowest.length > 0) console.log("Slowest tests:");
   for (const test of slowest) console.log(`  ${seconds(test.ms)}  ${test.title}`);
+  for (const { title, error } of failed) console.log(`Failed: ${title}\n${indented(error)}`);
   for (const problem of problems) console.log(`Problem: ${problem}`);
-  const failures = failed + problems.length;
+  const failures = failed.length + problems.length;
   console.log(`${passed.length} passed, ${failures} failed`);
   process.exit(failures === 0 ? 0 : 1);
 }
+
+const indented = (text: string): string => text.replaceAll(/^/gm, "  ");

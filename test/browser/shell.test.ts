@@ -12,8 +12,14 @@ import { scriptedNode } from "./scripted-node.ts";
 
 const TABS = [
   ["Overview", "/overview"],
+  ["Propagation", "/"],
   ["Cluster", "/cluster"],
+  ["Messages", "/messages"],
+  ["Node", "/node"],
+  ["Analytics", "/analytics"],
+  ["Query Console", "/query-console"],
   ["Groups", "/groups"],
+  ["Conversations", "/conversations"],
 ] as const;
 
 /** The agent's tables cannot be asked for while it is away, or on its way out. */

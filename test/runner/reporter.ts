@@ -5,7 +5,7 @@ import Mocha from "mocha";
 export type SuiteMessage =
   | { readonly kind: "running"; readonly title: string }
   | { readonly kind: "passed"; readonly title: string; readonly ms: number }
-  | { readonly kind: "failed"; readonly title: string }
+  | { readonly kind: "failed"; readonly title: string; readonly error: string }
   | { readonly kind: "ended" }
   /** The tests are over, and these resources keep the process alive. */
   | { readonly kind: "lingering"; readonly resources: readonly string[] };
@@ -22,7 +22,9 @@ export default class RunnerReporter extends Mocha.reporters.Spec {
     runner.on(EVENT_TEST_PASS, (test) =>
       tell({ kind: "passed", title: test.fullTitle(), ms: test.duration ?? 0 }),
     );
-    runner.on(EVENT_TEST_FAIL, (test) => tell({ kind: "failed", title: test.fullTitle() }));
+    runner.on(EVENT_TEST_FAIL, (test, error: Error) =>
+      tell({ kind: "failed", title: test.fullTitle(), error: error.stack ?? String(error) }),
+    );
     runner.on(EVENT_RUN_END, () => {
       tell({ kind: "ended" });
       setTimeout(

@@ -28,7 +28,7 @@ export interface SuiteRun {
 
 export interface SuiteResult {
   readonly passed: readonly PassedTest[];
-  readonly failed: readonly string[];
+  readonly failed: readonly FailedTest[];
   /** What is wrong beyond failed tests, a sentence each. */
   readonly problems: readonly string[];
 }
@@ -36,6 +36,12 @@ export interface SuiteResult {
 export interface PassedTest {
   readonly title: string;
   readonly ms: number;
+}
+
+export interface FailedTest {
+  readonly title: string;
+  /** Its message and stack. */
+  readonly error: string;
 }
 
 const KILLED_WITHIN_MS = 2000;
@@ -52,7 +58,7 @@ export async function runSuite(suite: Suite, run: SuiteRun): Promise<SuiteResult
   }
 
   const passed: PassedTest[] = [];
-  const failed: string[] = [];
+  const failed: FailedTest[] = [];
   const problems: string[] = [];
   const mark = newMark();
   const stop = new AbortController();
@@ -84,7 +90,7 @@ export async function runSuite(suite: Suite, run: SuiteRun): Promise<SuiteResult
         passed.push({ title: message.title, ms: message.ms });
         break;
       case "failed":
-        failed.push(message.title);
+        failed.push({ title: message.title, error: message.error });
         break;
       case "ended":
         ended();

@@ -67,14 +67,21 @@ describe("the test runner", function () {
       ["a passes", "a also passes"],
     );
     assert.equal(result.failed.length, 2);
-    assert.equal(result.failed[0], "a fails");
-    assert.match(result.failed[1] ?? "", /"before all" hook: b's hook/);
+    assert.equal(result.failed[0]?.title, "a fails");
+    assert.match(result.failed[1]?.title ?? "", /"before all" hook: b's hook/);
     assert.deepEqual(result.problems, []);
+  });
+
+  it("keeps why a test failed, and where", async () => {
+    const result = await run(
+      `it("compares", () => { require("node:assert").equal(1, 2, "one is not two"); });`,
+    );
+    assert.match(result.failed[0]?.error ?? "", /one is not two.*sample\.test\.ts:1/s);
   });
 
   it("fails a test that is pending or skipped", async () => {
     const result = await run(`it("is to come"); it.skip("is skipped", () => {}); it("runs", () => {});`);
-    assert.deepEqual(result.failed, ["is to come", "is skipped"]);
+    assert.deepEqual(failures(result), ["is to come", "is skipped"]);
     assert.equal(result.passed.length, 1);
   });
 
@@ -110,7 +117,7 @@ describe("the test runner", function () {
 
   it("fails a test that takes longer than the suite allows", async () => {
     const result = await run(`it("hangs", () => new Promise(() => {})); it("comes next", () => {});`);
-    assert.deepEqual(result.failed, ["hangs"]);
+    assert.deepEqual(failures(result), ["hangs"]);
     assert.equal(result.passed.length, 1);
   });
 
@@ -153,3 +160,5 @@ describe("the test runner", function () {
     assert.ok(!isAlive(daemonPid()));
   });
 });
+
+const failures = ({ failed }: SuiteResult): string[] => failed.map(({ title }) => title);
