@@ -97,6 +97,7 @@ export class Replica {
       epoch: state?.epoch ?? 0,
       applied: state?.applied ?? 0,
       archived: state?.archived ?? 0,
+      behind: state ? Math.max(0, state.changed - state.archived) : 0,
       sessions: state?.sessions.size ?? 0,
       problem: problem ?? obstacle,
       archive_problem: this.leader?.archiver.problem ?? null,
