@@ -124,6 +124,7 @@ describe("The Messages page", function () {
     let real: Dashboard;
     before(async () => {
       real = await dashboard();
+      await ask({ url: real.url() }, "POST /api/messages/send", { content: "the first" });
     });
 
     for (const look of LOOKS) {
@@ -383,7 +384,7 @@ describe("The Messages page", function () {
       { expected: [/status of 503/] },
     );
     await page.getByRole("alert").getByText("Nothing listens at 127.0.0.1:8081.").waitFor();
-    await page.getByText("Nobody knows of which messages").waitFor();
+    await page.getByText("The messages could not be listed").waitFor();
     await picture("messages-failing");
     broken = false;
     await page.getByRole("button", { name: "Retry" }).click();
