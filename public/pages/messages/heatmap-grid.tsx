@@ -25,7 +25,7 @@ export function HeatmapGrid({ heat: { messages, rows } }: { readonly heat: Heat 
       aria-label="Receptions by node and message"
       class="relative overflow-x-auto pt-2 pb-1"
     >
-      <table class="w-full min-w-5xl table-fixed border-separate border-spacing-x-0 border-spacing-y-1 text-xs">
+      <table class="w-full min-w-280 table-fixed border-separate border-spacing-x-0 border-spacing-y-1 text-xs">
         <thead>
           <tr class="text-muted">
             <th scope="col" class={NODE}>
