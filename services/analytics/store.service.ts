@@ -56,7 +56,15 @@ export default defineService<StoreService>({
       },
     },
 
-    /** `{id?}` -> `ExperimentPart[]`. Throws `store_unavailable`, as all that follow. */
+    /** Answers once all that was recorded before is in the file. Throws `store_unavailable`, as all that follow. */
+    flush: {
+      params: {},
+      handler(this: StoreService): Promise<void> {
+        return this.writer.flush();
+      },
+    },
+
+    /** `{id?}` -> `ExperimentPart[]`. */
     experiments: {
       params: { id: { ...experiment_id, optional: true } },
       async handler(this: StoreService, ctx: Context<{ id?: string }>): Promise<ExperimentPart[]> {
