@@ -44,7 +44,7 @@ export interface Pruned {
   readonly deleted: number;
 }
 
-/* `acks.tracker` (track, untrack, acknowledge, status, reset) */
+/* `acks.tracker` (track, untrack, knows, acknowledge, status, reset) */
 
 export type ItemState = "pending" | "complete" | "partial" | "unacked";
 

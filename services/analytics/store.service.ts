@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { LRUCache } from "lru-cache";
 import type { Context, Service } from "moleculer";
 import { systemClock } from "../../lib/clock.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import { regionOf } from "../../lib/regions.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import type { ConsoleRunRecord, NewConsoleRun } from "../corrosion/contract.ts";
-import { CorrosionError } from "../corrosion/failures.ts";
 import type { ReportBodies } from "./bodies.ts";
 import type {
   ComparedQuery,

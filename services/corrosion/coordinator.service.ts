@@ -2,9 +2,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Context, Service } from "moleculer";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
+import { busConnected, nodesWith } from "../../lib/cluster-nodes.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import { uuidv7 } from "../../lib/ids.ts";
 import { defineService } from "../../lib/service.ts";
-import { busConnected, nodesWith } from "./cluster-nodes.ts";
 import { parseHosts } from "./config/hosts.ts";
 import type { ClusterUpdate, NodeConfiguration } from "./contract.ts";
 import { Campaign } from "./coordinator/campaign.ts";
@@ -12,7 +13,6 @@ import { STEP_MS } from "./coordinator/steps.ts";
 import { checkOwnAgent, knownNodes } from "./coordinator/surroundings.ts";
 import { checkTargets } from "./coordinator/targets.ts";
 import { Watch } from "./coordinator/watch.ts";
-import { CorrosionError } from "./failures.ts";
 
 const EVENT = "cluster_config_coordination";
 /** A node that knows of an update answers from its memory. */

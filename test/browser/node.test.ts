@@ -1,8 +1,8 @@
 /** @module The Node page: against real agents, and in the states that a test scripts. */
 import assert from "node:assert/strict";
 import type { Context } from "moleculer";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { ClusterUpdate, ConfigJob } from "../../services/corrosion/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { type Actions, AGENT, CONFIGURATION, JOB, UPDATE } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";

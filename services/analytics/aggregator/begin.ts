@@ -1,6 +1,6 @@
 /** @module The beginning and the end of a run in the whole cluster: one at a time, whichever node is asked. */
 import type { ServiceBroker } from "moleculer";
-import { CorrosionError } from "../../corrosion/failures.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import type { ClaimAnswer, CurrentRun, ExperimentRow, RunParameters } from "../contract.ts";
 import type { ClaimKey } from "./claims.ts";
 import { analyticsNodes, askAll, NodeCalls, presentNodes } from "./nodes.ts";
