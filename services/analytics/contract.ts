@@ -1,7 +1,7 @@
 /** @module What the analytics room offers on the bus: what was recorded of runs, and the runs themselves. */
 
+import type { Timestamp } from "../../lib/clock.ts";
 import type { Transport } from "../acks/contract.ts";
-import type { Timestamp } from "../corrosion/contract.ts";
 import type { ExperimentJson } from "./bodies.ts";
 
 /*
