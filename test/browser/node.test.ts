@@ -112,7 +112,7 @@ describe("The Node page", function () {
         await card(page, "Files").getByText("analytics.db", { exact: false }).first().waitFor();
         await card(page, "Services").getByText("corrosion.agent").waitFor();
         await card(page, "Cluster bootstrap")
-          .getByRole("cell", { name: /dev-node3/ })
+          .getByRole("cell", { name: "dev-node3", exact: true })
           .waitFor();
         await page.getByRole("button", { name: "Show schema" }).click();
         await page.getByRole("region", { name: "Schema" }).getByText("node_configs").first().waitFor();
@@ -165,7 +165,7 @@ describe("The Node page", function () {
         await page.locator("[data-lamp=agent]").getByText("stopped").waitFor();
         await picture("node-stopped");
       } finally {
-        await page.getByRole("button", { name: "Start agent" }).click();
+        await page.getByRole("button", { name: "Start agent", exact: true }).click();
         await page.locator("[data-agent=running]").waitFor({ timeout: RESTART_LIMIT_MS });
       }
     });
@@ -271,7 +271,7 @@ describe("The Node page", function () {
       await card(page, "Local bootstrap").getByText(reason).waitFor();
       await page.locator("[data-agent=external]").waitFor();
       for (const name of ["Start agent", "Restart agent", "Stop agent", "Restore Canonical"])
-        assert.ok(await page.getByRole("button", { name }).isDisabled(), name);
+        assert.ok(await page.getByRole("button", { name, exact: true }).isDisabled(), name);
       assert.ok(await update(page).isDisabled());
       assert.ok(await hosts(page, "Local bootstrap").isDisabled());
       assert.ok(await page.getByRole("button", { name: /^Rollback to/ }).isDisabled());

@@ -65,7 +65,7 @@ function stepState(i: number, at: number, state: JobState): StepView["state"] {
 /** What a restart of the agent has come to, as far as this page saw it. */
 export type RestartView =
   | { readonly kind: "none" }
-  | { readonly kind: "running"; readonly id: string; readonly phase: RestartPhase }
+  | { readonly kind: "running"; readonly id: string; readonly phase: RestartPhase; readonly since: string }
   | { readonly kind: "ready"; readonly id: string }
   | { readonly kind: "failed"; readonly id: string; readonly phase: RestartPhase; readonly reason: string };
 
@@ -91,16 +91,6 @@ export function restartSteps(restart: RestartView): readonly StepView[] {
 export function failureText({ phase, reason }: Extract<RestartView, { kind: "failed" }>): string {
   const name = RESTART_STEPS.find(([step]) => step === phase)?.[1] ?? phase;
   return `The restart failed while ${name.toLowerCase()}: ${reason}`;
-}
-
-/**
- * The phase of a restart under way, by its process: the old one is stopped, then there is none, then another one is
- * looked at until it serves. `before` is the process at its beginning. A phase never goes back.
- */
-export function phaseOf(before: number | null, pid: number | null, so_far: RestartPhase): RestartPhase {
-  const seen: RestartPhase = pid === null ? "starting" : pid === before ? "stopping" : "health";
-  const order = RESTART_STEPS.map(([phase]): RestartPhase => phase);
-  return order.indexOf(seen) > order.indexOf(so_far) ? seen : so_far;
 }
 
 export const UPDATE_TONES: Readonly<Record<UpdateState, Tone>> = {
