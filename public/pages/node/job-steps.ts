@@ -50,8 +50,13 @@ export function isUpdateOver({ state }: Pick<ClusterUpdate, "state">): boolean {
   return state !== "running" && state !== "rolling_back";
 }
 
-/** `reached`: the last state that was seen before an error; null: not known, and then no step is blamed. */
-export function jobSteps({ state }: Pick<ConfigJob, "state">, reached: JobState | null): readonly StepView[] {
+/** Null: there was no job. `reached`: the last state that was seen before an error; null: not known, and then no step is blamed. */
+export function jobSteps(
+  job: Pick<ConfigJob, "state"> | null,
+  reached: JobState | null,
+): readonly StepView[] {
+  if (job === null) return JOB_STEPS.map(([, name]) => ({ name, state: "waiting" }));
+  const { state } = job;
   const at = JOB_STEPS.findIndex(([name]) => name === (state === "error" ? reached : state));
   return JOB_STEPS.map(([, name], i) => ({ name, state: stepState(i, at, state) }));
 }
@@ -76,15 +81,17 @@ const RESTART_STEPS = [
   ["settling", "Settling"],
 ] as const satisfies readonly (readonly [RestartPhase, string])[];
 
-/** Empty when there is no restart to tell of. */
+/** All wait when there is no restart to tell of. */
 export function restartSteps(restart: RestartView): readonly StepView[] {
-  if (restart.kind === "none") return [];
-  const at =
-    restart.kind === "ready"
-      ? RESTART_STEPS.length
-      : RESTART_STEPS.findIndex(([phase]) => phase === restart.phase);
+  const at = placeOf(restart);
   const here = restart.kind === "failed" ? "failed" : "current";
   return RESTART_STEPS.map(([, name], i) => ({ name, state: i < at ? "done" : i > at ? "waiting" : here }));
+}
+
+function placeOf(restart: RestartView): number {
+  if (restart.kind === "none") return -1;
+  if (restart.kind === "ready") return RESTART_STEPS.length;
+  return RESTART_STEPS.findIndex(([phase]) => phase === restart.phase);
 }
 
 /** Why a restart failed, and where, in a sentence. */
