@@ -1,9 +1,9 @@
 /** @module The Messages page: messages that really spread, and the states that a test scripts. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { AckStatus, Reception } from "../../services/acks/contract.ts";
 import type { MessageRow } from "../../services/corrosion/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { type Actions, ask } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";

@@ -1,8 +1,8 @@
 /** @module The Propagation page: a message that really spreads, and every state that one can be in. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { Acknowledgement, AckStatus } from "../../services/acks/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { type Actions, ask, DISCOVERY } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
