@@ -76,13 +76,36 @@ function fieldsOfData(data: unknown): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, text]) => typeof text === "string"));
 }
 
-/** What Moleculer's validator found, a sentence a field. */
+/** What the validator of the bus calls a problem, in the words that the rooms use themselves. */
+const WORDS: Readonly<Record<string, (expected: unknown) => string>> = {
+  required: () => "is required",
+  string: () => "must be a text",
+  stringEmpty: () => "must not be empty",
+  stringMin: (least) => `must have at least ${least} characters`,
+  stringMax: (most) => `must have at most ${most} characters`,
+  number: () => "must be a number",
+  numberInteger: () => "must be a whole number",
+  numberMin: (least) => `must be at least ${least}`,
+  numberMax: (most) => `must be at most ${most}`,
+  boolean: () => "must be true or false",
+  object: () => "must be an object",
+  array: () => "must be a list",
+  enumValue: (values) => `must be one of ${values}`,
+};
+
+/** What Moleculer's validator found, a sentence a field: the first that was wrong with it. */
 function fieldsOfValidation(data: unknown): Fields {
+  const fields: Record<string, string> = {};
   const problems = Array.isArray(data) ? data : [];
-  return Object.fromEntries(
-    problems.map((problem: { field?: unknown; message?: unknown }) => [
-      String(problem.field ?? "body"),
-      String(problem.message ?? "is not valid"),
-    ]),
-  );
+  for (const { type, field = "body", expected, message } of problems as readonly FoundProblem[]) {
+    fields[field] ??= WORDS[type ?? ""]?.(expected) ?? message ?? "is not valid";
+  }
+  return fields;
+}
+
+interface FoundProblem {
+  readonly type?: string;
+  readonly field?: string;
+  readonly expected?: unknown;
+  readonly message?: string;
 }
