@@ -80,6 +80,13 @@ describe("The node's facts", () => {
     assert.deepEqual(facts.problems, []);
   });
 
+  it("name the database as somebody else's where its address was given", async () => {
+    const gate = await over("http://127.0.0.1:1", { DATABASE_URL: "postgresql://u:geheim@127.0.0.1:1/db" });
+    const { body, text } = await ask(gate, "GET /api/node");
+    assert.equal((body as unknown as NodeFacts).engines.database, "external");
+    assert.ok(!text.includes("geheim"));
+  });
+
   it("are there without an agent's actor, and say what is missing", async () => {
     gate = await startGateway({ services: [node], env: { DATA_DIR: join(dataDir, "none") } });
     const { status, body } = await ask(gate, "GET /api/node");
