@@ -93,14 +93,22 @@ const WORDS: Readonly<Record<string, (expected: unknown) => string>> = {
   enumValue: (values) => `must be one of ${values}`,
 };
 
-/** What Moleculer's validator found, a sentence a field: the first that was wrong with it. */
+/** Of a field that may be of several types, each is a problem of its own. */
+const TYPES: ReadonlySet<string> = new Set(["string", "number", "boolean", "object", "array"]);
+
+/** What Moleculer's validator found, a sentence a field: the first that was wrong, or all types that it may have. */
 function fieldsOfValidation(data: unknown): Fields {
-  const fields: Record<string, string> = {};
-  const problems = Array.isArray(data) ? data : [];
-  for (const { type, field = "body", expected, message } of problems as readonly FoundProblem[]) {
-    fields[field] ??= WORDS[type ?? ""]?.(expected) ?? message ?? "is not valid";
+  const problems = (Array.isArray(data) ? data : []) as readonly FoundProblem[];
+  const fields = new Map<string, string>();
+  for (const { type = "", field = "body", expected, message } of problems) {
+    // What is wrong with a part says more than what is wrong with the whole.
+    if (problems.some((other) => other.field?.startsWith(`${field}[`))) continue;
+    const text = WORDS[type]?.(expected) ?? message ?? "is not valid";
+    const before = fields.get(field);
+    if (before === undefined) fields.set(field, text);
+    else if (TYPES.has(type) && before !== text) fields.set(field, `${before}, or ${text}`);
   }
-  return fields;
+  return Object.fromEntries(fields);
 }
 
 interface FoundProblem {

@@ -106,6 +106,19 @@ describe("A console route whose actor refuses", () => {
       limit: "must be at least 1",
       run_id: "must have at most 2 characters",
     });
+    await gate.stop();
+
+    const hosts = [{ type: "string" }, { type: "array", items: "string" }];
+    const other = await over({
+      "corrosion.config.applyBootstrap": { params: { hosts }, handler: () => ({}) },
+    });
+    for (const [given, fields] of [
+      [5, { hosts: "must be a text, or must be a list" }],
+      [["a:1", 5], { "hosts[1]": "must be a text" }],
+    ]) {
+      const { body } = await ask(other, "PUT /api/config/bootstrap", { hosts: given });
+      assert.deepEqual(body.fields, fields);
+    }
   });
 
   it("with what nobody foresaw is answered with 500, logs the cause and shows none of it", async () => {
