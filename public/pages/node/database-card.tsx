@@ -44,6 +44,7 @@ export function DatabaseCard({ facts }: DatabaseCardProps) {
   useEffect(() => {
     if (free) void load();
   }, [free]);
+  const again = info.state.kind === "not asked" && facts !== null ? "Load" : "Refresh";
   return (
     <Card
       title="Database"
@@ -51,11 +52,11 @@ export function DatabaseCard({ facts }: DatabaseCardProps) {
       note={info.state.kind === "ok" && <Badge>{info.state.data.tables.length}</Badge>}
       actions={
         <>
-          <Button size="small" label="Show schema" onPress={schema.load}>
-            {schema.state.kind === "ok" ? "Refresh schema" : "Schema"}
+          <Button size="small" onPress={schema.load}>
+            {schema.state.kind === "ok" ? "Refresh schema" : "Show schema"}
           </Button>
-          <Button size="small" label="Refresh database" onPress={load}>
-            {info.state.kind === "not asked" && facts !== null ? "Load" : "Refresh"}
+          <Button size="small" label={`${again} database`} onPress={load}>
+            {again}
           </Button>
         </>
       }
