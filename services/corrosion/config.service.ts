@@ -3,13 +3,13 @@ import { randomUUID } from "node:crypto";
 import type { Context, Service, ServiceBroker } from "moleculer";
 import { parseHosts } from "../../lib/bootstrap-hosts.ts";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { isBackupId } from "./config/backups.ts";
 import { type Change, type Progress, runJob } from "./config/job.ts";
 import { RuntimeConfiguration } from "./config/node-configuration.ts";
 import type { AgentStatus, ApplyResult, ConfigJob, NodeConfiguration, RestartOutcome } from "./contract.ts";
-import { CorrosionError } from "./failures.ts";
 
 interface Wait {
   readonly wait?: boolean;

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import type { Context } from "moleculer";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { ExperimentJson } from "../../services/analytics/bodies.ts";
 import type { AggregationStatus } from "../../services/analytics/contract.ts";
 import { histogram, latencyStats } from "../../services/analytics/maths.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { type Actions, ask } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { Context } from "moleculer";
 import type { Route } from "playwright-core";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { AgentStatus, ClusterUpdate, ConfigJob } from "../../services/corrosion/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { type Actions, AGENT, ask, CONFIGURATION, JOB, UPDATE } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
@@ -255,6 +255,7 @@ describe("The Node page", function () {
         assertPhases(await seen());
         await page.locator("[data-lamp=agent]").getByText("running").waitFor();
         await page.locator("[data-condition=good]").getByText("It runs and answers.").waitFor();
+        await card(page, "Database").getByRole("cell", { name: "node_messages" }).waitFor();
         await member.getByText("active", { exact: true }).waitFor({ timeout: RESTART_LIMIT_MS });
         assert.equal(await member.getByText("Down", { exact: true }).count(), 0);
       } finally {

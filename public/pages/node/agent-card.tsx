@@ -113,7 +113,7 @@ function Actions({ status, replace, restarted }: ActionsProps) {
         size="small"
         tone="danger"
         label="Stop agent"
-        disabled={!managed || status?.state === "stopped"}
+        disabled={!managed || down}
         onPress={stop}
         {...why}
       >

@@ -39,11 +39,13 @@ export function DatabaseCard({ facts }: DatabaseCardProps) {
   const schema = useConsole({ sql: SCHEMA_SQL, mode: "read", limit: MAX_ENTRIES }, schemaOf);
   // Whoever only looks at the page is not asked for a token.
   const free = facts !== null && (!facts.variables.CONSOLE_TOKEN || consoleToken() !== null);
+  const state = facts?.agent?.state;
+  const answers = state === "running" || state === "external";
   const { load } = info;
-  // Asked once, when it is known that it may be.
+  // Asked when it is known that it may be, and again when the agent comes back; what was known stays while it is away.
   useEffect(() => {
-    if (free) void load();
-  }, [free]);
+    if (free && (answers || info.state.kind === "not asked")) void load();
+  }, [free, answers]);
   const again = info.state.kind === "not asked" && facts !== null ? "Load" : "Refresh";
   return (
     <Card

@@ -1,6 +1,6 @@
 /** @module What a node tells of its agent: the state it is in, and all else that stands in its status. */
 import type { AgentConfig } from "../../../lib/console-config.ts";
-import type { AgentToml } from "../config/agent-toml.ts";
+import type { AgentToml } from "../../../lib/corrosion/agent-toml.ts";
 import type { AgentState, AgentStatus, RestartPhase } from "../contract.ts";
 import type { ChosenAgent } from "./program.ts";
 

@@ -2,10 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { isoMicros, systemClock } from "../../../lib/clock.ts";
 import type { AgentConfig } from "../../../lib/console-config.ts";
-import { CorrosionClient } from "../client/http.ts";
-import type { AgentToml } from "../config/agent-toml.ts";
+import type { AgentToml } from "../../../lib/corrosion/agent-toml.ts";
+import { CorrosionClient } from "../../../lib/corrosion/client/http.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import type { AgentState, AgentStatus, RestartOutcome, RestartPhase, RestartStarted } from "../contract.ts";
-import { CorrosionError } from "../failures.ts";
 import { watchExternal } from "./external-watch.ts";
 import { AgentLife, type LifeEnd, type LifeNews } from "./life.ts";
 import type { LogTail } from "./log-tail.ts";
