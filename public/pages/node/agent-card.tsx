@@ -25,7 +25,7 @@ export function AgentCard({ agent: { resource, restart } }: { readonly agent: Ag
     <ResourceCard
       title="Agent"
       resource={resource}
-      lines={10}
+      lines={18}
       at={() => null}
       note={
         status !== null && (

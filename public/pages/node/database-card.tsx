@@ -29,6 +29,9 @@ type Loaded<T> =
   | { readonly kind: "ok"; readonly data: T }
   | { readonly kind: "failed"; readonly why: string };
 
+/** Nor is it known yet whether it may be asked. */
+const LOADING = { kind: "loading" } as const;
+
 export interface DatabaseCardProps {
   /** Null: not known yet. */
   readonly facts: NodeFacts | null;
@@ -63,7 +66,7 @@ export function DatabaseCard({ facts }: DatabaseCardProps) {
         </>
       }
     >
-      <Part loaded={info.state} retry={load}>
+      <Part loaded={facts === null ? LOADING : info.state} retry={load}>
         {(data) => <Info info={data} />}
       </Part>
       {schema.state.kind !== "not asked" && (
