@@ -3,7 +3,7 @@ import type { Context, Service } from "moleculer";
 import { FleetError } from "../../lib/errors.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
-import { isDraining, liveNodes, placeableNodes } from "./cluster-view.ts";
+import { isDraining, liveNodes, lostNodes, placeableNodes } from "./cluster-view.ts";
 import type { Drain, Drained, NodeReport } from "./contract.ts";
 import type { FleetStatus, Readiness } from "./fleet-status.ts";
 
@@ -89,12 +89,16 @@ export default defineService<OpsService>({
       },
     },
 
-    /** The fleet as this node sees it; nodes that do not answer within a second show as not available. */
+    /**
+     * The fleet as this node sees it; nodes that do not answer within a second, and those that were lost in the last
+     * ten minutes, show as not available.
+     */
     status: {
       params: {},
       async handler(this: OpsService, ctx: Context): Promise<FleetStatus> {
         const { config } = runtimeOf(this.broker);
-        const reports = await Promise.all(liveNodes(this.broker).map((node) => askNode(ctx, node)));
+        const nodes = [...liveNodes(this.broker), ...lostNodes(this.broker)].sort();
+        const reports = await Promise.all(nodes.map((node) => askNode(ctx, node)));
         const own = reports.find(({ node }) => node === this.broker.nodeID)?.report;
         if (!own) throw new FleetError("leader_unavailable", "This node is still starting.");
         const leaders: (string | null)[] = Array.from({ length: config.groups }, () => null);

@@ -68,6 +68,7 @@ export const AGENT: AgentStatus = {
   gossip_addr: "127.0.0.1:8787",
   config_path: "/tmp/node1.toml",
   restart_id: null,
+  restart_phase: null,
   restarts: 0,
   since: AT,
   reason: null,

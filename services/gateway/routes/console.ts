@@ -1,4 +1,5 @@
 /** @module The console's routes: this node, its agent, its configuration, the cluster as it sees it, SQL, messages, and draining. */
+import type { Timestamp } from "../../../lib/clock.ts";
 import type { JsonObject } from "../../../lib/json.ts";
 import type { SentMessage } from "../../acks/contract.ts";
 import type {
@@ -8,7 +9,6 @@ import type {
   FetchStatus,
   Membership,
   NodeConfigRow,
-  Timestamp,
 } from "../../corrosion/contract.ts";
 import { type ApiRequest, type ConsoleRoute, defined, pick } from "../route.ts";
 
