@@ -46,5 +46,6 @@ function draw(options: PlotOptions): Element {
   const drawn = plot(options);
   for (const style of drawn.querySelectorAll("style")) style.remove();
   drawn.setAttribute("aria-hidden", "true");
+  drawn.setAttribute("font-size", "11");
   return drawn;
 }
