@@ -1,10 +1,10 @@
 /** @module The export of one run (contract corroport, section 7), version 2.0.0. Pure. */
 import { isoMicros } from "../../../lib/clock.ts";
 import { regionOf } from "../../../lib/regions.ts";
-import type { MessageEventJson, PerformanceBody, SystemMetricJson } from "../bodies.ts";
+import type { PerformanceBody, SystemMetricJson } from "../bodies.ts";
 import type { ExperimentRow } from "../contract.ts";
 import { nodesOf } from "../maths.ts";
-import { eventJson, metricJson, reportOf } from "../reports.ts";
+import { metricJson, reportOf } from "../reports.ts";
 import type { RunRecords } from "../run-records.ts";
 
 export const EXPORTER_VERSION = "2.0.0";
@@ -17,7 +17,6 @@ export interface Exporter {
 }
 
 export interface ExportOptions {
-  readonly include_raw_events: boolean;
   readonly include_system_metrics: boolean;
 }
 
@@ -56,10 +55,11 @@ export interface ExperimentExport {
   readonly performance: Omit<PerformanceBody, "receipt_staircase" | "receipt_summary">;
   /** Empty where it was not asked for. */
   readonly system_metrics: readonly SystemMetricJson[];
-  readonly raw_events: readonly MessageEventJson[];
+  /** Always empty here: `withRawEvents` writes them where they are wanted. */
+  readonly raw_events: readonly [];
 }
 
-/** Records need rows when `include_raw_events` is set. Throws when they have none. */
+/** All of it but the raw events. */
 export function exportOf(
   id: string,
   records: RunRecords,
@@ -71,9 +71,6 @@ export function exportOf(
     receipt_summary: _receipts,
     ...performance
   } = reportOf(records, "performance");
-  if (options.include_raw_events && records.rows === null) {
-    throw new Error("the raw events of a run were asked for, and its records hold only figures");
-  }
   const nodes = [
     ...new Set([...(records.experiment?.expected_nodes ?? []), ...nodesOf(records.events)]),
   ].sort();
@@ -89,7 +86,7 @@ export function exportOf(
     topology: { node_count: nodes.length, nodes, regions, region_count: regions.length },
     performance,
     system_metrics: options.include_system_metrics ? records.metrics.map(metricJson) : [],
-    raw_events: options.include_raw_events ? (records.rows ?? []).map(eventJson) : [],
+    raw_events: [],
   };
 }
 
