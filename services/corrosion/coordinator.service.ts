@@ -1,12 +1,12 @@
 /** @module Bootstrap hosts for several nodes: led from any node over the bus, because a broken gossip cannot repair itself. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Context, Service } from "moleculer";
+import { parseHosts } from "../../lib/bootstrap-hosts.ts";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
 import { busConnected, nodesWith } from "../../lib/cluster-nodes.ts";
 import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import { uuidv7 } from "../../lib/ids.ts";
 import { defineService } from "../../lib/service.ts";
-import { parseHosts } from "./config/hosts.ts";
 import type { ClusterUpdate, NodeConfiguration } from "./contract.ts";
 import { Campaign } from "./coordinator/campaign.ts";
 import { STEP_MS } from "./coordinator/steps.ts";

@@ -55,6 +55,8 @@ describe("A node with the embedded agent", function () {
       node.lifecycle.map(({ name }) => name),
       ["corrosion.restarting", "corrosion.ready"],
     );
+    const phases = node.states.flatMap(({ restart_phase: phase }) => (phase === null ? [] : [phase]));
+    assert.deepEqual(phases, ["stopping", "starting", "health", "settling"]);
   });
 
   it("keeps subscriptions over a restart, and loses them when the agent is killed", async () => {

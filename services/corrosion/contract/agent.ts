@@ -27,6 +27,8 @@ export interface AgentStatus {
   readonly gossip_addr: string | null;
   readonly config_path: string | null;
   readonly restart_id: string | null;
+  /** How far the restart under way is; null when there is none. */
+  readonly restart_phase: RestartPhase | null;
   readonly restarts: number;
   /** Since when it is in this state. */
   readonly since: Timestamp;
