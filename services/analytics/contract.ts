@@ -275,7 +275,7 @@ export interface EventPage {
   readonly next: EventKey | null;
 }
 
-/** `analytics.store.compared` -> `ComparedExperiment` of export/comparison.ts, a run's line in a comparison. */
+/** `analytics.store.compared` -> `ComparedExperiment` of bodies.ts, a run's line in a comparison. */
 export interface ComparedQuery {
   readonly experiment_id: string;
   readonly parts?: readonly Uint8Array[];

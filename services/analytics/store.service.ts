@@ -9,7 +9,7 @@ import { regionOf } from "../../lib/regions.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import type { ConsoleRunRecord, NewConsoleRun } from "../corrosion/contract.ts";
-import type { ReportBodies } from "./bodies.ts";
+import type { ComparedExperiment, ReportBodies } from "./bodies.ts";
 import type {
   ComparedQuery,
   Deleted,
@@ -22,7 +22,6 @@ import type {
   Recorded,
   StoreStatus,
 } from "./contract.ts";
-import type { ComparedExperiment } from "./export/comparison.ts";
 import type { Exporter } from "./export/experiment.ts";
 import type { ExportFile } from "./export/file.ts";
 import { chunkOf } from "./parts.ts";

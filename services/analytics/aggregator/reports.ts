@@ -4,7 +4,7 @@ import type { ServiceBroker } from "moleculer";
 import { isoMicros, systemClock } from "../../../lib/clock.ts";
 import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import { regionOf } from "../../../lib/regions.ts";
-import type { ReportBodies } from "../bodies.ts";
+import type { ComparedExperiment, Comparison, ExperimentList, ListEntry, ReportBodies } from "../bodies.ts";
 import type {
   AggregationStatus,
   CurrentRun,
@@ -14,12 +14,7 @@ import type {
   ReportKind,
   Scope,
 } from "../contract.ts";
-import {
-  type ComparedExperiment,
-  type Comparison,
-  comparisonCsv,
-  comparisonOf,
-} from "../export/comparison.ts";
+import { comparisonCsv, comparisonOf } from "../export/comparison.ts";
 import { comparisonFile, type ExportFile, type ExportStream } from "../export/file.ts";
 import { mergeEvents } from "../export/merge-events.ts";
 import { withRawEvents } from "../export/raw-events.ts";
@@ -41,21 +36,6 @@ type Coverage = Pick<Reported, "nodes_reporting" | "nodes_missing">;
 
 interface Gathered extends Coverage {
   readonly parts: readonly Uint8Array[];
-}
-
-/** An experiment in the list of all. */
-export interface ListEntry {
-  readonly experiment_id: string;
-  readonly message_count: number;
-  readonly send_count: number;
-  readonly ack_count: number;
-  readonly time_range: { readonly start: string; readonly end: string } | null;
-  /** Null where no node has its row: only what nodes recorded is left. */
-  readonly status: string | null;
-  readonly transport: string | null;
-  readonly started_at: string | null;
-  readonly ended_at: string | null;
-  readonly run_count: number | null;
 }
 
 export class Reports {
@@ -87,7 +67,7 @@ export class Reports {
   }
 
   /** `{experiments, count}`, the latest first. */
-  async list(scope: Scope): Promise<{ readonly experiments: readonly ListEntry[]; readonly count: number }> {
+  async list(scope: Scope): Promise<ExperimentList> {
     return this.#cache.get({ experiment: null, kind: "list", scope }, async () => {
       const { answers, missing, reporting } = await askAll(this.#broker, this.#nodes(scope), (node) =>
         node.experiments(),

@@ -1,13 +1,13 @@
 /** @module The export of one run (contract corroport, section 7), version 2.0.0. Pure. */
 import { isoMicros } from "../../../lib/clock.ts";
 import { regionOf } from "../../../lib/regions.ts";
-import type { PerformanceBody, SystemMetricJson } from "../bodies.ts";
+import type { ExportMetadata, PerformanceBody, SystemMetricJson } from "../bodies.ts";
 import type { ExperimentRow } from "../contract.ts";
 import { nodesOf } from "../maths.ts";
 import { metricJson, reportOf } from "../reports.ts";
 import type { RunRecords } from "../run-records.ts";
 
-export const EXPORTER_VERSION = "2.0.0";
+const EXPORTER_VERSION = "2.0.0";
 
 /** Who exports, and when: microseconds since 1970. */
 export interface Exporter {
@@ -39,12 +39,7 @@ export interface ExperimentFacts {
 }
 
 export interface ExperimentExport {
-  readonly metadata: {
-    readonly exported_at: string;
-    readonly exporter_version: string;
-    readonly node_id: string;
-    readonly region: string;
-  };
+  readonly metadata: ExportMetadata;
   readonly experiment: ExperimentFacts;
   readonly topology: {
     readonly node_count: number;
@@ -76,18 +71,17 @@ export function exportOf(
   ].sort();
   const regions = [...new Set(nodes.map(regionOf))].sort();
   return {
-    metadata: {
-      exported_at: isoMicros(exporter.at),
-      exporter_version: EXPORTER_VERSION,
-      node_id: exporter.node_id,
-      region: exporter.region,
-    },
+    metadata: metadataOf(exporter),
     experiment: factsOf(id, records),
     topology: { node_count: nodes.length, nodes, regions, region_count: regions.length },
     performance,
     system_metrics: options.include_system_metrics ? records.metrics.map(metricJson) : [],
     raw_events: [],
   };
+}
+
+export function metadataOf({ at, node_id, region }: Exporter): ExportMetadata {
+  return { exported_at: isoMicros(at), exporter_version: EXPORTER_VERSION, node_id, region };
 }
 
 /** What an export and a comparison say of the run as a whole. Times are those of the run, or else of its events. */

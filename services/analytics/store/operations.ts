@@ -1,8 +1,8 @@
 /** @module All that is done with a node's analytics file. */
 import type { ConsoleRunRecord, NewConsoleRun } from "../../corrosion/contract.ts";
-import type { ReportBodies } from "../bodies.ts";
+import type { ComparedExperiment, ReportBodies } from "../bodies.ts";
 import type { Deleted, EventKey, EventPage, ExperimentPart, ReportKind } from "../contract.ts";
-import { type ComparedExperiment, comparedOf } from "../export/comparison.ts";
+import { comparedOf } from "../export/comparison.ts";
 import { type Exporter, type ExportOptions, exportOf } from "../export/experiment.ts";
 import { experimentCsv } from "../export/experiment-csv.ts";
 import { type ExportFile, type ExportFormat, experimentFile } from "../export/file.ts";
