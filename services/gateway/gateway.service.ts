@@ -12,6 +12,7 @@ import { counter } from "../../lib/metrics.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { admitChange, trustedOrigin } from "./access.ts";
 import { preflight, send } from "./answer.ts";
+import { compressedPaths, formOf } from "./compressed-files.ts";
 import { callHere } from "./console-call.ts";
 import { eventStreamMixin } from "./event-stream.mixin.ts";
 import { errorAnswer, internalError, NOT_FOUND, RequestRefused } from "./http-errors.ts";
@@ -169,6 +170,7 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
 
   created() {
     const { config, metrics } = runtimeOf(this.broker);
+    this.compressed = compressedPaths(this.settings.assets?.folder ?? DASHBOARD_FOLDER);
     const refused = counter(metrics, {
       name: "rate_limited_total",
       help: "Requests refused by the rate limit",
@@ -190,7 +192,7 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
         send(response, preflight(request));
         return;
       }
-      request.url = fileOf(request.url);
+      request.url = formOf(fileOf(request.url ?? "/"), request.headers["accept-encoding"], this.compressed);
       await ApiGateway.methods?.httpHandler?.call(this, request, response);
     },
 

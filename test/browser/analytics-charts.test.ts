@@ -72,7 +72,7 @@ describe("The charts of the Analytics page", function () {
   });
 
   it("say what is pointed at, and leave its node alone after a click on its line", async () => {
-    const { page, picture } = await chartsOf();
+    const { page } = await chartsOf();
     const title = "Latency over time";
     const drawing = card(page, title).locator(".chart svg");
     await drawing.scrollIntoViewIfNeeded();
@@ -82,7 +82,6 @@ describe("The charts of the Analytics page", function () {
     const told = drawing.locator('g[aria-label="tip"]');
     await told.getByText("dev-node3").waitFor();
     await told.getByText("sent 9500 ms after the first").waitFor();
-    await picture("analytics-tip");
     await page.mouse.down();
     await page.mouse.up();
     await until("one is alone", async () => (await lineCount(page, title)) === 1);

@@ -114,7 +114,7 @@ describe("The Analytics page of three real nodes", function () {
     await card(page, "Latency distribution").locator("svg text").first().waitFor();
     const shown = {
       performance: await cells(page, "Node performance"),
-      marks: (await card(page, "Latency distribution").locator("svg text").allInnerTexts()).filter((text) =>
+      marks: (await card(page, "Latency distribution").locator("svg text").allTextContents()).filter((text) =>
         /^P\d\d /.test(text),
       ),
       metrics: Number(await figure(page, "Metrics")),

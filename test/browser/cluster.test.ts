@@ -1,7 +1,7 @@
 /** @module The Cluster page: against real nodes, and in the states that a test scripts. */
 import assert from "node:assert/strict";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { Disagreements, Member, Membership } from "../../services/corrosion/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { type Actions, ask, DISCOVERY } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";

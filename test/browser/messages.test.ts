@@ -1,9 +1,9 @@
 /** @module The Messages page: messages that really spread, and the states that a test scripts. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { AckStatus, Reception } from "../../services/acks/contract.ts";
 import type { MessageRow } from "../../services/corrosion/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { type Actions, ask } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
@@ -129,7 +129,10 @@ describe("The Messages page", function () {
     for (const look of LOOKS) {
       it(`sends what was written, sees it arrive, and is accessible (${lookText(look)})`, async () => {
         open = await real.open("/messages", { look });
-        const { page, picture } = open;
+        const { page, picture, shifts } = open;
+        await heatRow(page, "dev-node1").waitFor();
+        await ackRow(page, "dev-node3").waitFor();
+        const before = await shifts();
         const text = `hello <b>${look.theme}</b> ${look.width}`;
         await field(page).fill(text);
         await sendButton(page).click();
@@ -143,11 +146,44 @@ describe("The Messages page", function () {
           await until("it is counted there", async () => Number((await heatOf(page, node))[0]) >= 1, 20_000);
         }
         assert.equal((await heatOf(page, "dev-node1"))[0], "sent");
+        assert.ok(
+          (await shifts()) - before < 0.01,
+          "nothing jumps when a message and its acknowledgements come",
+        );
         await assertAccessible(page);
         await assertFits(page);
         await picture("messages");
       });
     }
+
+    it("shows on the pages of two nodes what one of them sends, live, hostile as it may be, as text", async () => {
+      open = await real.open("/messages", { node: 1 });
+      const other = await real.open("/messages", { node: 2 });
+      try {
+        await heatRow(other.page, "dev-node2").waitFor();
+        const before = await other.shifts();
+        const text = `${HOSTILE} ${Date.now()}`;
+        await field(open.page).fill(text);
+        await sendButton(open.page).click();
+        for (const { page } of [open, other]) {
+          const arrived = rows(page).filter({ hasText: text });
+          await arrived.getByText("dev-node1", { exact: true }).waitFor();
+          assert.equal(await arrived.getByText("Local").count(), page === open.page ? 1 : 0);
+          assert.equal(await page.locator("main img, main script").count(), 0);
+          assert.equal(await page.title(), "Messages · Fleetport");
+        }
+        await until(
+          "it is counted there",
+          async () => Number((await heatOf(other.page, "dev-node2"))[0]) >= 1,
+        );
+        assert.equal((await heatOf(other.page, "dev-node1"))[0], "sent");
+        await ackRow(open.page, "dev-node2").getByText("acked", { exact: true }).waitFor();
+        assert.ok((await other.shifts()) - before < 0.01, "nothing jumps when a message comes");
+        await other.picture("messages-hostile");
+      } finally {
+        await other.close();
+      }
+    });
 
     it("sees what another node sends, and acknowledges it", async () => {
       open = await real.open("/messages", { node: 2 });
@@ -297,11 +333,12 @@ describe("The Messages page", function () {
   });
 
   it("draws only the rows in sight of 500, and keeps no more while others come", async () => {
-    const { node, page } = await scripted({
+    const { node, page, picture } = await scripted({
       "messages.list": () => list(Array.from({ length: 500 }, (_, i) => message(1000 - i))),
     });
     await rows(page).filter({ hasText: "text 1000" }).waitFor();
     await page.getByText("The newest 500").waitFor();
+    await picture("messages-many");
     assert.ok((await rows(page).count()) < 60);
     for (let i = 1; i <= 50; i++) {
       const update = { type: "new_message", row: message(1000 + i), node_id: node.broker.nodeID };
@@ -323,6 +360,11 @@ describe("The Messages page", function () {
     });
     const card = page.getByRole("region", { name: "Messages", exact: true }).first();
     await card.getByRole("status", { name: "Loading" }).waitFor();
+    await page
+      .getByRole("region", { name: "Receptions", exact: true })
+      .getByRole("status", { name: "Loading" })
+      .waitFor();
+    await picture("messages-loading");
     resolve();
     await card.getByText("No message was sent in this cluster yet").waitFor();
     await page.getByText("There is no message that a node could have received.").waitFor();
@@ -341,6 +383,7 @@ describe("The Messages page", function () {
       { expected: [/status of 503/] },
     );
     await page.getByRole("alert").getByText("Nothing listens at 127.0.0.1:8081.").waitFor();
+    await page.getByText("Nobody knows of which messages").waitFor();
     await picture("messages-failing");
     broken = false;
     await page.getByRole("button", { name: "Retry" }).click();
@@ -366,6 +409,14 @@ describe("The Messages page", function () {
     const dialog = page.getByRole("dialog", { name: "Message" });
     assert.equal(await dialog.getByRole("region", { name: "Text of the message" }).textContent(), text);
     await picture("messages-dialog");
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    assert.equal(
+      await page.evaluate(() => document.activeElement?.getAttribute("title")),
+      "Show the whole text",
+    );
+    await page.keyboard.press("Enter");
+    await dialog.waitFor();
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });
     assert.equal(await page.locator("main img, main script").count(), 0);

@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { parse } from "csv-parse/sync";
 import type { Context } from "moleculer";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type {
   ConsoleCell,
   ConsoleRunRecord,
   QueryResult,
   QueryRun,
 } from "../../services/corrosion/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { PRESETS } from "../../services/corrosion/query/presets.ts";
 import { type Actions, ask } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Context, Errors } from "moleculer";
-import { CorrosionError, FAILURE_STATUS, type FailureType } from "../../services/corrosion/failures.ts";
+import { CorrosionError, FAILURE_STATUS, type FailureType } from "../../lib/corrosion/failures.ts";
 import { CONSOLE_ROUTES } from "../../services/gateway/routes/console.ts";
 import { type Actions, ALL_WELL, actors, ask, type Reply, targetOf } from "../helpers/console.ts";
 import { startGateway, type TestGateway } from "../helpers/gateway.ts";

@@ -1,7 +1,7 @@
 /** @module What a request to the console asks for, before any agent hears of it. */
 import assert from "node:assert/strict";
+import { CorrosionError, type FailureData } from "../../lib/corrosion/failures.ts";
 import type { QueryRun } from "../../services/corrosion/contract.ts";
-import { CorrosionError, type FailureData } from "../../services/corrosion/failures.ts";
 import { judge } from "../../services/corrosion/query/blocked.ts";
 import { PRESETS } from "../../services/corrosion/query/presets.ts";
 import { readRun } from "../../services/corrosion/query/request.ts";

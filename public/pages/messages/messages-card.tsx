@@ -6,7 +6,7 @@ import { ResourceCard } from "../../components/card.tsx";
 import { Copy } from "../../components/copy.tsx";
 import { NodeName } from "../../components/node-name.tsx";
 import { type Column, Table } from "../../components/table.tsx";
-import { timeText } from "../../data/wording.ts";
+import { countText, timeText } from "../../data/wording.ts";
 import type { Feed } from "./feed.ts";
 import { MessageDialog } from "./message-dialog.tsx";
 import { KEPT } from "./rows.ts";
@@ -38,7 +38,7 @@ export function MessagesCard({ messages: { resource, feed } }: { readonly messag
             <p class="px-4 py-2 text-xs text-muted tabular-nums">
               {messages.length >= KEPT
                 ? `The newest ${KEPT}: older ones are found in the Query Console.`
-                : `${messages.length.toLocaleString("en")} in all.`}
+                : `${countText(messages.length, "message")} in all.`}
             </p>
           </>
         )}

@@ -84,25 +84,3 @@ function Process({ node }: { readonly node: NodeFacts }) {
 function Mono({ children }: { readonly children: string }) {
   return <span class="font-mono text-xs break-all">{children}</span>;
 }
-
-export function ServicesCard({ facts }: FactsProps) {
-  return (
-    <ResourceCard
-      title="Services"
-      resource={facts}
-      lines={4}
-      at={() => null}
-      empty={({ services }) => (services.length === 0 ? "This node says nothing of its services." : null)}
-    >
-      {({ services }) => (
-        <ul class="flex flex-wrap gap-1.5">
-          {services.map((name) => (
-            <li key={name} class="rounded bg-raised px-2 py-0.5 font-mono text-xs">
-              {name}
-            </li>
-          ))}
-        </ul>
-      )}
-    </ResourceCard>
-  );
-}

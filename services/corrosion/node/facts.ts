@@ -23,6 +23,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../../package.json", imp
 export async function nodeFacts(broker: ServiceBroker, startedAt: number): Promise<NodeFacts> {
   const { config, fanout } = runtimeOf(broker);
   const { console } = config;
+  const hasAgent = console.agent.mode !== "off";
   const problems: string[] = [];
   const ask = <T>(action: string): Promise<T | null> =>
     broker
@@ -32,8 +33,8 @@ export async function nodeFacts(broker: ServiceBroker, startedAt: number): Promi
         return null;
       });
   const [agent, configuration, files] = await Promise.all([
-    ask<AgentStatus>("corrosion.agent.status"),
-    ask<NodeConfiguration>("corrosion.config.get"),
+    hasAgent ? ask<AgentStatus>("corrosion.agent.status") : null,
+    hasAgent ? ask<NodeConfiguration>("corrosion.config.get") : null,
     filesOf(console.dataDir),
   ]);
   const url = typeof broker.metadata.url === "string" ? broker.metadata.url : null;

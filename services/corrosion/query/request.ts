@@ -1,8 +1,9 @@
 /** @module What a request to run something asks for, checked. */
+
+import type { Param, Statement } from "../../../lib/corrosion/client/statement.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import type { Token } from "../../../lib/sql-tokens.ts";
-import type { Param, Statement } from "../client/statement.ts";
 import type { QueryPreset, QueryRun } from "../contract.ts";
-import { CorrosionError } from "../failures.ts";
 import { judge, type Mode } from "./blocked.ts";
 import { PRESETS } from "./presets.ts";
 
