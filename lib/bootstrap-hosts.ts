@@ -25,16 +25,17 @@ export function parseHosts(given: string | readonly string[]): Hosts {
     };
   }
   const hosts = new Set<string>();
-  const problems: Record<string, string> = {};
+  // A map: a host may be called as it likes, `__proto__` too.
+  const problems = new Map<string, string>();
   for (const entry of entries) {
     const host = entry.trim();
     const problem = problemOf(host);
     if (problem === null) hosts.add(host);
-    else problems[host] = problem;
+    else problems.set(host, problem);
   }
-  return Object.keys(problems).length === 0
+  return problems.size === 0
     ? { kind: "hosts", hosts: [...hosts] }
-    : { kind: "refused", problems };
+    : { kind: "refused", problems: Object.fromEntries(problems) };
 }
 
 /** One sentence on why this is no bootstrap host; null when it is one. */

@@ -70,14 +70,16 @@ export function AckCard({ acks: { resource, progress }, note, children }: AckCar
 function Message({ status }: { readonly status: AckStatus }) {
   const { latest_message: message, transport } = status;
   return (
-    <dl class="grid grid-cols-[auto_1fr] items-center gap-x-4 gap-y-1 px-4 py-3 text-sm">
+    <dl class="grid grid-cols-[auto_minmax(0,1fr)] items-center gap-x-4 gap-y-1 px-4 py-3 text-sm">
       <dt class="text-xs text-muted">Message</dt>
       <dd class="flex min-h-6 min-w-0 items-center gap-2">
         {message === null ? (
           <span class="text-muted">None is tracked: send one.</span>
         ) : (
           <>
-            <Copy text={message.pk} what="message key" />
+            <span class="flex min-w-0">
+              <Copy text={message.pk} what="message key" />
+            </span>
             <Badge>{transport ?? "gossip"}</Badge>
           </>
         )}

@@ -1,7 +1,5 @@
 /** @module The ack API of a node: where other nodes acknowledge its messages. It has a port of its own, and knows only actions. */
 import type { Server } from "node:http";
-import { isIPv6 } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import type { ApiSettingsSchema, GatewayResponse, IncomingRequest } from "moleculer-web";
 import { isoMicros, originClock, systemClock } from "../../lib/clock.ts";
@@ -66,8 +64,8 @@ const ackGateway: ServiceSchema = {
       name: "ack API",
       address: ({ console }) => console.ack,
       variables: { host: "FLY_PRIVATE_IP", port: "API_PORT" },
-      announce(broker, { host, port }) {
-        broker.metadata.ack_endpoint = formatHostPort({ host: reachable(host), port });
+      announce(broker, address) {
+        broker.metadata.ack_endpoint = formatHostPort(address);
       },
     }),
   ],
@@ -160,13 +158,4 @@ function failure(gateway: Service, error: unknown): Answer {
   const reason = error instanceof Error ? error.message : String(error);
   gateway.logger.warn("an acknowledgement was not taken", { reason });
   return refusal(500, "the acknowledgement was not taken; try again", { reason });
-}
-
-/** Where others reach a server that listens on all addresses. */
-function reachable(host: string): string {
-  if (host !== "::" && host !== "0.0.0.0") return host;
-  const outward = Object.values(networkInterfaces())
-    .flat()
-    .find((found) => found && !found.internal && (isIPv6(host) || found.family === "IPv4"));
-  return outward?.address ?? (isIPv6(host) ? "::1" : "127.0.0.1");
 }

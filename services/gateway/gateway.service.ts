@@ -8,6 +8,7 @@ import ApiGateway, {
   type IncomingRequest,
 } from "moleculer-web";
 import { redisOf } from "../../lib/cacher.ts";
+import { formatHostPort } from "../../lib/host-port.ts";
 import { counter } from "../../lib/metrics.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { admitChange, trustedOrigin } from "./access.ts";
@@ -90,8 +91,8 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
       name: "web server",
       address: ({ host, port }) => ({ host, port }),
       variables: { host: "HOST", port: "PORT" },
-      announce(broker, { host, port }) {
-        broker.metadata.url = `http://${host}:${port}`;
+      announce(broker, address) {
+        broker.metadata.url = `http://${formatHostPort(address)}`;
       },
     }),
   ],

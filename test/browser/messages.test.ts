@@ -124,6 +124,7 @@ describe("The Messages page", function () {
     let real: Dashboard;
     before(async () => {
       real = await dashboard();
+      await ask({ url: real.url() }, "POST /api/messages/send", { content: "the first" });
     });
 
     for (const look of LOOKS) {
@@ -304,6 +305,46 @@ describe("The Messages page", function () {
     assert.equal(await asked(), before);
   });
 
+  it("moves nothing when messages come, and stands still for the pointer and for the focus", async () => {
+    const { node, page, picture, shifts } = await scripted({
+      "messages.list": () => list(Array.from({ length: 40 }, (_, i) => message(40 - i))),
+    });
+    await rows(page).filter({ hasText: "text 40" }).waitFor();
+    const tell = (sequence: number) =>
+      node.broker.broadcastLocal("message_updates", {
+        type: "new_message",
+        row: message(sequence, "dev-node2"),
+        node_id: node.broker.nodeID,
+      });
+    const isFirst = (sequence: number) =>
+      until(`${sequence} is the first`, async () =>
+        ((await rows(page).first().textContent()) ?? "").includes(`text ${sequence}`),
+      );
+    const newer = (count: string) =>
+      page.getByText(`The list stands still while you read: ${count}.`).waitFor();
+    const before = await shifts();
+    for (let sequence = 41; sequence <= 45; sequence++) {
+      await tell(sequence);
+      await isFirst(sequence);
+    }
+    assert.ok((await shifts()) - before < 0.01, `${(await shifts()) - before} of the page jumped`);
+    await rows(page).first().hover();
+    await tell(46);
+    await tell(47);
+    await newer("2 newer messages");
+    await isFirst(45);
+    await picture("messages-held");
+    await page.getByRole("button", { name: "Show them" }).click();
+    await isFirst(47);
+    await rows(page).first().getByRole("button", { name: "text 47" }).focus();
+    await page.mouse.move(0, 0);
+    await tell(48);
+    await newer("1 newer message");
+    await isFirst(47);
+    await field(page).focus();
+    await isFirst(48);
+  });
+
   it("says when the agent does not tell of new messages, and when it does again", async () => {
     const { node, page } = await scripted({ "messages.list": () => list([message(1)]) });
     await rows(page).filter({ hasText: "text 1" }).waitFor();
@@ -368,6 +409,7 @@ describe("The Messages page", function () {
     resolve();
     await card.getByText("No message was sent in this cluster yet").waitFor();
     await page.getByText("There is no message that a node could have received.").waitFor();
+    await assertAccessible(page);
     await picture("messages-empty");
   });
 
@@ -383,7 +425,8 @@ describe("The Messages page", function () {
       { expected: [/status of 503/] },
     );
     await page.getByRole("alert").getByText("Nothing listens at 127.0.0.1:8081.").waitFor();
-    await page.getByText("Nobody knows of which messages").waitFor();
+    await page.getByText("The messages could not be listed").waitFor();
+    await assertAccessible(page);
     await picture("messages-failing");
     broken = false;
     await page.getByRole("button", { name: "Retry" }).click();
@@ -408,6 +451,8 @@ describe("The Messages page", function () {
     await rows(page).first().getByRole("button", { name: "<img" }).first().click();
     const dialog = page.getByRole("dialog", { name: "Message" });
     assert.equal(await dialog.getByRole("region", { name: "Text of the message" }).textContent(), text);
+    await assertAccessible(page);
+    await assertFits(page);
     await picture("messages-dialog");
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });

@@ -1,6 +1,7 @@
 /** @module The Node page: against real agents, and in the states that a test scripts. */
 import assert from "node:assert/strict";
 import type { Context } from "moleculer";
+import type { Route } from "playwright-core";
 import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { AgentStatus, ClusterUpdate, ConfigJob } from "../../services/corrosion/contract.ts";
 import { type Actions, AGENT, ask, CONFIGURATION, JOB, UPDATE } from "../helpers/console.ts";
@@ -9,7 +10,7 @@ import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import { type Visited, visit } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
-import { LOOKS, type Look, lookText, WIDE } from "./looks.ts";
+import { LOOKS, lookText } from "./looks.ts";
 import { FACTS, scriptedNode } from "./scripted-node.ts";
 
 type Page = Visited["page"];
@@ -201,14 +202,14 @@ describe("The Node page", function () {
         JSON.parse((await ask({ url: real.url(3) }, "GET /api/agent")).text);
       const expected = [/status of 503/];
       const visits: Visited[] = [];
-      const look = async (at: Look, path = "/node", node = 3) => {
-        const visited = await real.open(path, { node, look: at, expected });
+      const look = async (path: string, node: number) => {
+        const visited = await real.open(path, { node, expected });
         visits.push(visited);
         return visited;
       };
       try {
-        const { page, picture, shifts } = await look(WIDE);
-        const other = await look(WIDE, "/cluster", 1);
+        const { page, picture, shifts } = await look("/node", 3);
+        const other = await look("/cluster", 1);
         const member = other.page
           .getByRole("region", { name: "Members", exact: true })
           .getByRole("row")
@@ -238,12 +239,14 @@ describe("The Node page", function () {
         await member.getByText("Down", { exact: true }).waitFor({ timeout: RESTART_LIMIT_MS });
         await other.picture("cluster-agent-down");
         for (const at of LOOKS) {
-          const { page: shown, ...visited } = await look(at);
-          await shown.locator("[data-agent=crashed]").waitFor();
-          await card(shown, "Database").getByRole("alert").waitFor();
-          await assertAccessible(shown);
-          await assertFits(shown);
-          await visited.picture("node-crashed");
+          open = await real.open("/node", { node: 3, look: at, expected });
+          await open.page.locator("[data-agent=crashed]").waitFor();
+          await card(open.page, "Database").getByRole("alert").waitFor();
+          await assertAccessible(open.page);
+          await assertFits(open.page);
+          await open.picture("node-crashed");
+          await open.close();
+          open = null;
         }
 
         const seen = await watchPhases(page);
@@ -252,6 +255,7 @@ describe("The Node page", function () {
         assertPhases(await seen());
         await page.locator("[data-lamp=agent]").getByText("running").waitFor();
         await page.locator("[data-condition=good]").getByText("It runs and answers.").waitFor();
+        await card(page, "Database").getByRole("cell", { name: "node_messages" }).waitFor();
         await member.getByText("active", { exact: true }).waitFor({ timeout: RESTART_LIMIT_MS });
         assert.equal(await member.getByText("Down", { exact: true }).count(), 0);
       } finally {
@@ -529,6 +533,58 @@ describe("The Node page", function () {
     broken = false;
     await card(page, "Local bootstrap").getByRole("button", { name: "Retry" }).click();
     await card(page, "Local bootstrap").getByText("127.0.0.1:8788").first().waitFor();
+  });
+
+  it("shows the places of everything while the node has not answered, and fills them without a jump", async () => {
+    const answer = Promise.withResolvers<void>();
+    const later = async (route: Route) => {
+      await answer.promise;
+      await route.fallback();
+    };
+    const { page, picture, shifts } = await scripted(
+      {},
+      {
+        look: LOOKS[1]!,
+        prepare: async (page) => {
+          await page.route("**/api/fleet/status", (route) => route.fulfill({ json: FLEET }));
+          for (const path of ["agent*", "node*", "config/*"]) await page.route(`**/api/${path}`, later);
+        },
+      },
+    );
+    await card(page, "Agent").getByRole("status", { name: "Loading" }).first().waitFor();
+    await card(page, "Configuration (TOML)").getByRole("status", { name: "Loading" }).waitFor();
+    await assertAccessible(page);
+    await picture("node-loading");
+    const calm = await shifts();
+    answer.resolve();
+    await page.locator("[data-agent=running]").waitFor();
+    await card(page, "Configuration (TOML)").getByText("[gossip]").waitFor();
+    assert.ok((await shifts()) - calm < 0.1, "the skeletons are about as high as what comes");
+  });
+
+  it("keeps what it knows when it is not told more, says since when, and gets over that by Retry", async () => {
+    let broken = false;
+    const { node, page, picture } = await scripted(
+      {
+        "corrosion.config.get": () => {
+          if (broken) throw new CorrosionError("agent_unavailable", "the file cannot be read");
+          return CONFIGURATION;
+        },
+      },
+      { look: LOOKS[3]!, expected: [/status of 503/] },
+    );
+    const local = card(page, "Local bootstrap");
+    await local.getByRole("list", { name: "Current hosts" }).waitFor();
+    broken = true;
+    await node.broker.broadcastLocal("config_job", { ...JOB, node_id: node.broker.nodeID, state: "ready" });
+    await local.getByText("stale").waitFor();
+    await local.getByText("The file cannot be read.").waitFor();
+    await local.getByRole("list", { name: "Current hosts" }).getByText("127.0.0.1:8788").waitFor();
+    await assertAccessible(page);
+    await picture("node-stale");
+    broken = false;
+    await local.getByRole("button", { name: "Retry" }).click();
+    await local.getByText("stale").waitFor({ state: "detached" });
   });
 
   it("asks nobody for a token who only looks", async () => {

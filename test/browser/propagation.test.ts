@@ -225,6 +225,7 @@ describe("The Propagation page", function () {
     });
     await page.getByRole("status").filter({ hasText: "DNS: No answer within 5 s." }).waitFor();
     await marker(page, "dev-node2").waitFor();
+    await assertAccessible(page);
     await picture("propagation-dns");
   });
 
@@ -301,6 +302,7 @@ describe("The Propagation page", function () {
     );
     await page.getByRole("alert").getByText("The tracker does not run.").waitFor();
     assert.equal(await legend(page, "Acknowledged").textContent(), "Acknowledged?");
+    await assertAccessible(page);
     await picture("propagation-failing");
     broken = false;
     await page.getByRole("button", { name: "Retry" }).click();
@@ -340,6 +342,7 @@ describe("The Propagation page", function () {
     await card.getByText(/updated \d+ s ago/).waitFor();
     await row(page, "dev-node2").getByText("acked", { exact: true }).waitFor();
     assert.equal(await legend(page, "Acknowledged").textContent(), "Acknowledged?");
+    await assertAccessible(page);
     await picture("propagation-stale");
   });
 

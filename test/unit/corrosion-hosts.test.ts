@@ -81,6 +81,14 @@ describe("Bootstrap hosts", () => {
     );
   });
 
+  it("are refused whatever they are called, so that none is dropped in silence", () => {
+    for (const host of ["__proto__", "constructor", "toString"]) {
+      const hosts = parseHosts([host]);
+      assert.equal(hosts.kind, "refused", host);
+      assert.ok(hosts.kind === "refused" && Object.hasOwn(hosts.problems, host));
+    }
+  });
+
   it("are at most a hundred", () => {
     const many = Array.from({ length: MAX_HOSTS + 1 }, (_, i) => `a${i}:1`);
     assert.match(problemsOf(many).hosts ?? "", /There are 101 bootstrap hosts/);

@@ -36,6 +36,7 @@ describe("A request to the console", () => {
       [{ sql: "SELECT 1", params: { a: 1 } }, ["a"]],
       [{ sql: "SELECT ?", params: [Number.NaN] }, ["params[0]"]],
       [{ sql: "SELECT :a", params: { a: {} as never } }, ["a"]],
+      [{ sql: "SELECT ?, ?, ?", params: [2 ** 53, 2 ** 53 - 1, -(2 ** 60)] }, ["params[0]", "params[2]"]],
       [{ preset: "active_regions", params: { minutes_ago: 0 } }, ["minutes_ago"]],
       [{ preset: "active_regions", params: { minutes_ago: "5" } }, ["minutes_ago"]],
       [{ preset: "active_regions", params: { minutes_ago: 1.5, more: 1 } }, ["more", "minutes_ago"]],
@@ -54,6 +55,7 @@ describe("A request to the console", () => {
     });
     assert.deepEqual(statement?.[1], { ":a": 1, "@b": null, $c: "x" });
     assert.deepEqual(readRun({ sql: "SELECT ?", params: [true] }).statement?.[1], [true]);
+    assert.deepEqual(readRun({ sql: "SELECT ?, ?", params: [1e300, 0.5] }).statement?.[1], [1e300, 0.5]);
   });
 
   it("has its defaults, also those of a preset", () => {

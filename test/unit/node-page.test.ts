@@ -176,8 +176,9 @@ describe("The condition of an agent", () => {
     conditionOf({ ...AGENT, ...more }, restart);
 
   it("is a sentence in every state, in the colour of the state", () => {
-    assert.deepEqual(condition({}), { tone: "good", text: "It runs and answers." });
+    assert.deepEqual(condition({}), { title: "running", tone: "good", text: "It runs and answers." });
     assert.deepEqual(condition({ state: "crashed", reason: "no config." }), {
+      title: "crashed",
       tone: "bad",
       text: "No config.",
     });
@@ -197,6 +198,7 @@ describe("The condition of an agent", () => {
   it("tells of a failed restart rather than of what came of it", () => {
     const failed = { kind: "failed", id: "r", phase: "health", reason: "no answer." } as const;
     assert.deepEqual(condition({ state: "unhealthy", reason: "late." }, failed), {
+      title: "restart failed",
       tone: "bad",
       text: "The restart failed while checking: no answer.",
     });

@@ -37,7 +37,7 @@ export function HeatmapCard({ receptions, messages }: HeatmapCardProps) {
       lines={LINES}
       resource={receptions}
       empty={() => {
-        if (messages.kind === "error") return "Nobody knows of which messages: they could not be listed.";
+        if (messages.kind === "error") return "The messages could not be listed, so there is none to count.";
         return rows?.length === 0 ? "There is no message that a node could have received." : null;
       }}
     >

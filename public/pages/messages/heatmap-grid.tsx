@@ -4,6 +4,7 @@ import { NodeName } from "../../components/node-name.tsx";
 import { type Cell, COLUMNS, type Heat, type Shade, shadeOf } from "./heat.ts";
 
 const NODE = "sticky left-0 w-40 bg-surface py-0 pr-2 pl-4 text-left font-normal sm:w-52";
+const TAIL = 4;
 /** By position, and not by message: when one comes, texts change and nothing moves. */
 const PLACES = Array.from({ length: COLUMNS }, (_, place) => place);
 
@@ -24,7 +25,7 @@ export function HeatmapGrid({ heat: { messages, rows } }: { readonly heat: Heat 
       aria-label="Receptions by node and message"
       class="relative overflow-x-auto pt-2 pb-1"
     >
-      <table class="w-full min-w-5xl table-fixed border-separate border-spacing-x-0 border-spacing-y-1 text-xs">
+      <table class="w-full min-w-280 table-fixed border-separate border-spacing-x-0 border-spacing-y-1 text-xs">
         <thead>
           <tr class="text-muted">
             <th scope="col" class={NODE}>
@@ -64,9 +65,15 @@ function Heading({ message }: { readonly message: Heat["messages"][number] | und
       class="truncate p-0 text-center font-normal tabular-nums"
       title={`${message.pk}\n${message.message}`}
     >
-      …{String(message.sequence).slice(-4)}
+      {tailOf(message.sequence)}
     </th>
   );
+}
+
+/** Its last digits, as room is short: the title has all. */
+function tailOf(sequence: number): string {
+  const text = String(sequence);
+  return text.length <= TAIL ? text : `…${text.slice(-TAIL)}`;
 }
 
 interface HeatCellProps {
@@ -95,7 +102,7 @@ function HeatCell({ cell, of }: HeatCellProps) {
 function shown(cell: Cell): readonly [text: string, said: string, colours: string] {
   switch (cell.kind) {
     case "sent":
-      return ["sent", "sent by this node", "border border-dashed border-line-strong text-muted"];
+      return ["sent", "sent by this node", "border border-dashed border-line text-muted"];
     case "unknown":
       return ["?", "the node does not answer", "bg-warn-soft text-warn"];
     case "count":

@@ -25,11 +25,11 @@ export function AgentCard({ agent: { resource, restart } }: { readonly agent: Ag
     <ResourceCard
       title="Agent"
       resource={resource}
-      lines={10}
+      lines={18}
       at={() => null}
       note={
         status !== null && (
-          <span role="status" data-agent={status.state} class="flex items-center gap-2">
+          <span data-agent={status.state} class="flex items-center gap-2">
             <Badge tone={AGENT_TONES[status.state]}>{status.state}</Badge>
             <Age at={status.since} before="changed" />
           </span>
@@ -45,11 +45,18 @@ export function AgentCard({ agent: { resource, restart } }: { readonly agent: Ag
     >
       {(known) => (
         <div class="space-y-4">
-          <Condition {...conditionOf(known, restart)} />
-          <div data-restart={restart.kind}>
-            <Steps label="Restart" steps={restartSteps(restart)} />
+          <div class="grid gap-4 sm:grid-cols-2">
+            <div class="order-last sm:order-none">
+              <About status={known} />
+            </div>
+            <div class="flex min-w-0 flex-col gap-3">
+              <Condition {...conditionOf(known, restart)} />
+              <div data-restart={restart.kind}>
+                <h3 class="mb-1 text-xs font-semibold">Restart</h3>
+                <Steps label="Restart" steps={restartSteps(restart)} />
+              </div>
+            </div>
           </div>
-          <About status={known} />
           <LogTail />
         </div>
       )}
@@ -106,7 +113,7 @@ function Actions({ status, replace, restarted }: ActionsProps) {
         size="small"
         tone="danger"
         label="Stop agent"
-        disabled={!managed || status?.state === "stopped"}
+        disabled={!managed || down}
         onPress={stop}
         {...why}
       >
@@ -116,19 +123,20 @@ function Actions({ status, replace, restarted }: ActionsProps) {
   );
 }
 
-/** Always there, and as high as most sentences need, so that nothing moves when the agent's condition changes. */
-function Condition({ tone, text }: AgentCondition) {
+/** Always there, and as high as long sentences need, so that nothing moves when the agent's condition changes. */
+function Condition({ title, tone, text }: AgentCondition) {
   return (
-    <p
+    <div
       role={tone === "bad" ? "alert" : "status"}
       data-condition={tone}
       class={classes(
-        "flex min-h-19 items-center rounded-lg px-3 py-2 text-sm break-words transition-colors duration-300 sm:min-h-14",
+        "min-h-28 flex-1 rounded-lg px-4 py-3 transition-colors duration-300 sm:min-h-44",
         SOFT[tone],
       )}
     >
-      <span class="min-w-0">{text}</span>
-    </p>
+      <p class="text-base font-semibold first-letter:uppercase">{title}</p>
+      <p class="mt-0.5 text-sm break-words">{text}</p>
+    </div>
   );
 }
 

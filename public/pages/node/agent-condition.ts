@@ -5,6 +5,7 @@ import { sentenceOf } from "../../data/api-error.ts";
 import { failureText, type RestartView } from "./job-steps.ts";
 
 export interface AgentCondition {
+  readonly title: string;
   readonly tone: Tone;
   readonly text: string;
 }
@@ -35,8 +36,10 @@ const SENTENCES: Readonly<Record<AgentStatus["state"], string>> = {
 
 /** Why the newest restart failed stands until another one, or a stop. */
 export function conditionOf({ managed, reason, state }: AgentStatus, restart: RestartView): AgentCondition {
-  if (restart.kind === "failed") return { tone: "bad", text: sentenceOf(failureText(restart)) };
+  if (restart.kind === "failed")
+    return { title: "restart failed", tone: "bad", text: sentenceOf(failureText(restart)) };
   const text = reason === null ? SENTENCES[state] : sentenceOf(reason);
-  if (!managed) return { tone: reason === null ? "info" : "warn", text: `${text} ${NOT_MANAGED}` };
-  return { tone: AGENT_TONES[state], text };
+  if (!managed)
+    return { title: state, tone: reason === null ? "info" : "warn", text: `${text} ${NOT_MANAGED}` };
+  return { title: state, tone: AGENT_TONES[state], text };
 }

@@ -58,8 +58,8 @@ function Process({ node }: { readonly node: NodeFacts }) {
       </Fact>
       <Fact name="Engines">
         <span class="font-normal">
-          log {engines.log}, bus {engines.bus}, database {engines.database}, cache {engines.cache}, agent{" "}
-          {engines.agent ?? "none"}
+          log {engines.log}, bus {engines.bus}, database {engines.database ?? "none"}, cache {engines.cache},
+          agent {engines.agent ?? "none"}
         </span>
       </Fact>
       <Fact name="Bus">
@@ -76,7 +76,10 @@ function Process({ node }: { readonly node: NodeFacts }) {
       <Fact name="Acks at">
         <Mono>{node.ack_endpoint ?? "–"}</Mono>
       </Fact>
-      <Fact name="Leads">{countText(node.leads, "group")}</Fact>
+      <Fact name="Leads">
+        {countText(node.leads, "group")}
+        <span class="font-normal text-muted">keeps a copy of {node.follows.toLocaleString("en")} more</span>
+      </Fact>
     </Facts>
   );
 }

@@ -16,7 +16,7 @@ export function ServicesCard({ facts }: FactsProps) {
     <ResourceCard
       title="Services"
       resource={facts}
-      lines={4}
+      lines={7}
       at={() => null}
       note={services.length > 0 && <Badge>{services.length}</Badge>}
       empty={() => (services.length === 0 ? "This node says nothing of its services." : null)}

@@ -31,7 +31,7 @@ export function CellDialog({ cell, onClose }: { readonly cell: WholeCell; readon
         aria-label="Content of the cell"
         class="mt-3 max-h-[50vh] overflow-auto rounded-md border border-line bg-canvas p-3"
       >
-        <pre class="font-mono text-xs leading-5 break-all whitespace-pre-wrap">{text.slice(0, SHOWN)}</pre>
+        <pre class="font-mono text-xs leading-5 break-words whitespace-pre-wrap">{text.slice(0, SHOWN)}</pre>
       </section>
       <div class="mt-4 flex justify-end gap-2">
         <Button onPress={() => copyText(text, "cell")}>Copy</Button>

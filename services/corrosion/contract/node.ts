@@ -13,7 +13,8 @@ export interface NodeFacts {
   readonly engines: {
     readonly log: string;
     readonly bus: "in-process" | "nats";
-    readonly database: "embedded" | "external";
+    /** Null: there is no archive. */
+    readonly database: "embedded" | "external" | null;
     readonly cache: "memory" | "redis";
     /** Null while the agent's actor does not answer. */
     readonly agent: AgentStatus["kind"] | null;
@@ -39,10 +40,12 @@ export interface NodeFacts {
   readonly urls: { readonly web: string | null; readonly corrosion_api: string | null };
   /** `host:port` where other nodes acknowledge; null while it does not listen. */
   readonly ack_endpoint: string | null;
-  /** Names of the node's services, without the leaders of groups. */
+  /** Names of the node's services, without those of groups. */
   readonly services: readonly string[];
   /** Groups that it leads. */
   readonly leads: number;
+  /** Groups of which it keeps a copy. */
+  readonly follows: number;
   /** Variables of the environment, secrets replaced; null: not set. */
   readonly variables: Readonly<Record<string, string | null>>;
   readonly agent: AgentStatus | null;
