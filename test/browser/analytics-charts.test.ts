@@ -1,13 +1,11 @@
 /** @module The charts of the Analytics page: what is drawn, one node alone, and the files that they are saved as. */
 import assert from "node:assert/strict";
 import type { Context } from "moleculer";
-import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
 import { answered, DONE, reportsOf, WELL } from "./analytics-answers.ts";
 import { card, cells, lineCount } from "./analytics-parts.ts";
-import { type Visited, visit } from "./browser.ts";
+import { openPages } from "./open-pages.ts";
 import { assertColour, savedBy, seen } from "./pictures.ts";
-import { scriptedNode } from "./scripted-node.ts";
 
 const BANDS = ["#10B981", "#F59E0B", "#F97316", "#EF4444"];
 /** Of the second and the third node by name, on the light ground. */
@@ -16,26 +14,17 @@ const CHARTS = ["Latency distribution", "Latency over time", "Receipt staircase"
 
 describe("The charts of the Analytics page", function () {
   this.timeout(180_000);
-  let gateway: TestGateway;
-  let open: Visited;
+  const open = openPages();
 
   async function chartsOf(measured = DONE, missing: readonly string[] = []) {
-    gateway = await scriptedNode({
+    const actions = {
       ...WELL,
       "analytics.aggregator.get": (ctx: Context) => answered(ctx, measured, missing),
-    });
-    open = await visit({ url: gateway.url, path: "/analytics?experiment_id=r1" });
-    await card(open.page, "Latency distribution").locator("svg text").first().waitFor();
-    return open;
+    };
+    const visited = await open.scripted("/analytics?experiment_id=r1", actions);
+    await card(visited.page, "Latency distribution").locator("svg text").first().waitFor();
+    return visited;
   }
-
-  afterEach(async () => {
-    try {
-      await open.close();
-    } finally {
-      await gateway.stop();
-    }
-  });
 
   it("draw every bar in the colour of its lower edge, and dashed lines at the node's percentiles", async () => {
     const { page } = await chartsOf();
