@@ -39,7 +39,6 @@ const CORROSION = [
   coordinator,
   analyticsStore,
   query,
-  nodeFacts,
 ];
 const PROPAGATION = [ackTracker, ackMessages, ackSender, ackDrill, diagnosis, ackGateway];
 const EXPERIMENTS = [systemMetrics, aggregator];
@@ -49,6 +48,6 @@ export function createNode(config: Config, environment: BrokerEnvironment): Serv
   const options: BrokerOptions = brokerOptions(config, environment);
   const broker = new ServiceBroker(options);
   const corrosion = config.console.agent.mode === "off" ? [] : [...CORROSION, ...PROPAGATION, ...EXPERIMENTS];
-  for (const schema of [...FLEET, ...corrosion, gateway]) broker.createService(schema);
+  for (const schema of [...FLEET, ...corrosion, nodeFacts, gateway]) broker.createService(schema);
   return broker;
 }

@@ -11,6 +11,18 @@ export function liveNodes(broker: ServiceBroker): string[] {
     .sort();
 }
 
+/**
+ * Nodes that went without a word, sorted: the registry keeps them for ten minutes. One that drained before it went is
+ * not among them.
+ */
+export function lostNodes(broker: ServiceBroker): string[] {
+  return broker.registry.nodes
+    .toArray()
+    .filter((node) => !node.available && node.metadata?.fleet === true && node.metadata.draining !== true)
+    .map((node) => node.id)
+    .sort();
+}
+
 /** Live nodes that groups may be placed on: those that are not about to leave. */
 export function placeableNodes(broker: ServiceBroker): string[] {
   return liveNodes(broker).filter((id) => !isDraining(broker, id));

@@ -30,6 +30,7 @@ export interface FleetStatus {
 }
 export interface FleetNode {
   readonly id: string;
+  /** False: it does not answer, or was lost in the last ten minutes. */
   readonly available: boolean;
   readonly draining: boolean;
   readonly leads: number;

@@ -11,8 +11,9 @@ import type { AgentStatus, NodeConfiguration, NodeFacts } from "../contract.ts";
 
 /** Files shown at most. */
 const MAX_FILES = 100;
-/** Services of groups that the node leads: hundreds, of which the fleet's status tells more. */
+/** Services of groups: hundreds, of which the fleet's status tells more. */
 const LEADER = /^raft\.g\d+$/;
+const FOLLOWER = /^raft\.g\d+\.follower$/;
 const CALL_MS = 2000;
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
@@ -23,6 +24,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../../package.json", imp
 export async function nodeFacts(broker: ServiceBroker, startedAt: number): Promise<NodeFacts> {
   const { config, fanout } = runtimeOf(broker);
   const { console } = config;
+  const hasAgent = console.agent.mode !== "off";
   const problems: string[] = [];
   const ask = <T>(action: string): Promise<T | null> =>
     broker
@@ -32,8 +34,8 @@ export async function nodeFacts(broker: ServiceBroker, startedAt: number): Promi
         return null;
       });
   const [agent, configuration, files] = await Promise.all([
-    ask<AgentStatus>("corrosion.agent.status"),
-    ask<NodeConfiguration>("corrosion.config.get"),
+    hasAgent ? ask<AgentStatus>("corrosion.agent.status") : null,
+    hasAgent ? ask<NodeConfiguration>("corrosion.config.get") : null,
     filesOf(console.dataDir),
   ]);
   const url = typeof broker.metadata.url === "string" ? broker.metadata.url : null;
@@ -49,7 +51,7 @@ export async function nodeFacts(broker: ServiceBroker, startedAt: number): Promi
     engines: {
       log: config.engine,
       bus: config.mode === "embedded" ? "in-process" : "nats",
-      database: config.databaseUrl === null ? "embedded" : "external",
+      database: config.database,
       cache: config.redisUrl === null ? "memory" : "redis",
       agent: agent?.kind ?? null,
     },
@@ -67,8 +69,9 @@ export async function nodeFacts(broker: ServiceBroker, startedAt: number): Promi
     },
     urls: { web: url, corrosion_api: agent?.api_url ?? null },
     ack_endpoint: ack,
-    services: services.filter((name) => !LEADER.test(name)).sort(),
+    services: services.filter((name) => !LEADER.test(name) && !FOLLOWER.test(name)).sort(),
     leads: services.filter((name) => LEADER.test(name)).length,
+    follows: services.filter((name) => FOLLOWER.test(name)).length,
     variables: config.variables,
     agent,
     configuration: configuration && {
