@@ -7,6 +7,7 @@ import type { Config } from "./lib/config.ts";
 import { openEmitterFanout } from "./lib/fanout/emitter.ts";
 import type { Fanout } from "./lib/fanout/fanout.ts";
 import { openNatsFanout } from "./lib/fanout/nats.ts";
+import { formatHostPort } from "./lib/host-port.ts";
 import { loggerOptions } from "./lib/logging.ts";
 import { attachRuntime, type Runtime } from "./lib/runtime.ts";
 import { ackCommands } from "./services/acks/repl.ts";
@@ -35,7 +36,7 @@ export function brokerOptions(config: Config, environment: BrokerEnvironment): B
     logger: loggerOptions(config),
     metadata: {
       fleet: true,
-      url: `http://${config.host}:${config.port}`,
+      url: `http://${formatHostPort(config)}`,
       mode: config.mode,
       groups: config.groups,
     },

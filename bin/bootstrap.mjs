@@ -19,6 +19,7 @@ const RUNTIME = join(MODULES, ".bin", "node");
 /** Files and folders that the dashboard is made of. */
 const DASHBOARD_SOURCES = [
   "public",
+  "lib/bootstrap-hosts.ts",
   "lib/csv.ts",
   "lib/regions.ts",
   "lib/sql-tokens.ts",

@@ -28,7 +28,11 @@ export async function openEmbeddedArchive(config: Config, log: Log): Promise<Emb
       config.poolSize,
       Math.floor((MAX_CONNECTIONS - SPARE_CONNECTIONS) / config.nodes),
     );
-    return { config: { ...config, databaseUrl: url, poolSize }, line: "of its own, started", stop };
+    return {
+      config: { ...config, databaseUrl: url, database: "embedded", poolSize },
+      line: "of its own, started",
+      stop,
+    };
   } catch (error) {
     log.error(
       "Postgres could not be started: messages are served and kept in the log, but without an archive; put the reason right and start again",

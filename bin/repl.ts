@@ -6,13 +6,13 @@ import { ServiceBroker } from "moleculer";
 import { connect } from "nats";
 import { natsBus } from "../lib/bus.ts";
 import { type Config, readConfig } from "../lib/config.ts";
+import { ConsoleCommandFailed } from "../lib/console-repl.ts";
 import { loggerOptions } from "../lib/logging.ts";
 import { connectProblem, readNatsUrl } from "../lib/nats-access.ts";
 import { ACK_USAGE, ackCommands, isAckCommand, runAckCommand } from "../services/acks/repl.ts";
 import {
   CONSOLE_USAGE,
   type ConsoleCommand,
-  ConsoleCommandFailed,
   consoleCommands,
   isConsoleCommand,
   runConsoleCommand,

@@ -1,5 +1,8 @@
 /** @module Time: microseconds since 1970 as integers, and their ISO-8601 form. */
 
+/** ISO-8601 UTC with microseconds, as `isoMicros` writes it. */
+export type Timestamp = string;
+
 /** Reads the present time in whole microseconds since 1970. */
 export type Clock = () => number;
 

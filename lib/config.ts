@@ -16,6 +16,8 @@ export interface Config {
   readonly natsUrl: string | null;
   /** The archive's Postgres; null: an embedded start runs one of its own. */
   readonly databaseUrl: string | null;
+  /** Whose that Postgres is: of this start, or of somebody else; null: there is none. */
+  readonly database: "embedded" | "external" | null;
   /** Redis for what all gateways share; null: each keeps its own in RAM. */
   readonly redisUrl: string | null;
   /** Requests a minute that one client address may send, over all gateways; 0: any number. */
@@ -168,6 +170,7 @@ export function readConfig(env: Env): Config {
     port: integer("PORT", webPort(nats !== null), 0, MAX_PORT - nodes),
     natsUrl: nats,
     databaseUrl,
+    database: databaseUrl === null ? null : "external",
     redisUrl: url("REDIS_URL", /^rediss?:\/\/\S+$/, "redis://host:port"),
     rateLimit: integer("FLEET_RATE_LIMIT", 0, 0, MAX_RATE),
     nodeId,

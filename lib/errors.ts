@@ -18,6 +18,8 @@ export const STATUS = {
   session_archived: 409,
   expected_seq_conflict: 409,
   append_timeout: 504,
+  unknown_node: 404,
+  no_other_node: 409,
 } as const;
 
 export type ErrorCode = keyof typeof STATUS;

@@ -6,7 +6,7 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());
 
 const { code } = await runNode({
-  args: ["node_modules/mocha/bin/mocha.js", "test/browser/pictures.ts"],
+  args: ["node_modules/mocha/bin/mocha.js", "test/browser/documentation.ts"],
   cwd: join(import.meta.dirname, ".."),
   output: "inherit",
   signal: stop.signal,

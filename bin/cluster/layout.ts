@@ -97,6 +97,8 @@ export function nodeEnvironment(layout: Layout, index: number, backing: Backing)
     NODE_ID: String(number),
     CLUSTER_SIZE: String(layout.nodes.length),
     FLEET_DATA_DIR: folder,
+    // Another name of the same, and two that differ are refused.
+    DATA_DIR: undefined,
     CORROSION_CONFIG_DIR: environment.CORROSION_CONFIG_DIR ?? join(folder, "corrosion"),
     CORROSION_API_PORT: String(agent.apiPort),
     CORROSION_GOSSIP_PORT: String(agent.gossipPort),

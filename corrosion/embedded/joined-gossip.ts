@@ -1,5 +1,6 @@
 /** @module Gossip of a running agent: what it starts with, what is logged of it, and the members that are written down. */
 import { setTimeout as delay } from "node:timers/promises";
+import { actorIdOf } from "../../lib/actor-ids.ts";
 import { formatHostPort } from "../../lib/host-port.ts";
 import { ntp64 } from "../../lib/ntp64.ts";
 import type { Config } from "./config.ts";
@@ -73,12 +74,12 @@ function tell(event: GossipEvent, log: Log): void {
   switch (event.kind) {
     case "member": {
       const { id, address, state } = event;
-      return log.info("a member's state changed", { id, address, state });
+      return log.info("a member's state changed", { id: spelled(id), address, state });
     }
     case "refused": {
       const { origin, version, message } = event;
       return log.error("a remote version was refused and stays missing", {
-        origin,
+        origin: spelled(origin),
         version,
         reason: message,
       });
@@ -89,6 +90,11 @@ function tell(event: GossipEvent, log: Log): void {
     case "trouble":
       return log.error("gossip", { reason: event.message });
   }
+}
+
+/** As operators see actor ids everywhere else, so that they can be searched for. */
+function spelled(id: string): string {
+  return actorIdOf(id) ?? id;
 }
 
 function storedMembers(gossip: Gossip): StoredMember[] {

@@ -16,7 +16,7 @@ export function AckButtons({ send, sending = false, done }: AckButtonsProps) {
     done();
   };
   return (
-    <>
+    <div class="flex flex-wrap gap-2 max-sm:*:grow">
       <Button tone="primary" busy={sending} onPress={then(send)}>
         Send Message
       </Button>
@@ -32,6 +32,6 @@ export function AckButtons({ send, sending = false, done }: AckButtonsProps) {
       >
         Reset Tracking
       </Button>
-    </>
+    </div>
   );
 }

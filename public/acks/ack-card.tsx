@@ -8,8 +8,7 @@ import { Copy } from "../components/copy.tsx";
 import { NodeName, Unknown } from "../components/node-name.tsx";
 import { type Column, Table } from "../components/table.tsx";
 import { msText, timeText } from "../data/wording.ts";
-import { AckCount, AckStateBadge } from "./ack-count.tsx";
-import type { AckRow, Progress, RowState } from "./progress.ts";
+import { type AckRow, type Progress, type RowState, waitText } from "./progress.ts";
 import type { Acks } from "./use-acks.ts";
 
 const COLUMNS: readonly Column<AckRow>[] = [
@@ -18,52 +17,44 @@ const COLUMNS: readonly Column<AckRow>[] = [
     key: "state",
     title: "State",
     cell: ({ state, expected }) => (
-      <span class="inline-flex items-center gap-1.5">
+      // As wide as most of its words, so that the columns stand still while they change.
+      <span class="inline-flex min-w-20 items-center gap-1.5">
         <RowBadge state={state} />
         {!expected && (
-          <Badge title="It was not there, or not known, when the message was sent.">not awaited</Badge>
+          <Badge title="Not awaited: it was not there, or not known, when the message was sent.">extra</Badge>
         )}
       </span>
     ),
   },
   {
-    key: "latency",
-    title: "After",
-    align: "right",
-    cell: ({ state }) => (state.kind === "acked" ? msText(state.latencyMs) : <Unknown />),
-  },
-  {
     key: "time",
-    title: "Time",
+    title: "Acknowledged",
     align: "right",
-    cell: ({ state }) => (state.kind === "acked" ? timeText(state.at) : <Unknown />),
+    cell: ({ state }) => (
+      <span class="inline-flex min-w-28 items-baseline justify-end gap-2">
+        {state.kind === "acked" ? (
+          <>
+            <span class="text-xs text-muted">{msText(state.latencyMs)}</span> {timeText(state.at)}
+          </>
+        ) : (
+          <Unknown />
+        )}
+      </span>
+    ),
   },
 ];
 
 export interface AckCardProps {
   readonly acks: Acks;
+  /** Behind the title. */
+  readonly note?: ComponentChildren;
   /** Below the rows. */
   readonly children?: ComponentChildren;
 }
 
-export function AckCard({ acks: { resource, progress }, children }: AckCardProps) {
+export function AckCard({ acks: { resource, progress }, note, children }: AckCardProps) {
   return (
-    <ResourceCard
-      title="Acknowledgements"
-      flush
-      lines={6}
-      resource={resource}
-      note={
-        progress !== null && (
-          <span class="inline-flex items-center gap-2">
-            <AckCount progress={progress} />
-            {resource.kind !== "loading" && resource.kind !== "error" && (
-              <AckStateBadge state={resource.data.state} />
-            )}
-          </span>
-        )
-      }
-    >
+    <ResourceCard title="Acknowledgements" flush lines={6} resource={resource} note={note}>
       {(status) => (
         <>
           <Message status={status} />
@@ -76,16 +67,19 @@ export function AckCard({ acks: { resource, progress }, children }: AckCardProps
 }
 
 /** The same places before and after a message, so that nothing below moves. */
-function Message({ status: { latest_message: message, transport, deadline_at } }: { status: AckStatus }) {
+function Message({ status }: { readonly status: AckStatus }) {
+  const { latest_message: message, transport } = status;
   return (
-    <dl class="grid grid-cols-[auto_1fr] items-center gap-x-4 gap-y-1 px-4 py-3 text-sm">
+    <dl class="grid grid-cols-[auto_minmax(0,1fr)] items-center gap-x-4 gap-y-1 px-4 py-3 text-sm">
       <dt class="text-xs text-muted">Message</dt>
       <dd class="flex min-h-6 min-w-0 items-center gap-2">
         {message === null ? (
           <span class="text-muted">None is tracked: send one.</span>
         ) : (
           <>
-            <Copy text={message.pk} what="message key" />
+            <span class="flex min-w-0">
+              <Copy text={message.pk} what="message key" />
+            </span>
             <Badge>{transport ?? "gossip"}</Badge>
           </>
         )}
@@ -99,7 +93,7 @@ function Message({ status: { latest_message: message, transport, deadline_at } }
             {timeText(message.timestamp)}
             <span class="text-xs text-muted">
               <Age at={message.timestamp} />
-              {deadline_at !== null && `, waits until ${timeText(deadline_at)}`}
+              {waitText(status)}
             </span>
           </>
         )}
@@ -119,7 +113,7 @@ function Rows({ progress: { rows } }: { readonly progress: Progress }) {
         columns={COLUMNS}
         rows={rows}
         rowKey={({ nodeId }) => nodeId}
-        maxHeight="max-h-96"
+        maxHeight="max-h-72"
       />
     </div>
   );

@@ -18,14 +18,30 @@ const TEXT: Readonly<Record<Progress["tone"], string>> = {
   plain: "text-muted",
 };
 
-/** `state` null: nothing is tracked. */
-export function AckStateBadge({ state }: { readonly state: ItemState | null }) {
+export interface AckSummaryProps {
+  readonly progress: Progress | null;
+  /** Null: nothing is tracked. */
+  readonly state: ItemState | null;
+}
+
+/** The count and the state side by side; nothing before the first answer. */
+export function AckSummary({ progress, state }: AckSummaryProps) {
+  if (progress === null) return null;
+  return (
+    <span class="inline-flex items-center gap-2">
+      <AckCount progress={progress} />
+      <AckStateBadge state={state} />
+    </span>
+  );
+}
+
+function AckStateBadge({ state }: { readonly state: ItemState | null }) {
   const [tone, word] = state === null ? (["plain", "ready"] as const) : STATES[state];
   return <Badge tone={tone}>{word}</Badge>;
 }
 
 /** `2/3 acks`: green when all are there, amber when some are, dim when none is. */
-export function AckCount({ progress }: { readonly progress: Progress }) {
+function AckCount({ progress }: { readonly progress: Progress }) {
   const { acked, expected, tone } = progress;
   return (
     <span

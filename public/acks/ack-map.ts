@@ -14,7 +14,8 @@ export interface Known {
 }
 
 /**
- * One entry a node. Who is waited for is grey, with what came of it above; blue are members that nothing waits for.
+ * One entry a node. Who is waited for is grey, with what came of it above; green without grey acknowledged unasked;
+ * blue are members that nothing waits for.
  * So a reset, which forgets the acknowledgements, leaves them grey.
  */
 export function ackMapNodes({ own, rows, dns, active }: Known): readonly MapNode[] {
@@ -22,9 +23,10 @@ export function ackMapNodes({ own, rows, dns, active }: Known): readonly MapNode
   for (const { node_id, region } of dns) regions.set(node_id, region);
   const kinds = new Map<string, readonly MarkerKind[]>();
   for (const member of active) kinds.set(nameOf(member), ["active"]);
-  for (const { nodeId, state } of rows) {
-    const outcome = state.kind === "acked" || state.kind === "overdue" ? state.kind : null;
-    kinds.set(nodeId, outcome === null ? ["expected"] : ["expected", outcome]);
+  for (const { nodeId, state, expected } of rows) {
+    const ground: readonly MarkerKind[] = expected ? ["expected"] : [];
+    const isOutcome = state.kind === "acked" || state.kind === "overdue";
+    kinds.set(nodeId, isOutcome ? [...ground, state.kind] : ground);
   }
   if (own !== null) kinds.set(own, ["own"]);
   return [...kinds].map(([nodeId, kinds]) => {

@@ -1,6 +1,7 @@
 /** @module How far a message has come: who acknowledged it, who is waited for, and who is overdue. */
 import type { AckStatus, ItemState } from "../../services/acks/contract.ts";
 import type { Tone } from "../components/tone.ts";
+import { msText, timeText } from "../data/wording.ts";
 
 export type RowState =
   /** Nothing was sent: it would be waited for. */
@@ -61,6 +62,18 @@ export function seenNodes(before: readonly string[], status: AckStatus | null): 
   if (status === null || status.latest_message === null) return before;
   const seen = sorted([...status.expected, ...status.acknowledgments.map(({ node_id }) => node_id)]);
   return seen.join("\n") === before.join("\n") ? before : seen;
+}
+
+/** What the message waits for, to stand behind its age; empty: nothing to say. */
+export function waitText({ state, deadline_at, expected, acknowledgments }: AckStatus): string {
+  if (state === "complete") {
+    const latencies = acknowledgments
+      .filter(({ node_id }) => expected.includes(node_id))
+      .map(({ latency_ms }) => latency_ms);
+    return latencies.length === 0 ? "" : `, everywhere after ${msText(Math.max(...latencies))}`;
+  }
+  if (state === null || deadline_at === null) return "";
+  return `, ${isOver(state) ? "waited" : "waits"} until ${timeText(deadline_at)}`;
 }
 
 function isOver(state: ItemState | null): boolean {

@@ -57,7 +57,7 @@ export function Button(props: ButtonProps) {
     <button
       type={type}
       class={classes(
-        "inline-flex shrink-0 items-center justify-center gap-1.5 rounded-md border font-medium whitespace-nowrap transition duration-150 select-none",
+        "relative inline-flex shrink-0 items-center justify-center rounded-md border font-medium whitespace-nowrap transition duration-150 select-none",
         "active:not-disabled:scale-[0.97] disabled:cursor-not-allowed disabled:opacity-55 aria-busy:cursor-progress",
         TONES[tone],
         SIZES[size],
@@ -70,8 +70,13 @@ export function Button(props: ButtonProps) {
       title={props.title}
       onClick={press}
     >
-      {busy && <Spinner />}
-      {children}
+      {/* In the place of its text, so that no neighbour moves. */}
+      {busy && (
+        <span class="absolute">
+          <Spinner />
+        </span>
+      )}
+      <span class={classes("inline-flex items-center gap-1.5", busy && "opacity-0")}>{children}</span>
     </button>
   );
 }

@@ -17,15 +17,20 @@ export interface CardProps {
   readonly actions?: ComponentChildren;
   /** Without a margin inside, for tables and maps. */
   readonly flush?: boolean;
+  /** As high as its place, at most: what it holds scrolls inside. */
+  readonly fill?: boolean;
   readonly children: ComponentChildren;
 }
 
-export function Card({ title, note, actions, flush = false, children }: CardProps) {
+export function Card({ title, note, actions, flush = false, fill = false, children }: CardProps) {
   const id = useId();
   return (
     <section
       aria-labelledby={id}
-      class="flex min-w-0 flex-col overflow-hidden rounded-lg border border-line bg-surface"
+      class={classes(
+        "flex min-w-0 flex-col overflow-hidden rounded-lg border border-line bg-surface",
+        fill && "max-h-full min-h-0",
+      )}
     >
       <header class="flex min-h-11 flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-1.5">
         <h2 id={id} class="text-sm font-semibold">
@@ -34,7 +39,9 @@ export function Card({ title, note, actions, flush = false, children }: CardProp
         {note !== undefined && <div class="text-xs text-muted">{note}</div>}
         {actions !== undefined && <div class="ml-auto flex flex-wrap items-center gap-2">{actions}</div>}
       </header>
-      <div class={classes("min-w-0 flex-1", !flush && "p-4")}>{children}</div>
+      <div class={classes("min-w-0 flex-1", !flush && "p-4", fill && "flex min-h-0 flex-col")}>
+        {children}
+      </div>
     </section>
   );
 }

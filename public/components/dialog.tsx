@@ -14,9 +14,12 @@ export function Dialog({ title, onCancel, children }: DialogProps) {
   const id = useId();
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
-    const dialog = element.current;
-    dialog?.showModal();
-    return () => dialog?.close();
+    const opener = document.activeElement;
+    element.current?.showModal();
+    return () => {
+      // It has left the page by now: the browser gives the focus back only for one that closes on it.
+      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+    };
   }, []);
   return (
     <dialog

@@ -10,8 +10,10 @@ export function Unknown() {
 export function NodeName({ id }: { readonly id: string | null }) {
   if (id === null) return <Unknown />;
   return (
-    <span class="inline-flex items-center gap-2">
-      <span class="font-mono text-xs">{id}</span>
+    <span class="inline-flex max-w-full items-center gap-2">
+      <span class="max-w-64 truncate font-mono text-xs" title={id}>
+        {id}
+      </span>
       {id === nodeFacts.value?.node_id && <Badge tone="info">Local</Badge>}
     </span>
   );

@@ -19,7 +19,8 @@ export interface TableProps<Row> {
   readonly label: string;
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
-  readonly rowKey: (row: Row) => string | number;
+  /** By its place, in a list that lives at its head: then what comes changes texts, and moves nothing. */
+  readonly rowKey: (row: Row, place: number) => string | number;
   /** More classes for a row, e.g. for the node's own. */
   readonly rowClass?: (row: Row) => string;
   /** Height of a long table. */
@@ -92,7 +93,7 @@ export function Table<Row>({
           <Spacer rows={from} />
           {rows.slice(from, to).map((row, i) => (
             <tr
-              key={rowKey(row)}
+              key={rowKey(row, from + i)}
               aria-rowindex={from + i + 2}
               class={classes("transition-colors hover:bg-raised/60", windowed && "h-9", rowClass?.(row))}
             >

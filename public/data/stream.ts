@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { EventBatches } from "./event-batches.ts";
 
 export interface StreamEvent {
-  /** Name of the event, which is the topic's name but for `corrosion` and `analytics:{id}`. */
+  /** Name of the event, which is the topic's name but for `corrosion`, `groups` and `analytics:{id}`. */
   readonly event: string;
   readonly data: unknown;
 }
@@ -25,6 +25,13 @@ const RETRY_MS = 3000;
 
 const OWN_NAMES: Readonly<Record<string, readonly string[]>> = {
   corrosion: ["corrosion.restarting", "corrosion.ready", "corrosion.restart_failed"],
+  groups: [
+    "raft.leader.changed",
+    "raft.leader.ended",
+    "raft.replica.halted",
+    "archive.stalled",
+    "archive.resumed",
+  ],
 };
 
 export const streamState = signal<StreamState>("idle");

@@ -14,9 +14,10 @@ export function ageText(ms: number): string {
   return `${Math.floor(ms / DAY)} d`;
 }
 
-/** Milliseconds with as many digits as mean something; a dash for null. */
+/** Milliseconds, from 10 s on seconds, with as many digits as mean something; a dash for null. */
 export function msText(ms: number | null): string {
   if (ms === null) return "–";
+  if (ms >= 10 * SECOND) return `${(ms / SECOND).toFixed(1)} s`;
   return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }
 

@@ -1,15 +1,20 @@
-/** @module The fleet as this node sees it, and whether the node takes traffic: asked every two seconds. */
+/** @module The fleet as this node sees it, and whether the node takes traffic. */
 import type { FleetStatus, Readiness } from "../../services/raft/fleet-status.ts";
 import type { Resource } from "../data/resource.ts";
 import { useResource } from "../data/use-resource.ts";
 import { type Readied, readinessOf } from "./readiness.ts";
 
-/** No topic tells of leaders: a page that asks this often shows a change of leader as it happens. */
+/** No event tells how far logs and archive are; and while the stream is down, this shows a change of leader too. */
 const POLL_MS = 2000;
 const TIMEOUT_MS = 5000;
 
+/** A change of leader is an event, after which the fleet is asked at once: all that is shown is of one answer. */
 export function useFleet(): Resource<FleetStatus> {
-  return useResource<FleetStatus>("/api/fleet/status", { pollMs: POLL_MS, timeoutMs: TIMEOUT_MS });
+  return useResource<FleetStatus>("/api/fleet/status", {
+    topics: ["groups"],
+    pollMs: POLL_MS,
+    timeoutMs: TIMEOUT_MS,
+  });
 }
 
 export function useReadiness(): Readied {

@@ -9,11 +9,13 @@ export interface WorldMapProps {
   readonly nodes: readonly MapNode[];
   /** What the legend lists, in this order. */
   readonly legend: readonly MarkerKind[];
+  /** Words of the legend that differ from the usual ones. */
+  readonly labels?: Readonly<Partial<Record<MarkerKind, string>>>;
   /** Behind each entry of the legend, e.g. how many; `?` where nobody knows. */
   readonly counts?: Readonly<Partial<Record<MarkerKind, number | "?" | undefined>>>;
 }
 
-export function WorldMap({ nodes, legend, counts = {} }: WorldMapProps) {
+export function WorldMap({ nodes, legend, labels = {}, counts = {} }: WorldMapProps) {
   const [hidden, setHidden] = useState<ReadonlySet<MarkerKind>>(new Set());
   const layout = useMemo(() => layOut(nodes), [nodes]);
   const byId = useMemo(() => new Map(nodes.map((node) => [node.nodeId, node])), [nodes]);
@@ -44,7 +46,9 @@ export function WorldMap({ nodes, legend, counts = {} }: WorldMapProps) {
           <LegendEntry
             key={kind}
             kind={kind}
+            label={labels[kind] ?? MARKERS[kind].label}
             count={counts[kind]}
+            countable={kind in counts}
             shown={!hidden.has(kind)}
             toggle={() => toggle(kind)}
           />
@@ -71,6 +75,10 @@ interface MarkerProps {
   readonly hidden: ReadonlySet<MarkerKind>;
 }
 
+/** It comes down on its place; a narrow screen shrinks the map, but not so much what is marked on it. */
+const MARKER =
+  "origin-center transition-[opacity,scale] duration-500 ease-out [transform-box:fill-box] max-sm:scale-150 starting:scale-300 starting:opacity-0";
+
 function Marker({ placed, node, hidden }: MarkerProps) {
   if (node === undefined) return null;
   const layers = layersOf(node, hidden);
@@ -89,7 +97,7 @@ function Marker({ placed, node, hidden }: MarkerProps) {
           r={MARKERS[kind].radius}
           fill={MARKERS[kind].color}
           data-kind={kind}
-          class="transition-[r,fill] duration-300 starting:opacity-0"
+          class={MARKER}
         />
       ))}
     </g>
@@ -98,13 +106,16 @@ function Marker({ placed, node, hidden }: MarkerProps) {
 
 interface LegendEntryProps {
   readonly kind: MarkerKind;
+  readonly label: string;
   readonly count: number | "?" | undefined;
+  /** Whether there is a count, or will be one: it has a place, so that nothing moves when it comes. */
+  readonly countable: boolean;
   readonly shown: boolean;
   readonly toggle: () => void;
 }
 
-function LegendEntry({ kind, count, shown, toggle }: LegendEntryProps) {
-  const { color, label, radius } = MARKERS[kind];
+function LegendEntry({ kind, label, count, countable, shown, toggle }: LegendEntryProps) {
+  const { color, radius } = MARKERS[kind];
   return (
     <button
       type="button"
@@ -123,8 +134,10 @@ function LegendEntry({ kind, count, shown, toggle }: LegendEntryProps) {
         <circle cx="6" cy="6" r={radius} fill={color} />
       </svg>
       {label}
-      {count !== undefined && (
-        <span class={classes("font-semibold tabular-nums", count === "?" && "text-bad")}>{count}</span>
+      {countable && (
+        <span class={classes("min-w-[1ch] font-semibold tabular-nums", count === "?" && "text-bad")}>
+          {count}
+        </span>
       )}
     </button>
   );

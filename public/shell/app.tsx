@@ -7,7 +7,7 @@ import { ConfirmDialog } from "./confirm.tsx";
 import { ConnectionBanner } from "./connection-banner.tsx";
 import { Header } from "./header.tsx";
 import { NotFound } from "./not-found.tsx";
-import { PAGE_COMPONENTS, PAGE_SCOPE, PAGES } from "./pages.ts";
+import { PAGE_SCOPE, PAGES } from "./pages.ts";
 import { Tabs } from "./tabs.tsx";
 import { Toasts } from "./toasts.tsx";
 import { TokenDialog } from "./token-dialog.tsx";
@@ -63,10 +63,9 @@ function OpenPage() {
       )}
       <ErrorBoundary onError={setProblem}>
         <Router>
-          {PAGES.flatMap(({ name, path: at }) => {
-            const component = PAGE_COMPONENTS.get(name);
-            return component === undefined ? [] : [<Route key={name} path={at} component={component} />];
-          })}
+          {PAGES.map(({ path: at, component }) => (
+            <Route key={at} path={at} component={component} />
+          ))}
           <Route key="not-found" default component={NotFound} />
         </Router>
       </ErrorBoundary>

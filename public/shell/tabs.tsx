@@ -17,7 +17,7 @@ export function Tabs() {
         {PAGES.map((page) => {
           const open = page.path === path;
           return (
-            <li key={page.name}>
+            <li key={page.path}>
               <a
                 href={page.path}
                 aria-current={open ? "page" : undefined}

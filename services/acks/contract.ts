@@ -1,5 +1,6 @@
 /** @module What the acks room offers on the bus: sent messages, their acknowledgements, receptions. Per node. */
-import type { MessageRow, Timestamp } from "../corrosion/contract.ts";
+import type { Timestamp } from "../../lib/clock.ts";
+import type { MessageRow } from "../corrosion/contract.ts";
 
 export type Transport = "gossip" | "pubsub";
 
@@ -44,7 +45,7 @@ export interface Pruned {
   readonly deleted: number;
 }
 
-/* `acks.tracker` (track, untrack, acknowledge, status, reset) */
+/* `acks.tracker` (track, untrack, knows, acknowledge, status, reset) */
 
 export type ItemState = "pending" | "complete" | "partial" | "unacked";
 

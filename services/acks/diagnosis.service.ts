@@ -1,11 +1,11 @@
 /** @module Where an acknowledgement gets stuck: each part of its way, looked at from this node. */
 import type { Context, Service, ServiceBroker } from "moleculer";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import { formatHostPort, parseHostPort } from "../../lib/host-port.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import type { AgentStatus, SubscriberStatus } from "../corrosion/contract.ts";
-import { CorrosionError } from "../corrosion/failures.ts";
 import type { AckStatus, Diagnosis, Probe, Probed, SenderStatus } from "./contract.ts";
 import { probe } from "./diagnosis/probe.ts";
 import { expectedNodes } from "./known-nodes.ts";

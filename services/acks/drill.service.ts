@@ -1,11 +1,11 @@
 /** @module The drill of a node: a message over the bus alone, acknowledged as those are that spread by gossip. */
 import type { Context, Service, ServiceBroker } from "moleculer";
 import { isoMicros, originClock, systemClock } from "../../lib/clock.ts";
+import { busConnected } from "../../lib/cluster-nodes.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import { regionOf } from "../../lib/regions.ts";
 import { defineService } from "../../lib/service.ts";
 import type { ExperimentControl } from "../analytics/contract.ts";
-import { busConnected } from "../corrosion/cluster-nodes.ts";
-import { CorrosionError } from "../corrosion/failures.ts";
 import type { Deliver, DrillRequest, SendDrill, SentDrill, Track } from "./contract.ts";
 import { DRILL_CONTENT, drillId, readDrill } from "./drill/request.ts";
 import { expectedNodes, ownAckEndpoint } from "./known-nodes.ts";

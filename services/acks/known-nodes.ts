@@ -1,8 +1,8 @@
 /** @module Which nodes there are, for those who expect acknowledgements of them, and believe theirs. */
 import type { ServiceBroker } from "moleculer";
-import { nodesWith } from "../corrosion/cluster-nodes.ts";
+import { nodesWith } from "../../lib/cluster-nodes.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { Discovery, NodeConfigRow } from "../corrosion/contract.ts";
-import { CorrosionError } from "../corrosion/failures.ts";
 
 const DISCOVERY_MS = 1000;
 const CONFIGS_MS = 5000;

@@ -2,15 +2,15 @@
 import { join } from "node:path";
 import type { Context, Service } from "moleculer";
 import { systemClock } from "../../lib/clock.ts";
+import { AgentAccess } from "../../lib/corrosion/agent-access.ts";
+import type { CorrosionClient } from "../../lib/corrosion/client/http.ts";
+import { asFailure, CorrosionError, failureType } from "../../lib/corrosion/failures.ts";
 import { regionOf } from "../../lib/regions.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { periodicJob } from "../../mixins/periodic-job.ts";
 import type { ExperimentControl } from "../analytics/contract.ts";
-import { AgentAccess } from "../corrosion/agent-access.ts";
-import type { CorrosionClient } from "../corrosion/client/http.ts";
 import type { MessageUpdate } from "../corrosion/contract.ts";
-import { asFailure, CorrosionError, failureType } from "../corrosion/failures.ts";
 import type { AckCounted, MessageList, Pruned, RegionCount, SendMessage, SentMessage } from "./contract.ts";
 import { expectedNodes, ownAckEndpoint } from "./known-nodes.ts";
 import { CurrentRun } from "./messages/current-run.ts";

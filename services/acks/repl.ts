@@ -1,7 +1,7 @@
 /** @module REPL commands of messages and their acknowledgements: `receptions…`, `acks:…`. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import { ask, ConsoleCommandFailed, NODE_OPTION, nodeOf, type Print } from "../corrosion/repl-calls.ts";
+import { ask, ConsoleCommandFailed, NODE_OPTION, nodeOf, type Print } from "../../lib/console-repl.ts";
 import type {
   AckStatus,
   Diagnosis,

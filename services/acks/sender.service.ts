@@ -1,11 +1,11 @@
 /** @module The sender of a node: counts what it receives of other nodes, and acknowledges it to them. */
 import type { Context, Service } from "moleculer";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
+import { systemTimers } from "../../lib/timers.ts";
 import type { Membership, MessageRow, MessageUpdate } from "../corrosion/contract.ts";
-import { CorrosionError } from "../corrosion/failures.ts";
-import { systemTimers } from "../corrosion/subscriber-timing.ts";
 import type { Deliver, Reception, ReceptionStats, Receptions, SenderStatus } from "./contract.ts";
 import { allReceptions } from "./sender/all-receptions.ts";
 import { AckClient, DELIVERY_TIMES } from "./sender/deliver.ts";

@@ -1,22 +1,25 @@
 /** @module The tracker of a node: which of its messages wait for whom, and who acknowledged them. */
 import type { Context, Service } from "moleculer";
 import { microsOf, originClock } from "../../lib/clock.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import { regionOf } from "../../lib/regions.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
-import { CorrosionError } from "../corrosion/failures.ts";
 import type { AckCounted, Acknowledge, Acknowledged, AckStatus, Track } from "./contract.ts";
+import { KnownNodes } from "./known-nodes.ts";
 import { record } from "./recording.ts";
 import { type Item, Items, LIMITS, latencyMs } from "./tracker/items.ts";
 import { ackStatus } from "./tracker/status.ts";
 
 type TrackerService = Service & {
   items: Items;
+  known: KnownNodes;
   /** Runs when the latest item's time is over; null while there is nothing to wait for. */
   deadline: NodeJS.Timeout | null;
 };
 
 const pk = { type: "string", min: 1, max: 512 };
+const nodeId = { type: "string", min: 1, max: 256 };
 
 export default defineService<TrackerService>({
   name: "acks.tracker",
@@ -56,11 +59,19 @@ export default defineService<TrackerService>({
       },
     },
 
+    /** `{node_id}` -> whether there is such a node, whose acknowledgements count. Fails when nobody can tell now. */
+    knows: {
+      params: { node_id: nodeId },
+      handler(ctx: Context<{ node_id: string }>): Promise<boolean> {
+        return this.known.has(ctx.params.node_id);
+      },
+    },
+
     /** `Acknowledge` -> `Acknowledged`. Who may acknowledge is decided before. */
     acknowledge: {
       params: {
         pk,
-        node_id: { type: "string", min: 1, max: 256 },
+        node_id: nodeId,
         receipt_timestamp: { type: "string", nullable: true },
         arrived_at_us: { type: "number", integer: true, optional: true },
         transport: { type: "enum", values: ["gossip", "pubsub"], optional: true },
@@ -97,6 +108,7 @@ export default defineService<TrackerService>({
   created() {
     const { deadlineMs } = runtimeOf(this.broker).config.console.ack;
     this.items = new Items({ ...LIMITS, deadlineUs: deadlineMs * 1000 });
+    this.known = new KnownNodes(this.broker);
     this.deadline = null;
   },
 

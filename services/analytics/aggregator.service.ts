@@ -221,7 +221,11 @@ function environment({ broker, effects, runner }: AggregatorService): BeginEnvir
   return {
     broker,
     now: systemClock,
-    lead: (run) => runner.lead(run),
+    lead: async (run) => {
+      if (!runner.lead(run)) return false;
+      await effects.kept(run);
+      return true;
+    },
     tellEnd: (run) => {
       effects.tell("stop", run);
       // An own word is not heard.

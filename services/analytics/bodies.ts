@@ -1,5 +1,5 @@
 /** @module Bodies of the reports of a run (contract corroport, section 6); who reported is added by who asked. */
-import type { Timestamp } from "../corrosion/contract.ts";
+import type { Timestamp } from "../../lib/clock.ts";
 import type { ExperimentRow, MessageEventRow, SystemMetricRow, TopologySnapshotRow } from "./contract.ts";
 import type { Histogram, LatencyStats } from "./maths.ts";
 import type { Line, MessageFlow, NodePerformance, ReceiptSummary } from "./series.ts";

@@ -1,12 +1,12 @@
 /** @module What the analytics room offers on the bus: what was recorded of runs, and the runs themselves. */
 
+import type { Timestamp } from "../../lib/clock.ts";
 import type { Transport } from "../acks/contract.ts";
-import type { Timestamp } from "../corrosion/contract.ts";
 import type { ExperimentJson } from "./bodies.ts";
 
 /*
- * `analytics.store` (record, experiments, query, export, compared, part, chunk, delete, recordRun, runs, status): one SQLite file
- * a node. `record` and `query` are of the own node; `part`, `chunk`, `experiments` and `delete` are asked by others too.
+ * `analytics.store` (record, flush, experiments, query, export, compared, part, chunk, delete, recordRun, runs, status): one SQLite file
+ * a node. `record`, `flush` and `query` are of the own node; `part`, `chunk`, `experiments` and `delete` are asked by others too.
  */
 
 export type EventType = "sent" | "acked";

@@ -1,5 +1,5 @@
 /** @module What `analytics.store.record` takes: shapes of the rows, for the validator. */
-import { CorrosionError } from "../corrosion/failures.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { Recorded } from "./contract.ts";
 
 /** Ids of nodes and messages: no control characters, which reports put between them. */

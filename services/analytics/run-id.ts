@@ -1,5 +1,5 @@
 /** @module Ids of runs: what a caller may choose. They become names of files. */
-import { CorrosionError } from "../corrosion/failures.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 
 /** 1 to 64 of `A-Z a-z 0-9 . _ -`, not a dot first (contract corroport, section 7). */
 const RUN_ID = /^(?!\.)[A-Za-z0-9._-]{1,64}$/;

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { LRUCache } from "lru-cache";
 import type { Context, Service } from "moleculer";
 import { systemClock } from "../../lib/clock.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import { regionOf } from "../../lib/regions.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import type { ConsoleRunRecord, NewConsoleRun } from "../corrosion/contract.ts";
-import { CorrosionError } from "../corrosion/failures.ts";
 import type { ReportBodies } from "./bodies.ts";
 import type {
   ComparedQuery,
@@ -56,7 +56,15 @@ export default defineService<StoreService>({
       },
     },
 
-    /** `{id?}` -> `ExperimentPart[]`. Throws `store_unavailable`, as all that follow. */
+    /** Answers once all that was recorded before is in the file. Throws `store_unavailable`, as all that follow. */
+    flush: {
+      params: {},
+      handler(this: StoreService): Promise<void> {
+        return this.writer.flush();
+      },
+    },
+
+    /** `{id?}` -> `ExperimentPart[]`. */
     experiments: {
       params: { id: { ...experiment_id, optional: true } },
       async handler(this: StoreService, ctx: Context<{ id?: string }>): Promise<ExperimentPart[]> {

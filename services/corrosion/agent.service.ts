@@ -148,9 +148,9 @@ export default defineService<AgentService>({
 });
 
 function tellState(service: AgentService, status: AgentStatus): void {
-  const { state, pid, reason } = status;
+  const { state, restart_phase: phase, pid, reason } = status;
   const level = state === "crashed" || state === "unhealthy" ? "warn" : "info";
-  service.logger[level]("agent state", { state, pid, reason });
+  service.logger[level]("agent state", { state, phase, pid, reason });
   spread(service, () => service.broker.broadcastLocal("agent_state", status));
 }
 

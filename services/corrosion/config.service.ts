@@ -1,15 +1,15 @@
 /** @module The node's Corrosion configuration: what it is, and jobs that change it and restart the agent. */
 import { randomUUID } from "node:crypto";
 import type { Context, Service, ServiceBroker } from "moleculer";
+import { parseHosts } from "../../lib/bootstrap-hosts.ts";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { isBackupId } from "./config/backups.ts";
-import { parseHosts } from "./config/hosts.ts";
 import { type Change, type Progress, runJob } from "./config/job.ts";
 import { RuntimeConfiguration } from "./config/node-configuration.ts";
 import type { AgentStatus, ApplyResult, ConfigJob, NodeConfiguration, RestartOutcome } from "./contract.ts";
-import { CorrosionError } from "./failures.ts";
 
 interface Wait {
   readonly wait?: boolean;

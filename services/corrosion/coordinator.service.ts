@@ -1,18 +1,18 @@
 /** @module Bootstrap hosts for several nodes: led from any node over the bus, because a broken gossip cannot repair itself. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Context, Service } from "moleculer";
+import { parseHosts } from "../../lib/bootstrap-hosts.ts";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
+import { busConnected, nodesWith } from "../../lib/cluster-nodes.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import { uuidv7 } from "../../lib/ids.ts";
 import { defineService } from "../../lib/service.ts";
-import { busConnected, nodesWith } from "./cluster-nodes.ts";
-import { parseHosts } from "./config/hosts.ts";
 import type { ClusterUpdate, NodeConfiguration } from "./contract.ts";
 import { Campaign } from "./coordinator/campaign.ts";
 import { STEP_MS } from "./coordinator/steps.ts";
 import { checkOwnAgent, knownNodes } from "./coordinator/surroundings.ts";
 import { checkTargets } from "./coordinator/targets.ts";
 import { Watch } from "./coordinator/watch.ts";
-import { CorrosionError } from "./failures.ts";
 
 const EVENT = "cluster_config_coordination";
 /** A node that knows of an update answers from its memory. */

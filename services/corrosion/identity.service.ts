@@ -1,15 +1,15 @@
 /** @module Which actor this node's agent is: kept in `node_configs`, where every node finds it. */
 import type { Context, Service } from "moleculer";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
+import type { CorrosionClient } from "../../lib/corrosion/client/http.ts";
+import { asAgentFailure } from "../../lib/corrosion/failures.ts";
+import { clientOf, ownAgent } from "../../lib/corrosion/own-agent.ts";
 import { defineService } from "../../lib/service.ts";
 import { corrosionLifecycle } from "../../mixins/corrosion-lifecycle.ts";
-import type { CorrosionClient } from "./client/http.ts";
 import type { AgentStatus, Identity, IdentityMap, NodeConfigRow } from "./contract.ts";
-import { asAgentFailure } from "./failures.ts";
 import { identityMap, readNodeConfigs, reportActor, reportHosts } from "./identity/node-configs.ts";
 import { Reporter } from "./identity/reporter.ts";
 import { ownActorId } from "./members/fetch.ts";
-import { clientOf, ownAgent } from "./own-agent.ts";
 
 const FIRST_MS = 2000;
 const RETRY_MS = 10_000;

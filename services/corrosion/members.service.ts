@@ -1,6 +1,8 @@
 /** @module Who is in the cluster, as this node's agent sees it, and where nodes see it differently. */
 import type { Context, Service } from "moleculer";
 import { systemClock } from "../../lib/clock.ts";
+import { asAgentFailure } from "../../lib/corrosion/failures.ts";
+import { clientOf, ownAgent, tomlOf } from "../../lib/corrosion/own-agent.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { corrosionLifecycle } from "../../mixins/corrosion-lifecycle.ts";
@@ -12,14 +14,12 @@ import type {
   Membership,
   MemberView,
 } from "./contract.ts";
-import { asAgentFailure } from "./failures.ts";
 import { CLI_LIMIT_MS } from "./members/cli.ts";
 import { commandLineOf } from "./members/command-line.ts";
 import { type Fetched, fetchMembers } from "./members/fetch.ts";
 import { askObservers, corrosionTables } from "./members/look.ts";
 import { disagreements } from "./members/matrix.ts";
 import { Roster } from "./members/roster.ts";
-import { clientOf, ownAgent, tomlOf } from "./own-agent.ts";
 
 const FIRST_MS = 1000;
 /** The command line starts a process each time: it is asked so many times more seldom. */
@@ -128,7 +128,7 @@ export default defineService<MembersService>({
 
 async function fetchOwn(service: MembersService, signal: AbortSignal): Promise<Fetched> {
   const { broker, settings } = service;
-  const [agent, map] = await Promise.all([ownAgent(broker), identityMap(service)]);
+  const [agent, map] = await Promise.all([ownAgent<AgentStatus>(broker), identityMap(service)]);
   const [client, toml] = await Promise.all([clientOf(broker, agent), tomlOf(agent)]);
   return fetchMembers({
     nodeId: broker.nodeID,

@@ -1,13 +1,13 @@
 /** @module The node itself, for those who operate it: facts, a test of its agent, and what its subscriber hears. */
 import type { Context, Service } from "moleculer";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
+import { AgentAccess } from "../../lib/corrosion/agent-access.ts";
+import { openConnections } from "../../lib/corrosion/client/connections.ts";
+import { ownAgent } from "../../lib/corrosion/own-agent.ts";
 import { defineService } from "../../lib/service.ts";
-import { AgentAccess } from "./agent-access.ts";
-import { openConnections } from "./client/connections.ts";
 import type { AgentConnections, MessageFlow, MessageUpdate, NodeFacts, NodePing } from "./contract.ts";
 import { nodeFacts } from "./node/facts.ts";
 import { Flow } from "./node/flow.ts";
-import { ownAgent } from "./own-agent.ts";
 
 const PING_MS = 5000;
 

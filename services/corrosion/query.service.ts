@@ -2,10 +2,10 @@
 import { randomUUID } from "node:crypto";
 import type { Context, Service } from "moleculer";
 import { systemClock } from "../../lib/clock.ts";
+import { AgentAccess } from "../../lib/corrosion/agent-access.ts";
+import { asFailure, CorrosionError } from "../../lib/corrosion/failures.ts";
 import { defineService } from "../../lib/service.ts";
-import { AgentAccess } from "./agent-access.ts";
 import type { ConsoleRunRecord, NewConsoleRun, QueryPreset, QueryResult, QueryRun } from "./contract.ts";
-import { asFailure, CorrosionError } from "./failures.ts";
 import { PRESETS } from "./query/presets.ts";
 import { type RunRequest, readRun } from "./query/request.ts";
 import { run } from "./query/run.ts";

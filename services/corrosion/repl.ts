@@ -1,16 +1,7 @@
 /** @module REPL commands of the Corrosion room: `corrosion status`, `subscriber:flow`, `config:…`, `agent:restart`. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import { nodesWith } from "./cluster-nodes.ts";
-import type {
-  AgentStatus,
-  ConfigJob,
-  Membership,
-  MessageFlow,
-  MessageUpdate,
-  RestartOutcome,
-  SubscriberStatus,
-} from "./contract.ts";
+import { nodesWith } from "../../lib/cluster-nodes.ts";
 import {
   ANSWER_MS,
   ask,
@@ -20,9 +11,16 @@ import {
   nodeOf,
   type Print,
   sentence,
-} from "./repl-calls.ts";
-
-export { ConsoleCommandFailed, type Print } from "./repl-calls.ts";
+} from "../../lib/console-repl.ts";
+import type {
+  AgentStatus,
+  ConfigJob,
+  Membership,
+  MessageFlow,
+  MessageUpdate,
+  RestartOutcome,
+  SubscriberStatus,
+} from "./contract.ts";
 
 export const CONSOLE_USAGE = `  corrosion status            agent, subscriber and members of every node
   subscriber:flow [seconds]   what a node's subscriber hears in the next 30 s, or as many as are given

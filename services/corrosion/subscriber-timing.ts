@@ -27,19 +27,3 @@ export function backoff({ backoffMs }: SubscriberTimes, failures: number, random
   const base = backoffMs[Math.min(failures, backoffMs.length) - 1] ?? 0;
   return Math.round(base * (1 - JITTER + 2 * JITTER * random));
 }
-
-/** Time and timers, so that tests can have their own. */
-export interface Timers {
-  /** Milliseconds on a clock that never goes back. */
-  now(): number;
-  /** Calls `run` once, `ms` from now; returns what calls it off. */
-  after(ms: number, run: () => void): () => void;
-}
-
-export const systemTimers: Timers = {
-  now: () => performance.now(),
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
-  },
-};

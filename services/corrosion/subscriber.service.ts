@@ -1,11 +1,12 @@
 /** @module The subscriber of a node: its agent's `node_messages`, told to the node's actors as they change. */
 import type { Context, Service } from "moleculer";
+import { AgentAccess } from "../../lib/corrosion/agent-access.ts";
 import { defineService } from "../../lib/service.ts";
+import { systemTimers } from "../../lib/timers.ts";
 import { corrosionLifecycle, pausedFor } from "../../mixins/corrosion-lifecycle.ts";
-import { AgentAccess } from "./agent-access.ts";
 import type { AgentStatus, MessageUpdate, SubscriberStatus } from "./contract.ts";
 import { MessageSubscriber } from "./subscriber.ts";
-import { SUBSCRIBER_TIMES, type SubscriberTimes, systemTimers } from "./subscriber-timing.ts";
+import { SUBSCRIBER_TIMES, type SubscriberTimes } from "./subscriber-timing.ts";
 import type { Update } from "./subscription.ts";
 
 type SubscriberService = Service<{ times: SubscriberTimes; watchdogMs: number }> & {

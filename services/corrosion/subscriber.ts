@@ -1,11 +1,12 @@
 /** @module Keeps one subscription to `node_messages` open: connects, listens, tries again, pauses. */
 import type { ServiceBroker } from "moleculer";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
-import { AgentError } from "./client/errors.ts";
-import type { SubscriptionEvent } from "./client/events.ts";
-import type { AgentStream, CorrosionClient } from "./client/http.ts";
+import { AgentError } from "../../lib/corrosion/client/errors.ts";
+import type { SubscriptionEvent } from "../../lib/corrosion/client/events.ts";
+import type { AgentStream, CorrosionClient } from "../../lib/corrosion/client/http.ts";
+import type { Timers } from "../../lib/timers.ts";
 import type { SubscriberState, SubscriberStatus } from "./contract.ts";
-import { backoff, type SubscriberTimes, type Timers } from "./subscriber-timing.ts";
+import { backoff, type SubscriberTimes } from "./subscriber-timing.ts";
 import { MESSAGES_SQL, Subscription, type Update } from "./subscription.ts";
 
 export interface SubscriberEnvironment {

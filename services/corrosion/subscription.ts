@@ -1,16 +1,7 @@
 /** @module What the subscription to `node_messages` knows, and what each of its events means. No I/O. */
-import type { Cell, SubscriptionEvent } from "./client/events.ts";
+import type { Cell, SubscriptionEvent } from "../../lib/corrosion/client/events.ts";
+import { MESSAGE_COLUMNS } from "../../lib/corrosion/message-columns.ts";
 import type { MessageRow, MessageUpdate } from "./contract.ts";
-
-export const MESSAGE_COLUMNS = [
-  "pk",
-  "node_id",
-  "message",
-  "sequence",
-  "timestamp",
-  "originating_endpoint",
-  "region",
-] as const satisfies readonly (keyof MessageRow)[];
 
 /** One text for every node: agents share a subscription between those who ask with the same bytes. */
 export const MESSAGES_SQL = `SELECT ${MESSAGE_COLUMNS.join(", ")} FROM node_messages`;

@@ -1,7 +1,5 @@
 /** @module The ack API of a node: where other nodes acknowledge its messages. It has a port of its own, and knows only actions. */
 import type { Server } from "node:http";
-import { isIPv6 } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import type { ApiSettingsSchema, GatewayResponse, IncomingRequest } from "moleculer-web";
 import { isoMicros, originClock, systemClock } from "../../lib/clock.ts";
@@ -9,7 +7,6 @@ import { FleetError } from "../../lib/errors.ts";
 import { formatHostPort } from "../../lib/host-port.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import type { Acknowledge, Acknowledged, AckStatus } from "../acks/contract.ts";
-import { KnownNodes } from "../acks/known-nodes.ts";
 import { sameSecret } from "./access.ts";
 import { ackAnswer, answer, BadAck, GOSSIP, PUBSUB, readAck, refusal, type Way } from "./ack/request.ts";
 import { type Answer, send } from "./answer.ts";
@@ -23,12 +20,13 @@ const readBody = jsonReader(16 * 1024);
 const MAX_CONNECTIONS = 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
 const TRACKER_MS = 4000;
+/** The tracker may have to ask the agent who there is. */
+const KNOWN_MS = 7000;
 
-type AckGateway = Service & { known: KnownNodes };
-type Respond = (gateway: AckGateway, request: IncomingRequest, response: GatewayResponse) => Promise<Answer>;
+type Respond = (gateway: Service, request: IncomingRequest, response: GatewayResponse) => Promise<Answer>;
 
 const alias = (respond: Respond) =>
-  function here(this: AckGateway, request: IncomingRequest, response: GatewayResponse): void {
+  function here(this: Service, request: IncomingRequest, response: GatewayResponse): void {
     respond(this, request, response)
       .catch((error: unknown) => failure(this, error))
       .then((given) => send(response, given))
@@ -66,8 +64,8 @@ const ackGateway: ServiceSchema = {
       name: "ack API",
       address: ({ console }) => console.ack,
       variables: { host: "FLY_PRIVATE_IP", port: "API_PORT" },
-      announce(broker, { host, port }) {
-        broker.metadata.ack_endpoint = formatHostPort({ host: reachable(host), port });
+      announce(broker, address) {
+        broker.metadata.ack_endpoint = formatHostPort(address);
       },
     }),
   ],
@@ -84,7 +82,6 @@ const ackGateway: ServiceSchema = {
     const server: Server = this.server;
     server.maxConnections = MAX_CONNECTIONS;
     server.requestTimeout = REQUEST_TIMEOUT_MS;
-    this.known = new KnownNodes(this.broker);
   },
 
   methods: {
@@ -92,7 +89,7 @@ const ackGateway: ServiceSchema = {
       send(response, answer(404, { errors: { detail: "Not Found" } }));
     },
 
-    errorHandler(this: AckGateway, _request: IncomingRequest, response: GatewayResponse, error: unknown) {
+    errorHandler(this: Service, _request: IncomingRequest, response: GatewayResponse, error: unknown) {
       send(response, failure(this, error));
     },
   },
@@ -103,12 +100,12 @@ export default ackGateway;
 /** One acknowledgement. The order of the checks tells a stranger least. */
 async function acknowledge(
   way: Way,
-  gateway: AckGateway,
+  gateway: Service,
   request: IncomingRequest,
   response: GatewayResponse,
 ): Promise<Answer> {
   const arrived = originClock();
-  const { broker, known } = gateway;
+  const { broker } = gateway;
   const { nodeID } = broker;
   const { token } = runtimeOf(broker).config.console.ack;
   const given = request.headers["x-fleetport-token"];
@@ -119,7 +116,12 @@ async function acknowledge(
   if (request.headers.origin !== undefined) return refusal(403, "pages of a browser cannot acknowledge");
   const ack = readAck(way, await readBody(request, response));
   if (ack.ackNodeId === nodeID) return refusal(403, "a node does not acknowledge its own messages");
-  if (!(await known.has(ack.ackNodeId))) return refusal(403, "ack_node_id is no node of this cluster");
+  const known = await broker.call<boolean, object>(
+    "acks.tracker.knows",
+    { node_id: ack.ackNodeId },
+    { nodeID, timeout: KNOWN_MS },
+  );
+  if (!known) return refusal(403, "ack_node_id is no node of this cluster");
   const params: Acknowledge = {
     pk: ack.pk,
     node_id: ack.ackNodeId,
@@ -149,20 +151,11 @@ async function health(broker: ServiceBroker): Promise<Answer> {
 }
 
 /** What is not the caller's fault is worth trying again, so it is a 500. */
-function failure(gateway: AckGateway, error: unknown): Answer {
+function failure(gateway: Service, error: unknown): Answer {
   if (error instanceof BadAck) return refusal(400, error.message);
   if (error instanceof RequestRefused) return refusal(400, error.message);
   if (error instanceof FleetError && error.type === "content_too_large") return refusal(413, error.message);
   const reason = error instanceof Error ? error.message : String(error);
   gateway.logger.warn("an acknowledgement was not taken", { reason });
   return refusal(500, "the acknowledgement was not taken; try again", { reason });
-}
-
-/** Where others reach a server that listens on all addresses. */
-function reachable(host: string): string {
-  if (host !== "::" && host !== "0.0.0.0") return host;
-  const outward = Object.values(networkInterfaces())
-    .flat()
-    .find((found) => found && !found.internal && (isIPv6(host) || found.family === "IPv4"));
-  return outward?.address ?? (isIPv6(host) ? "::1" : "127.0.0.1");
 }

@@ -76,13 +76,44 @@ function fieldsOfData(data: unknown): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, text]) => typeof text === "string"));
 }
 
-/** What Moleculer's validator found, a sentence a field. */
+/** What the validator of the bus calls a problem, in the words that the rooms use themselves. */
+const WORDS: Readonly<Record<string, (expected: unknown) => string>> = {
+  required: () => "is required",
+  string: () => "must be a text",
+  stringEmpty: () => "must not be empty",
+  stringMin: (least) => `must have at least ${least} characters`,
+  stringMax: (most) => `must have at most ${most} characters`,
+  number: () => "must be a number",
+  numberInteger: () => "must be a whole number",
+  numberMin: (least) => `must be at least ${least}`,
+  numberMax: (most) => `must be at most ${most}`,
+  boolean: () => "must be true or false",
+  object: () => "must be an object",
+  array: () => "must be a list",
+  enumValue: (values) => `must be one of ${values}`,
+};
+
+/** Of a field that may be of several types, each is a problem of its own. */
+const TYPES: ReadonlySet<string> = new Set(["string", "number", "boolean", "object", "array"]);
+
+/** What Moleculer's validator found, a sentence a field: the first that was wrong, or all types that it may have. */
 function fieldsOfValidation(data: unknown): Fields {
-  const problems = Array.isArray(data) ? data : [];
-  return Object.fromEntries(
-    problems.map((problem: { field?: unknown; message?: unknown }) => [
-      String(problem.field ?? "body"),
-      String(problem.message ?? "is not valid"),
-    ]),
-  );
+  const problems = (Array.isArray(data) ? data : []) as readonly FoundProblem[];
+  const fields = new Map<string, string>();
+  for (const { type = "", field = "body", expected, message } of problems) {
+    // What is wrong with a part says more than what is wrong with the whole.
+    if (problems.some((other) => other.field?.startsWith(`${field}[`))) continue;
+    const text = WORDS[type]?.(expected) ?? message ?? "is not valid";
+    const before = fields.get(field);
+    if (before === undefined) fields.set(field, text);
+    else if (TYPES.has(type) && before !== text) fields.set(field, `${before}, or ${text}`);
+  }
+  return Object.fromEntries(fields);
+}
+
+interface FoundProblem {
+  readonly type?: string;
+  readonly field?: string;
+  readonly expected?: unknown;
+  readonly message?: string;
 }

@@ -8,10 +8,12 @@ import ApiGateway, {
   type IncomingRequest,
 } from "moleculer-web";
 import { redisOf } from "../../lib/cacher.ts";
+import { formatHostPort } from "../../lib/host-port.ts";
 import { counter } from "../../lib/metrics.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { admitChange, trustedOrigin } from "./access.ts";
 import { preflight, send } from "./answer.ts";
+import { compressedPaths, formOf } from "./compressed-files.ts";
 import { callHere } from "./console-call.ts";
 import { eventStreamMixin } from "./event-stream.mixin.ts";
 import { errorAnswer, internalError, NOT_FOUND, RequestRefused } from "./http-errors.ts";
@@ -89,8 +91,8 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
       name: "web server",
       address: ({ host, port }) => ({ host, port }),
       variables: { host: "HOST", port: "PORT" },
-      announce(broker, { host, port }) {
-        broker.metadata.url = `http://${host}:${port}`;
+      announce(broker, address) {
+        broker.metadata.url = `http://${formatHostPort(address)}`;
       },
     }),
   ],
@@ -169,6 +171,7 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
 
   created() {
     const { config, metrics } = runtimeOf(this.broker);
+    this.compressed = compressedPaths(this.settings.assets?.folder ?? DASHBOARD_FOLDER);
     const refused = counter(metrics, {
       name: "rate_limited_total",
       help: "Requests refused by the rate limit",
@@ -190,7 +193,7 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
         send(response, preflight(request));
         return;
       }
-      request.url = fileOf(request.url);
+      request.url = formOf(fileOf(request.url ?? "/"), request.headers["accept-encoding"], this.compressed);
       await ApiGateway.methods?.httpHandler?.call(this, request, response);
     },
 

@@ -1,7 +1,8 @@
 /** @module What a route of the HTTP API is: a row of a table that names an action, what it gets, and how it answers. */
+
+import type { Timestamp } from "../../lib/clock.ts";
 import type { ErrorCode } from "../../lib/errors.ts";
 import type { JsonObject } from "../../lib/json.ts";
-import type { Timestamp } from "../corrosion/contract.ts";
 import type { Answer } from "./answer.ts";
 import type { Query } from "./query.ts";
 

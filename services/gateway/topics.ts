@@ -44,6 +44,16 @@ const KINDS = {
   config_job: told("config_job", "corrosion.config.job"),
   cluster_config_coordination: told("cluster_config_coordination", "corrosion.coordinator.status", "cluster"),
   corrosion: untold("corrosion.restarting", "corrosion.ready", "corrosion.restart_failed"),
+  groups: {
+    ...untold(
+      "raft.leader.changed",
+      "raft.leader.ended",
+      "raft.replica.halted",
+      "archive.stalled",
+      "archive.resumed",
+    ),
+    scope: "cluster",
+  },
 } as const satisfies Readonly<Record<string, Kind>>;
 
 const ANALYTICS: Kind = untold("analytics_events");

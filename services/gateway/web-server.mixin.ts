@@ -1,6 +1,7 @@
 /** @module A web server of the node: moleculer-web, with listening, refusing broken requests and closing of our own. */
 import type { Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, isIPv6, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import type { Config } from "../../lib/config.ts";
@@ -26,7 +27,7 @@ export interface WebServer {
   readonly address: (config: Config) => HostPort;
   /** Variables that say so, for whoever has to change them. */
   readonly variables: { readonly host: string; readonly port: string };
-  /** Puts where it listens into the node's metadata, which the other nodes get once all services have started. */
+  /** Puts where others reach it into the node's metadata, which the other nodes get once all services have started. */
   readonly announce: (broker: ServiceBroker, address: HostPort) => void;
 }
 
@@ -62,7 +63,7 @@ export function webServerMixin({ address, announce, name, variables }: WebServer
       }
       server.on("error", (error) => this.logger.error(`${name} failed`, { error: error.message }));
       const { port } = server.address() as AddressInfo;
-      announce(this.broker, { host, port });
+      announce(this.broker, { host: reachable(host), port });
       this.logger.info(`${name} listens`, { host, port });
     },
 
@@ -97,6 +98,15 @@ async function closeServer(server: Server, patienceMs: number): Promise<void> {
   clearInterval(sweep);
   clearTimeout(deadline);
   server.closeAllConnections();
+}
+
+/** Where others reach a server that listens on all addresses. */
+function reachable(host: string): string {
+  if (host !== "::" && host !== "0.0.0.0") return host;
+  const outward = Object.values(networkInterfaces())
+    .flat()
+    .find((found) => found && !found.internal && (isIPv6(host) || found.family === "IPv4"));
+  return outward?.address ?? (isIPv6(host) ? "::1" : "127.0.0.1");
 }
 
 function whyNotListening({ host, port }: HostPort, set: WebServer["variables"], cause: unknown): string {

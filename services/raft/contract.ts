@@ -136,6 +136,17 @@ export interface GetCopy {
 /** Null: there is no copy that is recovered, or no longer the one of this token. */
 export type CopyPart = { readonly token: string; readonly total: number; readonly base64: string } | null;
 
+/** `fleet.ops.drain` */
+export interface Drain {
+  /** Whether the node goes on without groups instead of ending. */
+  readonly stay?: boolean;
+}
+/** `fleet.ops.drain`, `undrain`, `drainNode`, `undrainNode`: what was ordered, not that it is done. */
+export interface Drained {
+  readonly node: string;
+  readonly draining: boolean;
+}
+
 /** Lifecycle events, broadcast on the bus. */
 /** `archive.stalled` and, with null, `archive.resumed`. */
 export interface ArchiveStalled {

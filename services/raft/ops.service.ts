@@ -3,8 +3,8 @@ import type { Context, Service } from "moleculer";
 import { FleetError } from "../../lib/errors.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
-import { isDraining, liveNodes, lostNodes } from "./cluster-view.ts";
-import type { NodeReport } from "./contract.ts";
+import { isDraining, liveNodes, lostNodes, placeableNodes } from "./cluster-view.ts";
+import type { Drain, Drained, NodeReport } from "./contract.ts";
 import type { FleetStatus, Readiness } from "./fleet-status.ts";
 
 /** How long a node may take to say what it holds before it counts as not answering. */
@@ -12,7 +12,15 @@ const REPORT_TIMEOUT_MS = 1000;
 
 const MAX_PROBLEMS = 20;
 
-type OpsService = Service & { wasReady: boolean };
+/** How long another node may take to accept an order. */
+const ORDER_TIMEOUT_MS = 5000;
+
+type OpsService = Service & {
+  wasReady: boolean;
+  handingOver: boolean;
+  /** What the node does once it has handed over; it ends once. */
+  afterwards: "stay" | "end" | "ended";
+};
 
 export default defineService<OpsService>({
   name: "fleet.ops",
@@ -35,27 +43,49 @@ export default defineService<OpsService>({
       },
     },
 
-    /** Hands this node's groups over, then ends the node; answers at once. Call it with the node's id. */
+    /**
+     * Hands this node's groups over, then ends the node unless it is to `stay`; answers at once: `Drained`. Call it with
+     * the node's id. Who stays throws `no_other_node` when nobody is there to take its groups.
+     */
     drain: {
-      params: {},
-      handler(this: OpsService): { draining: true } {
+      params: { stay: { type: "boolean", optional: true } },
+      handler(this: OpsService, ctx: Context<Drain>): Drained {
         const { nodeID } = this.broker;
-        this.broker.call<boolean, object>("raft.topology.drain", {}, { nodeID }).then(
-          (done) => {
-            if (done) runtimeOf(this.broker).retire();
-          },
-          (error: unknown) => this.logger.error("draining failed", { error: String(error) }),
-        );
-        return { draining: true };
+        const { stay = false } = ctx.params;
+        if (stay && placeableNodes(this.broker).every((id) => id === nodeID)) {
+          const text = `No other node takes groups: ${nodeID} keeps what it leads. Start one first, or undrain one.`;
+          throw new FleetError("no_other_node", text);
+        }
+        if (!stay && this.afterwards === "stay") this.afterwards = "end";
+        handOver(this);
+        return { node: nodeID, draining: true };
       },
     },
 
-    /** Takes `drain` back, as long as the node still leads something. */
+    /** Takes `drain` back, unless the node ends already. */
     undrain: {
       params: {},
-      async handler(this: OpsService): Promise<{ draining: false }> {
-        await this.broker.call("raft.topology.undrain", {}, { nodeID: this.broker.nodeID });
-        return { draining: false };
+      async handler(this: OpsService): Promise<Drained> {
+        const { nodeID } = this.broker;
+        if (this.afterwards === "end") this.afterwards = "stay";
+        await this.broker.call("raft.topology.undrain", {}, { nodeID });
+        return { node: nodeID, draining: false };
+      },
+    },
+
+    /** Has a node of the fleet hand over what it leads, and stay: `Drained`. Throws `unknown_node`, `no_other_node`. */
+    drainNode: {
+      params: { node: "string" },
+      handler(this: OpsService, ctx: Context<{ node: string }>): Promise<Drained> {
+        return order<Drain>(ctx, "fleet.ops.drain", { stay: true });
+      },
+    },
+
+    /** Has it take groups again: `Drained`. Throws `unknown_node`. */
+    undrainNode: {
+      params: { node: "string" },
+      handler(this: OpsService, ctx: Context<{ node: string }>): Promise<Drained> {
+        return order<object>(ctx, "fleet.ops.undrain", {});
       },
     },
 
@@ -119,8 +149,46 @@ export default defineService<OpsService>({
 
   created(this: OpsService) {
     this.wasReady = false;
+    this.handingOver = false;
+    this.afterwards = "stay";
   },
 });
+
+/** One at a time: whoever comes while it goes on may only change how it ends. */
+function handOver(service: OpsService): void {
+  const { broker, logger } = service;
+  if (service.handingOver) return;
+  service.handingOver = true;
+  broker.call<boolean, object>("raft.topology.drain", {}, { nodeID: broker.nodeID }).then(
+    (done) => {
+      service.handingOver = false;
+      if (!done) return;
+      if (service.afterwards === "stay")
+        logger.info("drained: this node leads nothing until it is undrained");
+      if (service.afterwards !== "end") return;
+      service.afterwards = "ended";
+      runtimeOf(broker).retire();
+    },
+    (error: unknown) => {
+      service.handingOver = false;
+      logger.error("draining failed", { error: String(error) });
+    },
+  );
+}
+
+async function order<Params extends object>(
+  ctx: Context<{ node: string }>,
+  action: string,
+  params: Params,
+): Promise<Drained> {
+  const { node } = ctx.params;
+  const known = liveNodes(ctx.broker);
+  if (!known.includes(node)) {
+    const text = `There is no node "${node.slice(0, 80)}" in the fleet: it has ${known.join(", ")}.`;
+    throw new FleetError("unknown_node", text);
+  }
+  return ctx.call<Drained, Params>(action, params, { nodeID: node, timeout: ORDER_TIMEOUT_MS });
+}
 
 /** What a node holds; null when it does not answer, or has no place in this node's registry yet. */
 async function askNode(ctx: Context, node: string): Promise<{ node: string; report: NodeReport | null }> {

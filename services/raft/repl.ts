@@ -13,7 +13,7 @@ export const FLEET_USAGE = `Usage:
   fleet group <n>       one group on every node: role, epoch, index, state digest, engine health
   fleet session <id>    a session, its group and who leads it
   fleet drain <node>    the node hands over what it leads, and ends
-  fleet undrain <node>  takes that back, as long as the node still leads something`;
+  fleet undrain <node>  takes that back, as long as the node still leads something; or ends a drain that stays`;
 
 /** What a node may take to answer before another one is asked, or the command fails. */
 const ANSWER_MS = 5000;
@@ -148,8 +148,10 @@ async function drain(broker: ServiceBroker, id: string | undefined): Promise<str
       `This REPL is a part of ${node.id}: end it with Ctrl-C, or drain it from elsewhere.`,
     );
   }
-  if (node.draining) return `${node.id} drains already, and leads ${node.leads} groups.`;
+  // One that was told to stay leads nothing, and may be told to end.
+  if (node.draining && node.leads > 0) return `${node.id} drains already, and leads ${node.leads} groups.`;
   await ask(broker, "fleet.ops.drain", node);
+  if (node.draining) return `${node.id} leads nothing any more, and ends.`;
   const others = nodes.some(
     ({ id: other, available, draining }) => other !== node.id && available && !draining,
   );
@@ -162,7 +164,7 @@ async function undrain(broker: ServiceBroker, id: string | undefined): Promise<s
   const node = nodeNamed((await status(broker)).nodes, id);
   if (!node.draining) return `${node.id} does not drain.`;
   await ask(broker, "fleet.ops.undrain", node);
-  return `${node.id} takes groups again, unless it has handed over all of them already: then it ends.`;
+  return `${node.id} takes groups again, unless it was to end and has handed over all of them already.`;
 }
 
 function nodeNamed(nodes: readonly FleetNode[], id: string | undefined): FleetNode {

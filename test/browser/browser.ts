@@ -84,6 +84,8 @@ export async function visit({
     async picture(name) {
       mkdirSync(SCREENSHOTS, { recursive: true });
       const file = `${name}-${look.theme}-${look.width}.png`;
+      // Else what sticks to the top of the screen stands in the middle of the picture.
+      await page.evaluate(() => scrollTo(0, 0));
       await page.screenshot({ path: join(SCREENSHOTS, file), fullPage: true });
     },
     shifts: () => page.evaluate(() => Number(document.documentElement.dataset.testShifts ?? 0)),

@@ -1,15 +1,14 @@
 /** @module The Cluster page: against real nodes, and in the states that a test scripts. */
 import assert from "node:assert/strict";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { Disagreements, Member, Membership } from "../../services/corrosion/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { type Actions, ask, DISCOVERY } from "../helpers/console.ts";
-import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
-import { type Visited, visit } from "./browser.ts";
+import type { Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
-import { scriptedNode } from "./scripted-node.ts";
+import { openPages } from "./open-pages.ts";
 
 const now = () => new Date().toISOString();
 
@@ -50,27 +49,9 @@ function membership(members: readonly Member[], error: string | null = null): Me
 
 describe("The Cluster page", function () {
   this.timeout(120_000);
-  let open: Visited | null = null;
-  let gateway: TestGateway | null = null;
-
-  afterEach(async () => {
-    const [visited, node] = [open, gateway];
-    [open, gateway] = [null, null];
-    try {
-      await visited?.close();
-    } finally {
-      await node?.stop();
-    }
-  });
-
-  async function scripted(
-    actions: Actions,
-    options: Partial<Parameters<typeof visit>[0]> = {},
-  ): Promise<Visited & { readonly node: TestGateway }> {
-    gateway = await scriptedNode(actions);
-    open = await visit({ url: gateway.url, path: "/cluster", ...options });
-    return { ...open, node: gateway };
-  }
+  const pages = openPages();
+  const scripted = (actions: Actions, options?: Parameters<typeof pages.scripted>[2]) =>
+    pages.scripted("/cluster", actions, options);
 
   const marker = (page: Visited["page"], node: string) => page.locator(`svg [data-node="${node}"]`);
   const row = (page: Visited["page"], table: string, text: string) =>
@@ -84,8 +65,7 @@ describe("The Cluster page", function () {
 
     for (const look of LOOKS) {
       it(`shows all three everywhere, is accessible, fits, and does not jump (${lookText(look)})`, async () => {
-        open = await real.open("/cluster", { look });
-        const { page, picture, shifts } = open;
+        const { page, picture, shifts } = await pages.at("/cluster", { look });
         for (const node of ["dev-node1", "dev-node2", "dev-node3"]) {
           await row(page, "DNS nodes", node).waitFor();
           await row(page, "Members", node).getByText("active").waitFor();
@@ -115,8 +95,7 @@ describe("The Cluster page", function () {
     }
 
     it("refreshes everything by one button, and says so", async () => {
-      open = await real.open("/cluster");
-      const { page } = open;
+      const { page } = await pages.at("/cluster");
       await row(page, "Members", "dev-node3").waitFor();
       const posted: string[] = [];
       page.on("request", (request) => {
@@ -135,8 +114,7 @@ describe("The Cluster page", function () {
 
     it("sees an agent go and come back without being touched", async () => {
       // While the agent goes, what asks its tables fails.
-      open = await real.open("/cluster", { node: 2, expected: [/status of 503/] });
-      const { page, picture } = open;
+      const { page, picture } = await pages.at("/cluster", { node: 2, expected: [/status of 503/] });
       await row(page, "Members", "dev-node3").getByText("active").waitFor();
       try {
         assert.equal((await ask({ url: real.url(3) }, "POST /api/agent/stop")).status, 202);

@@ -1,6 +1,6 @@
 /** @module The Conversations page: three real nodes, and failures that a test puts between them and the page. */
 import assert from "node:assert/strict";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import type { Session } from "../../services/conversations/contract.ts";
 import { ask } from "../helpers/console.ts";
 import { until } from "../helpers/until.ts";
@@ -65,7 +65,11 @@ describe("The Conversations page", function () {
     const { page, picture } = await at(`/conversations?user_id=${user}`);
     await page.getByText(`${user} has no session yet.`).waitFor();
     await picture("conversations-empty");
+    await page.getByRole("button", { name: "New session" }).click();
+    await page.getByRole("button", { name: "Create session" }).click();
+    await page.getByText("With which agent?").waitFor();
     await page.getByLabel("Agent id").fill("bot");
+    await picture("conversations-new");
     await page.getByRole("button", { name: "Create session" }).click();
     await page.locator("[data-toast=good]").getByText("is there.").waitFor();
     await live(page);
@@ -185,11 +189,14 @@ describe("The Conversations page", function () {
     await live(page);
     await write(page, "patience");
     await page.locator("[data-outgoing=waiting], [data-outgoing=sending]").first().waitFor();
-    await page.getByText("Not sent: the group has no leader now").waitFor({ timeout: 30_000 });
+    await page
+      .locator("[data-outgoing=failed]")
+      .getByText("Not sent: the group has no leader now")
+      .waitFor({ timeout: 30_000 });
     await picture("conversations-not-sent");
     down = false;
-    await page.getByRole("button", { name: "Try again" }).click();
-    await log(page).getByText("patience").waitFor();
+    await page.getByRole("button", { name: "Retry" }).click();
+    await log(page).locator("article").getByText("patience").waitFor();
     assert.equal(await page.locator("[data-outgoing]").count(), 0);
   });
 
@@ -203,7 +210,7 @@ describe("The Conversations page", function () {
     await page.getByRole("button", { name: "Archive", exact: true }).click();
     await page.getByRole("button", { name: "Archive session" }).click();
     await page.getByText("The session is archived.").waitFor();
-    await page.getByText("it takes no more messages").waitFor();
+    await page.getByText("This session is archived: it takes no more messages.").waitFor();
     await log(page).getByText("word 1").waitFor();
   });
 
@@ -220,15 +227,51 @@ describe("The Conversations page", function () {
     assert.match(page.url(), new RegExp(made.user_id));
   });
 
-  it("reaches the first message of a long conversation", async () => {
-    const made = await session(130);
-    const { page } = await at(place(made));
-    await log(page).getByText("word 130", { exact: true }).waitFor();
-    assert.equal(await log(page).getByText("word 1", { exact: true }).count(), 0);
-    await page.getByRole("button", { name: "Earlier messages" }).click();
+  it("loads older messages as somebody scrolls up, without moving what is read, and comes back to the newest", async () => {
+    const made = await session(450);
+    const { page, picture, shifts } = await at(place(made));
+    await live(page);
+    await log(page).getByText("word 450", { exact: true }).waitFor();
+    assert.equal(await log(page).locator("article").count(), 100);
+    const before = await shifts();
+    for (let first = 351; first > 1; ) {
+      const row = log(page).locator(`[data-seq='${first}']`);
+      await log(page).evaluate((box) => {
+        box.scrollTop = 150;
+      });
+      const top = await row.evaluate((element) => element.getBoundingClientRect().top);
+      await until("older ones are there", async () => (await firstSeq(page)) < first);
+      const moved = (await row.evaluate((element) => element.getBoundingClientRect().top)) - top;
+      assert.ok(Math.abs(moved) < 2, `message ${first} moved by ${moved} px`);
+      first = await firstSeq(page);
+    }
     await log(page).getByText("word 1", { exact: true }).waitFor();
-    assert.equal(await log(page).locator("article").count(), 130);
+    assert.equal(await log(page).locator("article").count(), 300);
     assert.equal(await page.getByRole("button", { name: "Earlier messages" }).count(), 0);
+    await says(made, "the newest of all");
+    await picture("conversations-scrolled");
+    assert.ok((await shifts()) - before < 0.001, "nothing jumps");
+    await page.getByRole("button", { name: "1 new message" }).click();
+    await log(page).getByText("the newest of all").waitFor();
+    await until("it is in sight", () => inSight(log(page).getByText("the newest of all")));
+    assert.equal(await page.getByRole("button", { name: /new message|Newest/ }).count(), 0);
+  });
+
+  it("stays at the newest message while somebody is there, and where somebody reads otherwise", async () => {
+    const made = await session(40);
+    const { page } = await at(place(made));
+    await live(page);
+    await says(made, "followed");
+    await until("the newest is in sight", () => inSight(log(page).getByText("followed")));
+    await log(page).focus();
+    await page.keyboard.press("Home");
+    await page.getByRole("button", { name: "Newest messages" }).waitFor();
+    await says(made, "not followed");
+    await page.getByRole("button", { name: "1 new message" }).waitFor();
+    assert.ok(await inSight(log(page).getByText("word 1", { exact: true })));
+    await page.keyboard.press("End");
+    await until("the newest is in sight", () => inSight(log(page).getByText("not followed")));
+    assert.equal(await page.getByRole("button", { name: /new message|Newest/ }).count(), 0);
   });
 
   it("shows hostile text as the text that it is", async () => {
@@ -241,6 +284,19 @@ describe("The Conversations page", function () {
     assert.equal(await page.title(), "Conversations · Fleetport");
   });
 });
+
+/** Seq of the first message that is drawn. */
+async function firstSeq(page: Page): Promise<number> {
+  return Number(await page.locator("[data-seq]").first().getAttribute("data-seq"));
+}
+
+async function inSight(element: Locator): Promise<boolean> {
+  return element.evaluate((found) => {
+    const { top, bottom } = found.getBoundingClientRect();
+    const box = found.closest("[role=log]")!.getBoundingClientRect();
+    return top >= box.top && bottom <= box.bottom;
+  });
+}
 
 function freshUser(): string {
   users += 1;

@@ -11,12 +11,15 @@ import { type Visit, type Visited, visit } from "./browser.ts";
 const NODES = 3;
 const START_LIMIT_MS = 90_000;
 
+/** How a page of a node (default 1) is opened. */
+export type DashboardVisit = Omit<Visit, "url" | "path"> & { readonly node?: number };
+
 export interface Dashboard {
   readonly program: Program;
   /** Origin of node 1, 2 or 3. */
   url(node?: number): string;
   /** Opens a page of a node (default 1): `open("/cluster", { look })`. */
-  open(path: string, options?: Omit<Visit, "url" | "path"> & { readonly node?: number }): Promise<Visited>;
+  open(path: string, options?: DashboardVisit): Promise<Visited>;
 }
 
 let started: Promise<Dashboard> | null = null;

@@ -4,30 +4,20 @@ import type { Page } from "playwright-core";
 import type { FleetStatus } from "../../services/raft/fleet-status.ts";
 import { ask } from "../helpers/console.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
-import type { Visited } from "./browser.ts";
-import { type Dashboard, dashboard } from "./dashboard.ts";
+import { type Dashboard, type DashboardVisit, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
+import { openPages } from "./open-pages.ts";
 
 const STATUS = "**/api/fleet/status";
 
 describe("Groups", function () {
   this.timeout(120_000);
+  const pages = openPages();
+  const at = (options?: DashboardVisit) => pages.at("/groups", options);
   let real: Dashboard;
-  let open: Visited | null = null;
-
   before(async () => {
     real = await dashboard();
   });
-  afterEach(async () => {
-    const visited = open;
-    open = null;
-    await visited?.close();
-  });
-
-  async function at(options: Parameters<Dashboard["open"]>[1] = {}): Promise<Visited> {
-    open = await real.open("/groups", options);
-    return open;
-  }
 
   async function status(): Promise<FleetStatus> {
     return JSON.parse((await ask({ url: real.url() }, "GET /api/fleet/status")).text);

@@ -1,9 +1,9 @@
 /** @module The Messages page: messages that really spread, and the states that a test scripts. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { AckStatus, Reception } from "../../services/acks/contract.ts";
 import type { MessageRow } from "../../services/corrosion/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { type Actions, ask } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
@@ -124,12 +124,16 @@ describe("The Messages page", function () {
     let real: Dashboard;
     before(async () => {
       real = await dashboard();
+      await ask({ url: real.url() }, "POST /api/messages/send", { content: "the first" });
     });
 
     for (const look of LOOKS) {
       it(`sends what was written, sees it arrive, and is accessible (${lookText(look)})`, async () => {
         open = await real.open("/messages", { look });
-        const { page, picture } = open;
+        const { page, picture, shifts } = open;
+        await heatRow(page, "dev-node1").waitFor();
+        await ackRow(page, "dev-node3").waitFor();
+        const before = await shifts();
         const text = `hello <b>${look.theme}</b> ${look.width}`;
         await field(page).fill(text);
         await sendButton(page).click();
@@ -143,11 +147,44 @@ describe("The Messages page", function () {
           await until("it is counted there", async () => Number((await heatOf(page, node))[0]) >= 1, 20_000);
         }
         assert.equal((await heatOf(page, "dev-node1"))[0], "sent");
+        assert.ok(
+          (await shifts()) - before < 0.01,
+          "nothing jumps when a message and its acknowledgements come",
+        );
         await assertAccessible(page);
         await assertFits(page);
         await picture("messages");
       });
     }
+
+    it("shows on the pages of two nodes what one of them sends, live, hostile as it may be, as text", async () => {
+      open = await real.open("/messages", { node: 1 });
+      const other = await real.open("/messages", { node: 2 });
+      try {
+        await heatRow(other.page, "dev-node2").waitFor();
+        const before = await other.shifts();
+        const text = `${HOSTILE} ${Date.now()}`;
+        await field(open.page).fill(text);
+        await sendButton(open.page).click();
+        for (const { page } of [open, other]) {
+          const arrived = rows(page).filter({ hasText: text });
+          await arrived.getByText("dev-node1", { exact: true }).waitFor();
+          assert.equal(await arrived.getByText("Local").count(), page === open.page ? 1 : 0);
+          assert.equal(await page.locator("main img, main script").count(), 0);
+          assert.equal(await page.title(), "Messages · Fleetport");
+        }
+        await until(
+          "it is counted there",
+          async () => Number((await heatOf(other.page, "dev-node2"))[0]) >= 1,
+        );
+        assert.equal((await heatOf(other.page, "dev-node1"))[0], "sent");
+        await ackRow(open.page, "dev-node2").getByText("acked", { exact: true }).waitFor();
+        assert.ok((await other.shifts()) - before < 0.01, "nothing jumps when a message comes");
+        await other.picture("messages-hostile");
+      } finally {
+        await other.close();
+      }
+    });
 
     it("sees what another node sends, and acknowledges it", async () => {
       open = await real.open("/messages", { node: 2 });
@@ -268,6 +305,46 @@ describe("The Messages page", function () {
     assert.equal(await asked(), before);
   });
 
+  it("moves nothing when messages come, and stands still for the pointer and for the focus", async () => {
+    const { node, page, picture, shifts } = await scripted({
+      "messages.list": () => list(Array.from({ length: 40 }, (_, i) => message(40 - i))),
+    });
+    await rows(page).filter({ hasText: "text 40" }).waitFor();
+    const tell = (sequence: number) =>
+      node.broker.broadcastLocal("message_updates", {
+        type: "new_message",
+        row: message(sequence, "dev-node2"),
+        node_id: node.broker.nodeID,
+      });
+    const isFirst = (sequence: number) =>
+      until(`${sequence} is the first`, async () =>
+        ((await rows(page).first().textContent()) ?? "").includes(`text ${sequence}`),
+      );
+    const newer = (count: string) =>
+      page.getByText(`The list stands still while you read: ${count}.`).waitFor();
+    const before = await shifts();
+    for (let sequence = 41; sequence <= 45; sequence++) {
+      await tell(sequence);
+      await isFirst(sequence);
+    }
+    assert.ok((await shifts()) - before < 0.01, `${(await shifts()) - before} of the page jumped`);
+    await rows(page).first().hover();
+    await tell(46);
+    await tell(47);
+    await newer("2 newer messages");
+    await isFirst(45);
+    await picture("messages-held");
+    await page.getByRole("button", { name: "Show them" }).click();
+    await isFirst(47);
+    await rows(page).first().getByRole("button", { name: "text 47" }).focus();
+    await page.mouse.move(0, 0);
+    await tell(48);
+    await newer("1 newer message");
+    await isFirst(47);
+    await field(page).focus();
+    await isFirst(48);
+  });
+
   it("says when the agent does not tell of new messages, and when it does again", async () => {
     const { node, page } = await scripted({ "messages.list": () => list([message(1)]) });
     await rows(page).filter({ hasText: "text 1" }).waitFor();
@@ -297,11 +374,12 @@ describe("The Messages page", function () {
   });
 
   it("draws only the rows in sight of 500, and keeps no more while others come", async () => {
-    const { node, page } = await scripted({
+    const { node, page, picture } = await scripted({
       "messages.list": () => list(Array.from({ length: 500 }, (_, i) => message(1000 - i))),
     });
     await rows(page).filter({ hasText: "text 1000" }).waitFor();
     await page.getByText("The newest 500").waitFor();
+    await picture("messages-many");
     assert.ok((await rows(page).count()) < 60);
     for (let i = 1; i <= 50; i++) {
       const update = { type: "new_message", row: message(1000 + i), node_id: node.broker.nodeID };
@@ -323,9 +401,15 @@ describe("The Messages page", function () {
     });
     const card = page.getByRole("region", { name: "Messages", exact: true }).first();
     await card.getByRole("status", { name: "Loading" }).waitFor();
+    await page
+      .getByRole("region", { name: "Receptions", exact: true })
+      .getByRole("status", { name: "Loading" })
+      .waitFor();
+    await picture("messages-loading");
     resolve();
     await card.getByText("No message was sent in this cluster yet").waitFor();
     await page.getByText("There is no message that a node could have received.").waitFor();
+    await assertAccessible(page);
     await picture("messages-empty");
   });
 
@@ -341,6 +425,8 @@ describe("The Messages page", function () {
       { expected: [/status of 503/] },
     );
     await page.getByRole("alert").getByText("Nothing listens at 127.0.0.1:8081.").waitFor();
+    await page.getByText("The messages could not be listed").waitFor();
+    await assertAccessible(page);
     await picture("messages-failing");
     broken = false;
     await page.getByRole("button", { name: "Retry" }).click();
@@ -365,7 +451,17 @@ describe("The Messages page", function () {
     await rows(page).first().getByRole("button", { name: "<img" }).first().click();
     const dialog = page.getByRole("dialog", { name: "Message" });
     assert.equal(await dialog.getByRole("region", { name: "Text of the message" }).textContent(), text);
+    await assertAccessible(page);
+    await assertFits(page);
     await picture("messages-dialog");
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    assert.equal(
+      await page.evaluate(() => document.activeElement?.getAttribute("title")),
+      "Show the whole text",
+    );
+    await page.keyboard.press("Enter");
+    await dialog.waitFor();
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "detached" });
     assert.equal(await page.locator("main img, main script").count(), 0);

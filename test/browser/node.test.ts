@@ -1,9 +1,10 @@
 /** @module The Node page: against real agents, and in the states that a test scripts. */
 import assert from "node:assert/strict";
 import type { Context } from "moleculer";
-import type { ClusterUpdate, ConfigJob } from "../../services/corrosion/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
-import { type Actions, AGENT, CONFIGURATION, JOB, UPDATE } from "../helpers/console.ts";
+import type { Route } from "playwright-core";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
+import type { AgentStatus, ClusterUpdate, ConfigJob } from "../../services/corrosion/contract.ts";
+import { type Actions, AGENT, ask, CONFIGURATION, JOB, UPDATE } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
@@ -49,6 +50,31 @@ const ROW = {
   updated_at: "2026-01-02T03:04:05.000001Z",
   updated_by: "dev-node2",
 };
+
+const PHASES = ["Stopping", "Starting", "Checking", "Settling"];
+
+/** Writes down each phase that the page shows as current; the result asks for them, in their order. */
+async function watchPhases(page: Page): Promise<() => Promise<readonly string[]>> {
+  await page.evaluate(() => {
+    const seen: string[] = [];
+    new MutationObserver(() => {
+      const name = document.querySelector("[data-restart] [data-step=current]")?.childNodes[1]?.textContent;
+      if (name && seen.at(-1) !== name) seen.push(name);
+      document.documentElement.dataset.testPhases = seen.join(" ");
+    }).observe(document.body, { attributes: true, childList: true, subtree: true });
+  });
+  const read = () => page.evaluate(() => document.documentElement.dataset.testPhases ?? "");
+  return async () => (await read()).split(" ");
+}
+
+/** In their order, none twice. A frame may be longer than the start and the settling are, never than the others. */
+function assertPhases(seen: readonly string[]): void {
+  assert.deepEqual(
+    seen,
+    PHASES.filter((phase) => seen.includes(phase)),
+  );
+  assert.ok(seen.includes("Stopping") && seen.includes("Checking"), seen.join(" "));
+}
 
 describe("The Node page", function () {
   this.timeout(120_000);
@@ -111,9 +137,7 @@ describe("The Node page", function () {
         await card(page, "Database").getByRole("cell", { name: "node_messages" }).waitFor();
         await card(page, "Files").getByText("analytics.db", { exact: false }).first().waitFor();
         await card(page, "Services").getByText("corrosion.agent").waitFor();
-        await card(page, "Cluster bootstrap")
-          .getByRole("cell", { name: /dev-node3/ })
-          .waitFor();
+        await card(page, "Cluster bootstrap").getByRole("cell", { name: "dev-node3", exact: true }).waitFor();
         await page.getByRole("button", { name: "Show schema" }).click();
         await page.getByRole("region", { name: "Schema" }).getByText("node_configs").first().waitFor();
         await assertAccessible(page);
@@ -140,6 +164,7 @@ describe("The Node page", function () {
       const pid = () => card(page, "Agent").locator("dd").first().textContent();
       await page.locator("[data-agent=running]").waitFor();
       const before = await pid();
+      const seen = await watchPhases(page);
       await restartButton(page).click();
       await page.locator("[data-restart=running]").waitFor();
       await picture("node-restarting");
@@ -147,6 +172,7 @@ describe("The Node page", function () {
       await good(page, "The agent runs again.");
       await until("it is another process", async () => (await pid()) !== before);
       assert.equal(await page.locator("[data-restart=ready] [data-step=done]").count(), 4);
+      assertPhases(await seen());
     });
 
     it("stops the agent only when that is confirmed, and starts it again", async () => {
@@ -165,10 +191,128 @@ describe("The Node page", function () {
         await page.locator("[data-lamp=agent]").getByText("stopped").waitFor();
         await picture("node-stopped");
       } finally {
-        await page.getByRole("button", { name: "Start agent" }).click();
+        await page.getByRole("button", { name: "Start agent", exact: true }).click();
         await page.locator("[data-agent=running]").waitFor({ timeout: RESTART_LIMIT_MS });
       }
     });
+
+    it("shows an agent that is killed: at its own lamp, on another node's Cluster page, and how a restart brings it back", async function () {
+      this.timeout(240_000);
+      const status = async (): Promise<AgentStatus> =>
+        JSON.parse((await ask({ url: real.url(3) }, "GET /api/agent")).text);
+      const expected = [/status of 503/];
+      const visits: Visited[] = [];
+      const look = async (path: string, node: number) => {
+        const visited = await real.open(path, { node, expected });
+        visits.push(visited);
+        return visited;
+      };
+      try {
+        const { page, picture, shifts } = await look("/node", 3);
+        const other = await look("/cluster", 1);
+        const member = other.page
+          .getByRole("region", { name: "Members", exact: true })
+          .getByRole("row")
+          .filter({ hasText: "dev-node3" });
+        await page.locator("[data-lamp=agent]").getByText("running").waitFor();
+        await member.getByText("active", { exact: true }).waitFor();
+        const calm = await shifts();
+
+        const { pid } = await status();
+        process.kill(pid!, "SIGKILL");
+        await page.locator("[data-lamp=agent]").getByText("starting").waitFor();
+        await page.locator("[data-condition=warn]").getByText("It is started again 1 s later.").waitFor();
+        await picture("node-killed");
+        // It comes back by itself, until that happens too often.
+        await until(
+          "it is given up",
+          async () => {
+            const { pid: next, state } = await status();
+            if (next !== null) process.kill(next, "SIGKILL");
+            return state === "crashed";
+          },
+          90_000,
+        );
+        await page.locator("[data-lamp=agent]").getByText("crashed").waitFor();
+        await page.locator("[data-condition=bad]").getByText("not started again by itself").waitFor();
+        assert.ok((await shifts()) - calm < 0.01, "nothing jumps while an agent goes down");
+        await member.getByText("Down", { exact: true }).waitFor({ timeout: RESTART_LIMIT_MS });
+        await other.picture("cluster-agent-down");
+        for (const at of LOOKS) {
+          open = await real.open("/node", { node: 3, look: at, expected });
+          await open.page.locator("[data-agent=crashed]").waitFor();
+          await card(open.page, "Database").getByRole("alert").waitFor();
+          await assertAccessible(open.page);
+          await assertFits(open.page);
+          await open.picture("node-crashed");
+          await open.close();
+          open = null;
+        }
+
+        const seen = await watchPhases(page);
+        await restartButton(page).click();
+        await page.locator("[data-restart=ready]").waitFor({ timeout: RESTART_LIMIT_MS });
+        assertPhases(await seen());
+        await page.locator("[data-lamp=agent]").getByText("running").waitFor();
+        await page.locator("[data-condition=good]").getByText("It runs and answers.").waitFor();
+        await card(page, "Database").getByRole("cell", { name: "node_messages" }).waitFor();
+        await member.getByText("active", { exact: true }).waitFor({ timeout: RESTART_LIMIT_MS });
+        assert.equal(await member.getByText("Down", { exact: true }).count(), 0);
+      } finally {
+        if ((await status()).state !== "running") await ask({ url: real.url(3) }, "POST /api/agent/start");
+        await until("its agent runs", async () => (await status()).state === "running", RESTART_LIMIT_MS);
+        for (const visited of visits) await visited.close();
+      }
+    });
+
+    it("updates the hosts of all nodes, one after the other, with their progress, and another node's page shows it too", async function () {
+      this.timeout(240_000);
+      const expected = [/status of 503/];
+      const other = await real.open("/node", { node: 2, expected, look: LOOKS[3]! });
+      try {
+        open = await real.open("/node", { expected });
+        const { page, picture } = open;
+        await hosts(page, "Cluster bootstrap").fill(await gossipOfAll());
+        await page.getByRole("button", { name: "Update All Nodes" }).click();
+        await page.getByRole("dialog").getByText("Update 3 nodes?").waitFor();
+        await agree(page, "Update all nodes");
+        await page.locator("[data-update=running]").getByText("of 3 nodes ready").waitFor();
+        await other.page.locator("[data-update=running] [data-node]").first().waitFor();
+        await page
+          .locator("[data-update=running]")
+          .getByText("1 of 3 nodes ready")
+          .waitFor({ timeout: 60_000 });
+        await picture("node-cluster-updating");
+        await other.picture("node-cluster-updating");
+        await page
+          .locator("[data-update=succeeded]")
+          .getByText("3 of 3 nodes ready")
+          .waitFor({ timeout: 120_000 });
+        await good(page, "The cluster update succeeded on 3 nodes.");
+        await other.page.locator("[data-update=succeeded]").waitFor();
+        await picture("node-cluster-updated");
+      } finally {
+        await other.close();
+        for (const node of [1, 2, 3]) {
+          await ask({ url: real.url(node) }, "POST /api/config/restore-canonical");
+          await until("the configuration is what it was", () => jobIsReady(node), RESTART_LIMIT_MS);
+        }
+      }
+    });
+
+    async function gossipOfAll(): Promise<string> {
+      const addresses: string[] = [];
+      for (const node of [1, 2, 3]) {
+        const status: AgentStatus = JSON.parse((await ask({ url: real.url(node) }, "GET /api/agent")).text);
+        addresses.push(status.gossip_addr!);
+      }
+      return addresses.join(", ");
+    }
+
+    async function jobIsReady(node: number): Promise<boolean> {
+      const job: ConfigJob = JSON.parse((await ask({ url: real.url(node) }, "GET /api/config/job")).text);
+      return job.kind === "restore_canonical" && job.state === "ready";
+    }
 
     it("updates the hosts and restarts, shows the new ones, and rolls back to what was before", async () => {
       open = await real.open("/node", { node: 2, expected: [/status of 503/] });
@@ -195,30 +339,41 @@ describe("The Node page", function () {
   });
 
   for (const look of [LOOKS[0]!, LOOKS[3]!]) {
-    it(`names each host that the node refuses, until it is mended (${lookText(look)})`, async () => {
-      const { page, picture } = await scripted(
-        {
-          "corrosion.config.applyBootstrap": () => {
-            throw new CorrosionError("invalid_request", "two are wrong", {
-              fields: { b: '"b" has no port.', "c:0": '"c:0" has a port that is none.' },
-            });
-          },
-        },
-        { look, expected: [/status of 400/] },
-      );
+    it(`names each host that is none before anything is asked, until it is mended (${lookText(look)})`, async () => {
+      const { page, picture } = await scripted({}, { look });
       await hosts(page, "Local bootstrap").fill("a:1, b, c:0");
       await update(page).click();
-      await agree(page, "Update and restart");
-      await bad(page, "The hosts were not updated");
       const problems = card(page, "Local bootstrap").locator("[data-host]");
-      assert.equal(await problems.count(), 2);
       await page.getByRole("alert").getByText("2 problems with these hosts:").waitFor();
+      assert.equal(await problems.count(), 2);
+      assert.equal(await page.getByRole("dialog").count(), 0);
       await assertAccessible(page);
       await picture("node-hosts-refused");
       await hosts(page, "Local bootstrap").fill("a:1, b:2, c:0");
       assert.equal(await problems.count(), 1);
+      await hosts(page, "Cluster bootstrap").fill("[::1]");
+      await page.getByRole("button", { name: "Update All Nodes" }).click();
+      await card(page, "Cluster bootstrap").getByRole("alert").getByText("1 problem with").waitFor();
     });
   }
+
+  it("names each host that only the node refuses, and keeps what was written", async () => {
+    const { page } = await scripted(
+      {
+        "corrosion.config.applyBootstrap": () => {
+          const fields = { "b:1": '"b:1" is this node itself.' };
+          throw new CorrosionError("invalid_request", "one is wrong", { fields });
+        },
+      },
+      { expected: [/status of 400/] },
+    );
+    await hosts(page, "Local bootstrap").fill("a:1, b:1");
+    await update(page).click();
+    await agree(page, "Update and restart");
+    await bad(page, "The hosts were not updated");
+    await card(page, "Local bootstrap").locator("[data-host='b:1']").waitFor();
+    assert.equal(await hosts(page, "Local bootstrap").inputValue(), "a:1, b:1");
+  });
 
   it("shows the phases of a job as events bring them, and which one failed", async () => {
     const { node, page, picture } = await scripted({ "corrosion.config.applyBootstrap": () => JOB });
@@ -271,7 +426,7 @@ describe("The Node page", function () {
       await card(page, "Local bootstrap").getByText(reason).waitFor();
       await page.locator("[data-agent=external]").waitFor();
       for (const name of ["Start agent", "Restart agent", "Stop agent", "Restore Canonical"])
-        assert.ok(await page.getByRole("button", { name }).isDisabled(), name);
+        assert.ok(await page.getByRole("button", { name, exact: true }).isDisabled(), name);
       assert.ok(await update(page).isDisabled());
       assert.ok(await hosts(page, "Local bootstrap").isDisabled());
       assert.ok(await page.getByRole("button", { name: /^Rollback to/ }).isDisabled());
@@ -378,6 +533,58 @@ describe("The Node page", function () {
     broken = false;
     await card(page, "Local bootstrap").getByRole("button", { name: "Retry" }).click();
     await card(page, "Local bootstrap").getByText("127.0.0.1:8788").first().waitFor();
+  });
+
+  it("shows the places of everything while the node has not answered, and fills them without a jump", async () => {
+    const answer = Promise.withResolvers<void>();
+    const later = async (route: Route) => {
+      await answer.promise;
+      await route.fallback();
+    };
+    const { page, picture, shifts } = await scripted(
+      {},
+      {
+        look: LOOKS[1]!,
+        prepare: async (page) => {
+          await page.route("**/api/fleet/status", (route) => route.fulfill({ json: FLEET }));
+          for (const path of ["agent*", "node*", "config/*"]) await page.route(`**/api/${path}`, later);
+        },
+      },
+    );
+    await card(page, "Agent").getByRole("status", { name: "Loading" }).first().waitFor();
+    await card(page, "Configuration (TOML)").getByRole("status", { name: "Loading" }).waitFor();
+    await assertAccessible(page);
+    await picture("node-loading");
+    const calm = await shifts();
+    answer.resolve();
+    await page.locator("[data-agent=running]").waitFor();
+    await card(page, "Configuration (TOML)").getByText("[gossip]").waitFor();
+    assert.ok((await shifts()) - calm < 0.1, "the skeletons are about as high as what comes");
+  });
+
+  it("keeps what it knows when it is not told more, says since when, and gets over that by Retry", async () => {
+    let broken = false;
+    const { node, page, picture } = await scripted(
+      {
+        "corrosion.config.get": () => {
+          if (broken) throw new CorrosionError("agent_unavailable", "the file cannot be read");
+          return CONFIGURATION;
+        },
+      },
+      { look: LOOKS[3]!, expected: [/status of 503/] },
+    );
+    const local = card(page, "Local bootstrap");
+    await local.getByRole("list", { name: "Current hosts" }).waitFor();
+    broken = true;
+    await node.broker.broadcastLocal("config_job", { ...JOB, node_id: node.broker.nodeID, state: "ready" });
+    await local.getByText("stale").waitFor();
+    await local.getByText("The file cannot be read.").waitFor();
+    await local.getByRole("list", { name: "Current hosts" }).getByText("127.0.0.1:8788").waitFor();
+    await assertAccessible(page);
+    await picture("node-stale");
+    broken = false;
+    await local.getByRole("button", { name: "Retry" }).click();
+    await local.getByText("stale").waitFor({ state: "detached" });
   });
 
   it("asks nobody for a token who only looks", async () => {

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visited } from "./browser.ts";
-import { type Dashboard, dashboard } from "./dashboard.ts";
+import type { DashboardVisit } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
+import { openPages } from "./open-pages.ts";
 
 const LIST = "**/api/analytics/experiments/list";
 const experiments = (json: object) => (page: Visited["page"]) =>
@@ -12,22 +13,8 @@ const none = experiments({ status: "success", experiments: [], count: 0 });
 
 describe("Overview", function () {
   this.timeout(120_000);
-  let real: Dashboard;
-  let open: Visited | null = null;
-
-  before(async () => {
-    real = await dashboard();
-  });
-  afterEach(async () => {
-    const visited = open;
-    open = null;
-    await visited?.close();
-  });
-
-  async function at(options: Parameters<Dashboard["open"]>[1] = {}): Promise<Visited> {
-    open = await real.open("/overview", { prepare: none, ...options });
-    return open;
-  }
+  const pages = openPages();
+  const at = (options?: DashboardVisit) => pages.at("/overview", { prepare: none, ...options });
 
   it("shows the node, the fleet, the engine, the archive and the agents of a cluster that is well", async () => {
     const { page } = await at();

@@ -1,8 +1,8 @@
 /** @module The Propagation page: a message that really spreads, and every state that one can be in. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { Acknowledgement, AckStatus } from "../../services/acks/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { type Actions, ask, DISCOVERY } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
@@ -20,6 +20,7 @@ const row = (page: Page, node: string) =>
     .locator("tbody tr")
     .filter({ hasText: node });
 const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
+const legend = (page: Page, kind: string) => page.getByRole("button", { name: new RegExp(`^${kind}`) });
 const count = (page: Page) => page.locator("[data-acks]").first();
 
 function ack(nodeId: string, more: Partial<Acknowledgement> = {}): Acknowledgement {
@@ -140,6 +141,21 @@ describe("The Propagation page", function () {
       });
     }
 
+    it("shows in another window what the first one sends, with nobody's doing there", async () => {
+      open = await real.open("/");
+      const watching = await real.open("/");
+      try {
+        await row(watching.page, "dev-node2").getByText("ready", { exact: true }).waitFor();
+        await press(open.page, "Send Message");
+        for (const node of ["dev-node2", "dev-node3"]) {
+          await row(watching.page, node).getByText("acked", { exact: true }).waitFor();
+          assert.equal(await kindsOf(watching.page, node), "expected acked");
+        }
+      } finally {
+        await watching.close();
+      }
+    });
+
     it("shows a drill over the bus as one, with its acknowledgements", async () => {
       open = await real.open("/");
       const { page } = open;
@@ -163,9 +179,12 @@ describe("The Propagation page", function () {
       );
       await row(page, "dev-node3").getByText("overdue").waitFor();
       await row(page, "dev-node2").getByText("acked late").waitFor();
-      await row(page, "dev-node5").getByText("not awaited").waitFor();
+      await row(page, "dev-node5").getByText("extra", { exact: true }).waitFor();
       assert.equal(await kindsOf(page, "dev-node3"), "expected overdue");
       assert.equal(await kindsOf(page, "dev-node2"), "expected acked");
+      assert.equal(await kindsOf(page, "dev-node5"), "acked");
+      assert.equal(await legend(page, "Expected").textContent(), "Expected2");
+      assert.equal(await legend(page, "Overdue").textContent(), "Overdue1");
       assert.equal(await marker(page, "dev-node3").locator("circle").last().getAttribute("fill"), "#ef4444");
       assert.equal(await count(page).getAttribute("data-acks"), "warn");
       assert.equal(await count(page).textContent(), "1/2 acks");
@@ -206,6 +225,7 @@ describe("The Propagation page", function () {
     });
     await page.getByRole("status").filter({ hasText: "DNS: No answer within 5 s." }).waitFor();
     await marker(page, "dev-node2").waitFor();
+    await assertAccessible(page);
     await picture("propagation-dns");
   });
 
@@ -250,7 +270,7 @@ describe("The Propagation page", function () {
   it("is busy while it sends, and sends once", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     let sends = 0;
-    const { page } = await scripted({
+    const { page, picture } = await scripted({
       "messages.send": async () => {
         sends += 1;
         await promise;
@@ -260,7 +280,10 @@ describe("The Propagation page", function () {
     const button = page.getByRole("button", { name: "Send Message" });
     await button.click();
     assert.equal(await button.getAttribute("aria-busy"), "true");
-    await button.click();
+    // A person can press what says that it is busy; the browser's driver must be made to.
+    await button.click({ force: true });
+    await button.press("Enter");
+    await picture("propagation-sending");
     resolve();
     await page.locator("[data-toast=good]").getByText("Sent n_1.").waitFor();
     assert.equal(sends, 1);
@@ -278,16 +301,79 @@ describe("The Propagation page", function () {
       { expected: [/status of 503/] },
     );
     await page.getByRole("alert").getByText("The tracker does not run.").waitFor();
-    assert.match((await page.getByRole("button", { name: /^Acknowledged/ }).textContent()) ?? "", /\?$/);
+    assert.equal(await legend(page, "Acknowledged").textContent(), "Acknowledged?");
+    await assertAccessible(page);
     await picture("propagation-failing");
     broken = false;
     await page.getByRole("button", { name: "Retry" }).click();
     await row(page, "dev-node2").getByText("waiting").waitFor();
   });
 
+  it("keeps up by asking while the stream is down, and calls stale what it has when that fails too", async () => {
+    let broken = false;
+    let acknowledgments: readonly Acknowledgement[] = [];
+    const { page, picture } = await scripted(
+      {
+        "acks.tracker.status": () => {
+          if (broken) throw new CorrosionError("agent_unavailable", "the tracker does not run");
+          return status({ acknowledgments });
+        },
+      },
+      {
+        expected: [/status of 503/, /ERR_FAILED/],
+        prepare: async (page) => {
+          await page.route("**/api/stream?*", (route) => route.abort());
+          await page.clock.install();
+        },
+      },
+    );
+    await row(page, "dev-node2").getByText("waiting").waitFor();
+    await page.locator("[data-banner=disconnected]").waitFor();
+    acknowledgments = [ack("dev-node2")];
+    await page.clock.runFor(6000);
+    await row(page, "dev-node2").getByText("acked", { exact: true }).waitFor();
+    assert.equal(await kindsOf(page, "dev-node2"), "expected acked");
+    broken = true;
+    await page.clock.runFor(6000);
+    const card = page.getByRole("region", { name: "Acknowledgements", exact: true });
+    await card.getByText("stale", { exact: true }).waitFor();
+    await card.getByText("The tracker does not run.").waitFor();
+    await page.clock.runFor(6000);
+    await card.getByText(/updated \d+ s ago/).waitFor();
+    await row(page, "dev-node2").getByText("acked", { exact: true }).waitFor();
+    assert.equal(await legend(page, "Acknowledged").textContent(), "Acknowledged?");
+    await assertAccessible(page);
+    await picture("propagation-stale");
+  });
+
+  it("works by keyboard: sends, and hides and shows a kind of marker", async () => {
+    let sends = 0;
+    const { page } = await scripted({
+      "messages.send": () => {
+        sends += 1;
+        return { pk: "n_1", timestamp: new Date().toISOString(), node_id: "n", sequence: 1 };
+      },
+      "acks.tracker.status": () => status({ acknowledgments: [ack("dev-node2")] }),
+    });
+    await marker(page, "dev-node2").waitFor();
+    await page.locator("main").focus();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.locator("[data-toast=good]").getByText("Sent n_1.").waitFor();
+    assert.equal(sends, 1);
+    const acknowledged = legend(page, "Acknowledged");
+    for (let i = 0; i < 10 && !(await acknowledged.evaluate((one) => one === document.activeElement)); i++)
+      await page.keyboard.press("Tab");
+    await page.keyboard.press("Space");
+    assert.equal(await acknowledged.getAttribute("aria-pressed"), "false");
+    assert.equal(await kindsOf(page, "dev-node2"), "expected");
+    await page.keyboard.press("Space");
+    assert.equal(await kindsOf(page, "dev-node2"), "expected acked");
+  });
+
   it("shows a skeleton while it waits, and a text where there is no other node", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const { page } = await scripted({
+    const { page, picture } = await scripted({
       "corrosion.discovery.get": () => discovered(),
       "acks.tracker.status": async () => {
         await promise;
@@ -296,14 +382,16 @@ describe("The Propagation page", function () {
     });
     const card = page.getByRole("region", { name: "Acknowledgements", exact: true });
     await card.getByRole("status", { name: "Loading" }).waitFor();
+    await picture("propagation-loading");
     resolve();
     await card.getByText("None is tracked: send one.").waitFor();
     await card.getByText("No other node is known to this one.").waitFor();
+    await picture("propagation-alone");
   });
 
   it("shows hostile ids as the text that they are", async () => {
     const hostile = `<img src=x onerror="document.title='owned'">"'</td></svg>`;
-    const { page } = await scripted({
+    const { page, picture } = await scripted({
       "acks.tracker.status": () =>
         status({
           latest_message: { pk: hostile, timestamp: hostile, node_id: hostile },
@@ -313,6 +401,8 @@ describe("The Propagation page", function () {
     });
     await row(page, hostile).waitFor();
     await page.locator("[data-unplaced]").getByText(hostile).first().waitFor();
+    await picture("propagation-hostile");
+    await assertFits(page);
     assert.equal(await page.locator("main img, main script").count(), 0);
     assert.equal(await page.title(), "Propagation · Fleetport");
   });

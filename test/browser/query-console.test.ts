@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { parse } from "csv-parse/sync";
 import type { Context } from "moleculer";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type {
   ConsoleCell,
   ConsoleRunRecord,
   QueryResult,
   QueryRun,
 } from "../../services/corrosion/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import { PRESETS } from "../../services/corrosion/query/presets.ts";
 import { type Actions, ask } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
@@ -23,6 +23,16 @@ import { scriptedNode } from "./scripted-node.ts";
 type Page = Visited["page"];
 
 const HOSTILE = `<img src=x onerror="document.title='owned'"></td><script>document.title='owned'</script>`;
+
+const QUOTED = HOSTILE.replaceAll("'", "''");
+/** One row with every kind of cell, and one with their opposites. */
+const CELLS = `SELECT x'00ff' AS blob, NULL AS none, '' AS empty, 9007199254740993 AS great, 'NULL' AS text, 1.5 AS real,
+  'first line' || char(10) || '${"long ".repeat(200)}' || char(10) || 'last line' AS long, '${QUOTED}' AS hostile
+UNION ALL
+SELECT zeroblob(200), 'NULL', ' ', -9007199254740993, '', -5, NULL, 'x'`;
+const MANY = `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
+SELECT i, i || ', and "more"' AS text, '=1+1' AS formula, 'a' || char(13, 10) || '"b"' AS lines,
+  9007199254740993 + i AS great, NULL AS none, x'00ff' AS bytes FROM n`;
 
 function result(columns: readonly string[], rows: readonly (readonly ConsoleCell[])[]): QueryResult {
   return { run_id: "r", columns, rows, row_count: rows.length, truncated: false, elapsed_ms: 2.5 };
@@ -75,6 +85,14 @@ describe("The Query Console", function () {
   const run = (page: Page) => page.getByRole("button", { name: "Run", exact: true });
   const ended = (page: Page, how: string) => page.locator(`[data-run=${how}]`).waitFor();
   const grid = (page: Page) => page.getByRole("region", { name: "Result", exact: true }).last();
+  const saved = async (page: Page, button: string): Promise<string> => {
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: button }).click(),
+    ]);
+    await page.locator("[data-toast=good]").getByText(`Saved ${download.suggestedFilename()}`).waitFor();
+    return readFileSync(await download.path(), "utf8");
+  };
   const card = (page: Page, name: string) => page.getByRole("region", { name, exact: true }).first();
   const preset = (page: Page, description: string) =>
     card(page, "Presets").getByRole("button").filter({ hasText: description });
@@ -114,28 +132,83 @@ describe("The Query Console", function () {
       await grid(page).getByRole("cell", { name: "node_messages" }).waitFor();
     });
 
-    it("shows a blob, NULL, an empty text and a great integer for what they are", async () => {
-      open = await real.open("/query-console");
-      const { page, picture } = open;
-      await editor(page).fill("SELECT x'00ff', NULL, '', 9007199254740993, 'NULL', 1.5");
-      await editor(page).press("Control+Enter");
-      await ended(page, "done");
-      await grid(page).locator("[data-cell=null]").waitFor();
-      await grid(page).locator("[data-cell=empty]").waitFor();
-      await grid(page).locator("[data-cell=blob]").getByText("x'00ff'").waitFor();
-      await grid(page).getByText("9007199254740993").waitFor();
-      await picture("query-console-cells");
-    });
+    for (const look of LOOKS) {
+      it(`shows blobs, NULL, empty, long and hostile texts and great integers for what they are (${lookText(look)})`, async () => {
+        open = await real.open("/query-console", { look });
+        const { page, picture } = open;
+        await editor(page).fill(CELLS);
+        await editor(page).press(look.width === 390 ? "Meta+Enter" : "Control+Enter");
+        await ended(page, "done");
+        await grid(page).locator("[data-cell=null]").first().waitFor();
+        await grid(page).locator("[data-cell=empty]").first().waitFor();
+        await grid(page).locator("[data-cell=blob]").getByText("x'00ff'").waitFor();
+        await grid(page).getByText("9007199254740993", { exact: true }).waitFor();
+        await grid(page).getByText("<img src=x onerror").first().waitFor();
+        assert.equal(await page.locator("main img, main script").count(), 0);
+        assert.equal(await page.title(), "Query Console · Fleetport");
+        await assertAccessible(page);
+        await assertFits(page);
+        await picture("query-console-cells");
 
-    it("is refused DDL with the reason, which stays in the history", async () => {
+        await grid(page).getByRole("button", { name: "first line" }).press("Enter");
+        const whole = page.getByRole("dialog", { name: "long, row 1" });
+        await whole.getByText("last line").waitFor();
+        await whole.getByText("1,021 characters").waitFor();
+        await assertAccessible(page);
+        await picture("query-console-cell");
+        await page.keyboard.press("Escape");
+        assert.equal(await whole.count(), 0);
+      });
+    }
+
+    for (const look of [LOOKS[0]!, LOOKS[3]!]) {
+      it(`is refused DDL with the reason, in the result and as a toast (${lookText(look)})`, async () => {
+        open = await real.open("/query-console", { look, expected: [/status of 400/] });
+        const { page, picture } = open;
+        await editor(page).fill("/* harmless */ DROP TABLE node_messages");
+        await run(page).click();
+        await ended(page, "failed");
+        await card(page, "Result").getByRole("alert").getByText("DROP is blocked").waitFor();
+        await page.locator("[data-toast=bad]").getByText("The query failed: DROP is blocked").waitFor();
+        await assertAccessible(page);
+        await assertFits(page);
+        await picture("query-console-blocked");
+      });
+    }
+
+    it("tells an error of SQL in SQLite's words, and runs the next statement", async () => {
       open = await real.open("/query-console", { expected: [/status of 400/] });
       const { page, picture } = open;
-      await editor(page).fill("/* harmless */ DROP TABLE node_messages");
+      await editor(page).fill("SELECT one FROM nowhere");
       await run(page).click();
-      await ended(page, "failed");
-      await card(page, "Result").getByRole("alert").getByText("DROP is blocked").waitFor();
-      await page.locator("[data-toast=bad]").getByText("The query failed: DROP is blocked").waitFor();
-      await picture("query-console-blocked");
+      await card(page, "Result").getByRole("alert").getByText("no such table: nowhere").waitFor();
+      await card(page, "History").getByText("no such table: nowhere").waitFor();
+      await picture("query-console-sql-error");
+      await editor(page).fill("SELECT 1 AS one");
+      await run(page).click();
+      await grid(page).getByRole("columnheader", { name: "one" }).waitFor();
+    });
+
+    it("draws of thousands of rows those in sight, and exports all of them as a file that reads back the same", async () => {
+      open = await real.open("/query-console");
+      const { page, picture, shifts } = open;
+      await editor(page).fill(MANY);
+      await page.getByRole("spinbutton", { name: "Limit (rows)" }).fill("5000");
+      await run(page).click();
+      await card(page, "Result").getByText("5,000 rows in").waitFor();
+      assert.ok((await grid(page).getByRole("row").count()) < 60);
+      const calm = await shifts();
+      await grid(page).evaluate((box) => box.scrollTo(0, box.scrollHeight));
+      await grid(page).getByText('4999, and "more"').waitFor();
+      assert.ok((await shifts()) - calm < 0.01, "nothing jumps while the rows are scrolled");
+      await picture("query-console-many");
+      const rows: string[][] = parse(await saved(page, "Export as CSV"), { record_delimiter: "\r\n" });
+      assert.deepEqual(rows[0], ["i", "text", "formula", "lines", "great", "none", "bytes"]);
+      assert.equal(rows.length, 5001);
+      rows.slice(1).forEach((row, i) => {
+        const exact = String(9007199254740993n + BigInt(i));
+        assert.deepEqual(row, [String(i), `${i}, and "more"`, "'=1+1", 'a\r\n"b"', exact, "", "x'00ff'"]);
+      });
     });
 
     it("binds typed parameters, and names those that cannot be taken", async () => {
@@ -203,22 +276,14 @@ describe("The Query Console", function () {
     await editor(page).fill("SELECT 1");
     await run(page).click();
     await ended(page, "done");
-    const file = async (name: string) => {
-      const [download] = await Promise.all([
-        page.waitForEvent("download"),
-        page.getByRole("button", { name }).click(),
-      ]);
-      await page.locator("[data-toast=good]").getByText(`Saved ${download.suggestedFilename()}`).waitFor();
-      return readFileSync(await download.path(), "utf8");
-    };
-    const rows: string[][] = parse(await file("Export as CSV"), { record_delimiter: "\r\n" });
+    const rows: string[][] = parse(await saved(page, "Export as CSV"), { record_delimiter: "\r\n" });
     assert.deepEqual(rows, [
       ["'=name", "value"],
       ['a,"b"\r\nc', ""],
       ["'-1+1", "x'0a'"],
       ["x", "-5"],
     ]);
-    const json = JSON.parse(await file("Export as JSON"));
+    const json = JSON.parse(await saved(page, "Export as JSON"));
     assert.deepEqual(json.rows[1], ["-1+1", { blob: "0a" }]);
     assert.equal(runs, 1);
   });

@@ -20,6 +20,7 @@ export const FACTS: NodeFacts = {
   ack_endpoint: null,
   services: [],
   leads: 0,
+  follows: 0,
   variables: {},
   agent: AGENT,
   configuration: null,

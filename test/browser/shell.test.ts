@@ -2,13 +2,12 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { ask } from "../helpers/console.ts";
-import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
-import { type Visited, visit } from "./browser.ts";
+import type { Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
-import { scriptedNode } from "./scripted-node.ts";
+import { openPages } from "./open-pages.ts";
 
 const TABS = [
   ["Overview", "/overview"],
@@ -23,26 +22,16 @@ const TABS = [
 ] as const;
 
 /** The agent's tables cannot be asked for while it is away, or on its way out. */
-const WITHOUT_AGENT = [/status of (400|503) .*\/api\/cluster\/corrosion/];
+const WITHOUT_AGENT = [/status of 503 .*\/api\/cluster\/corrosion/];
 
 describe("The dashboard's shell", function () {
   this.timeout(120_000);
+  const pages = openPages();
+  const { at } = pages;
   let real: Dashboard;
-  let open: Visited | null = null;
-
   before(async () => {
     real = await dashboard();
   });
-  afterEach(async () => {
-    const visited = open;
-    open = null;
-    await visited?.close();
-  });
-
-  async function at(path: string, options: Parameters<Dashboard["open"]>[1] = {}): Promise<Visited> {
-    open = await real.open(path, options);
-    return open;
-  }
 
   it("opens each page by its tab, without loading the document again, and by its address", async () => {
     const { page } = await at("/cluster");
@@ -88,9 +77,8 @@ describe("The dashboard's shell", function () {
       const { page } = await at("/cluster", { node });
       await page.getByText(`dev-node${node}`, { exact: true }).first().waitFor();
       assert.equal(await page.locator("[data-node-id]").textContent(), `dev-node${node}`);
-      await open?.close();
+      await pages.close();
     }
-    open = null;
   });
 
   it("has a lamp for the agent that follows it, and no other node's", async () => {
@@ -98,7 +86,7 @@ describe("The dashboard's shell", function () {
     const lamp = page.locator("[data-lamp=agent]");
     await lamp.getByText("running").waitFor();
     assert.match((await page.locator("[data-lamp=bus]").textContent()) ?? "", /up/);
-    const other = await real.open("/cluster", { node: 2 });
+    const other = await at("/cluster", { node: 2 });
     await other.page.locator("[data-lamp=agent]").getByText("running").waitFor();
     try {
       assert.equal((await ask({ url: real.url(3) }, "POST /api/agent/stop")).status, 202);
@@ -107,7 +95,6 @@ describe("The dashboard's shell", function () {
     } finally {
       await ask({ url: real.url(3) }, "POST /api/agent/start");
       await lamp.getByText("running").waitFor();
-      await other.close();
     }
   });
 
@@ -205,8 +192,7 @@ describe("The dashboard's shell", function () {
       const bodies = await Promise.all(scripts.values());
       const bytes = bodies.reduce((sum, body) => sum + gzipSync(body).length, 0);
       assert.ok(bytes > 0 && bytes <= 250 * 1024, `${title}: ${bytes} bytes`);
-      await open?.close();
-      open = null;
+      await pages.close();
     }
   });
 
@@ -228,15 +214,11 @@ describe("The dashboard's shell", function () {
   }
 
   describe("of a node that wants a token", () => {
-    let gateway: TestGateway;
-    before(async () => {
-      gateway = await scriptedNode({}, { CONSOLE_TOKEN: "open-sesame" });
-    });
-    after(() => gateway?.stop());
+    const locked = () =>
+      pages.scripted("/cluster", {}, { expected: [/401/] }, { CONSOLE_TOKEN: "open-sesame" });
 
     it("asks for it when a change is refused, says when it is wrong, and keeps it for the tab alone", async () => {
-      open = await visit({ url: gateway.url, path: "/cluster", expected: [/401/] });
-      const { page, picture } = open;
+      const { page, picture } = await locked();
       const dialog = page.getByRole("dialog", { name: "This node wants its token" });
       await page.getByRole("button", { name: "Refresh DNS nodes" }).click();
       await dialog.waitFor();
@@ -256,8 +238,7 @@ describe("The dashboard's shell", function () {
     });
 
     it("does without a change that nobody gives the token for, and says so", async () => {
-      open = await visit({ url: gateway.url, path: "/cluster", expected: [/401/] });
-      const { page } = open;
+      const { page } = await locked();
       await page.getByRole("button", { name: "Refresh DNS nodes" }).click();
       await page.getByRole("dialog").waitFor();
       await page.keyboard.press("Escape");

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CorrosionClient } from "../../services/corrosion/client/http.ts";
+import { CorrosionClient } from "../../lib/corrosion/client/http.ts";
 import { freePort } from "../helpers/program.ts";
 import { until } from "../helpers/until.ts";
 import { removeOurs } from "./messages.ts";

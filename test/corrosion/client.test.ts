@@ -1,8 +1,8 @@
 /** @module The client against an agent. */
 import assert from "node:assert/strict";
-import { AgentError, type AgentErrorKind } from "../../services/corrosion/client/errors.ts";
-import type { SubscriptionEvent } from "../../services/corrosion/client/events.ts";
-import type { AgentStream } from "../../services/corrosion/client/http.ts";
+import { AgentError, type AgentErrorKind } from "../../lib/corrosion/client/errors.ts";
+import type { SubscriptionEvent } from "../../lib/corrosion/client/events.ts";
+import type { AgentStream } from "../../lib/corrosion/client/http.ts";
 import { TestedAgent } from "./agent.ts";
 import { insert, newMessage, remove, update } from "./messages.ts";
 

@@ -1,7 +1,7 @@
 /** @module Rows of `node_messages` that only this run writes, and takes away again. */
 import { randomUUID } from "node:crypto";
-import type { CorrosionClient } from "../../services/corrosion/client/http.ts";
-import type { Statement } from "../../services/corrosion/client/statement.ts";
+import type { CorrosionClient } from "../../lib/corrosion/client/http.ts";
+import type { Statement } from "../../lib/corrosion/client/statement.ts";
 import type { MessageRow } from "../../services/corrosion/contract.ts";
 
 /** Begins every key of this run, so that rows of an agent that others use are told apart. */

@@ -5,7 +5,7 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { FrameDecoder } from "../../services/corrosion/client/admin-frames.ts";
+import { FrameDecoder } from "../../lib/corrosion/client/admin-frames.ts";
 
 /** What is sent in answer to a command: each piece is a write of its own; `end` closes the connection afterwards. */
 export interface Answer {

@@ -1,5 +1,5 @@
 /** @module A clock that stands still until a test moves it. */
-import type { Timers } from "../../services/corrosion/subscriber-timing.ts";
+import type { Timers } from "../../lib/timers.ts";
 
 interface Pending {
   readonly due: number;

@@ -1,6 +1,7 @@
 /** @module Nodes with an agent each, in memory: what a cluster update does to them, and faults where a test wants them. */
 import { setImmediate as turn } from "node:timers/promises";
 import { Errors } from "moleculer";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type {
   AgentStatus,
   ConfigJob,
@@ -8,7 +9,6 @@ import type {
   NodeConfiguration,
 } from "../../services/corrosion/contract.ts";
 import type { NodePort } from "../../services/corrosion/coordinator/node-calls.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 
 /** What goes wrong when a node is given its new hosts. */
 export type ApplyFault =

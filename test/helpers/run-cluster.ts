@@ -48,8 +48,13 @@ export interface Answer {
   readonly body: Record<string, unknown>;
 }
 
+export interface RunOptions extends ConsoleOptions {
+  /** How long a store waits for more rows before it writes by itself. */
+  readonly batchMs?: number;
+}
+
 /** Started, agents running, all nodes known to each other. */
-export async function startRuns(options: ConsoleOptions): Promise<RunCluster> {
+export async function startRuns(options: RunOptions): Promise<RunCluster> {
   const told = new Map<string, AnalyticsEvent[]>();
   const listener: ServiceSchema = {
     name: "run-listener",
@@ -61,7 +66,9 @@ export async function startRuns(options: ConsoleOptions): Promise<RunCluster> {
     },
   };
   const runs = { ...aggregator, settings: { ...aggregator.settings, timing: TIMING } };
-  const { env = {}, services = [], ...rest } = options;
+  const { batchMs, env = {}, services = [], ...rest } = options;
+  const batches =
+    batchMs === undefined ? store : { ...store, settings: { ...store.settings, intervalMs: batchMs } };
   const console = await startConsole({
     ...rest,
     env: { METRICS_INTERVAL_MS: "400", ANALYTICS_INTERVAL_MS: "500", ANALYTICS_CACHE_MS: "200", ...env },
@@ -73,7 +80,7 @@ export async function startRuns(options: ConsoleOptions): Promise<RunCluster> {
       sender,
       drill,
       ackGateway,
-      store,
+      batches,
       metrics,
       runs,
       gateway,

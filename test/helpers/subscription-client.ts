@@ -27,14 +27,15 @@ export class SubscriptionClient implements Sink {
   #room: (() => void) | null = null;
   #paused: Promise<void> | null = null;
 
-  /** With the rows and change id of one that it goes on for. */
+  /** With the rows and change id of one that it goes on for; who asks from 0 is told all rows again. */
   constructor(attachment: Attachment, before?: SubscriptionClient, paused = false) {
+    const known = before?.changeId ? before : undefined;
     this.id = attachment.id;
-    this.#resumed = before !== undefined;
+    this.#resumed = known !== undefined;
     this.#whole = this.#resumed;
-    this.rows = new Map(before?.rows);
-    this.changeId = before?.changeId ?? null;
-    this.#highest = before === undefined ? 0 : before.#highest;
+    this.rows = new Map(known?.rows);
+    this.changeId = known?.changeId ?? null;
+    this.#highest = known === undefined ? 0 : known.#highest;
     if (paused) this.pause();
     this.#listener = attachment.follow(this);
   }
@@ -97,7 +98,7 @@ export class SubscriptionClient implements Sink {
 
   /** Its change id, or that of the reader it goes on for. */
   async eoq(): Promise<number> {
-    if (this.#resumed && this.changeId !== null && this.changeId > 0) return this.changeId;
+    if (this.#resumed && this.changeId !== null) return this.changeId;
     const found = await until("end of query", () => this.events.find((event) => "eoq" in event));
     return "eoq" in found ? found.eoq.change_id : -1;
   }

@@ -1,9 +1,9 @@
 /** @module Messages over real agents: sent by one node, in the tables of all, acknowledged over HTTP. */
 import assert from "node:assert/strict";
+import { CorrosionClient } from "../../lib/corrosion/client/http.ts";
 import type { AckStatus, MessageList, RegionCount, SentMessage } from "../../services/acks/contract.ts";
 import messageService from "../../services/acks/messages.service.ts";
 import tracker from "../../services/acks/tracker.service.ts";
-import { CorrosionClient } from "../../services/corrosion/client/http.ts";
 import type { AgentStatus, MessageRow } from "../../services/corrosion/contract.ts";
 import subscriber from "../../services/corrosion/subscriber.service.ts";
 import ackGateway from "../../services/gateway/ack-gateway.service.ts";

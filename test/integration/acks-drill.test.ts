@@ -1,6 +1,7 @@
 /** @module Messages and drills of three nodes with everything that takes part: sent, received, acknowledged over HTTP. */
 import assert from "node:assert/strict";
 import type { Service } from "moleculer";
+import { CorrosionError, failureType } from "../../lib/corrosion/failures.ts";
 import type {
   AckStatus,
   DrillRequest,
@@ -14,7 +15,6 @@ import sender from "../../services/acks/sender.service.ts";
 import tracker from "../../services/acks/tracker.service.ts";
 import type { MessageEvent } from "../../services/analytics/contract.ts";
 import type { SubscriberStatus } from "../../services/corrosion/contract.ts";
-import { CorrosionError, failureType } from "../../services/corrosion/failures.ts";
 import subscriber from "../../services/corrosion/subscriber.service.ts";
 import ackGateway from "../../services/gateway/ack-gateway.service.ts";
 import { type ConsoleCluster, type ConsoleNode, startConsole } from "../helpers/console-cluster.ts";

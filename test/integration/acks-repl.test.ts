@@ -1,12 +1,12 @@
 /** @module What an operator types about messages and acknowledgements, over two nodes that really exchange them. */
 import assert from "node:assert/strict";
+import { ConsoleCommandFailed } from "../../lib/console-repl.ts";
 import diagnosis from "../../services/acks/diagnosis.service.ts";
 import messages from "../../services/acks/messages.service.ts";
 import { ackCommands, runAckCommand } from "../../services/acks/repl.ts";
 import sender from "../../services/acks/sender.service.ts";
 import tracker from "../../services/acks/tracker.service.ts";
 import type { SubscriberStatus } from "../../services/corrosion/contract.ts";
-import { ConsoleCommandFailed } from "../../services/corrosion/repl.ts";
 import subscriber from "../../services/corrosion/subscriber.service.ts";
 import ackGateway from "../../services/gateway/ack-gateway.service.ts";
 import { type ConsoleCluster, type ConsoleNode, startConsole } from "../helpers/console-cluster.ts";

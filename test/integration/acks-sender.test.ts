@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
+import { CorrosionClient } from "../../lib/corrosion/client/http.ts";
 import type { Reception, Receptions, SenderStatus } from "../../services/acks/contract.ts";
 import sender from "../../services/acks/sender.service.ts";
-import { CorrosionClient } from "../../services/corrosion/client/http.ts";
 import type {
   AgentStatus,
   Membership,

@@ -7,6 +7,7 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isAlive, type ProcessIdentity } from "../../lib/process-identity.ts";
+import type { NodeFacts } from "../../services/corrosion/contract.ts";
 import {
   descendants,
   FleetNode,
@@ -88,6 +89,8 @@ describe("npm start with agents", function () {
       assert.deepEqual([managed, node_id], [true, NAMES[i]]);
       assert.equal(api_url, `http://127.0.0.1:${ports.api + i + 1}`);
       assert.equal(runs(pid), true);
+      const { engines } = (await node.ask("GET /api/node")).body as Pick<NodeFacts, "engines">;
+      assert.deepEqual([engines.agent, engines.database], ["embedded", "embedded"]);
     }
   });
 

@@ -1,5 +1,7 @@
 /** @module Runs over three nodes with real agents: what they measure, who may start and stop them, and how they end. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { SentMessage, Transport } from "../../services/acks/contract.ts";
 import type {
   EventsBody,
@@ -333,5 +335,25 @@ describe("A run whose nodes lose each other", function () {
     await three.broker.stop();
     // It says so itself: nobody waits for its silence.
     for (const node of [one, two]) assert.equal((await ended(node, "leaving", 3000)).status, "interrupted");
+  });
+});
+
+describe("A run that has only just begun", function () {
+  this.timeout(120_000);
+
+  it("is in its owner's file by the time its start is answered, so that a kill leaves its row", async () => {
+    const cluster = await startRuns({ nodes: 1, env: { FLEETPORT_ENV: "dev" }, batchMs: 3_600_000 });
+    try {
+      const [one] = cluster.nodes as unknown as [ConsoleNode];
+      await start(one, { experiment_id: "killed" });
+      const db = new DatabaseSync(join(cluster.console.folder, "d", "node1", "analytics.db"), {
+        readOnly: true,
+      });
+      const row = db.prepare("SELECT status, owner_node FROM experiments WHERE id = 'killed'").get();
+      db.close();
+      assert.deepEqual({ ...row }, { status: "running", owner_node: one.id });
+    } finally {
+      await cluster.console.stop();
+    }
   });
 });

@@ -150,6 +150,30 @@ describe("a fleet of three node processes over NATS", function () {
     await cluster.settled();
   });
 
+  it("counts the unread messages exactly, and moves no cursor back, after a failover", async () => {
+    const [url] = urls();
+    await createOn(url!, "unread");
+    const append = (sender: object) =>
+      request(url!, "POST", "/api/sessions/unread/messages", { ...sender, content: {} });
+    const readTo = async (on: string, last_seq: number) => {
+      const { body } = await request(on, "POST", "/api/sessions/unread/read", { user_id: "u", last_seq });
+      return body.cursor;
+    };
+    for (const sender of [{ agent_id: "a" }, { agent_id: "a" }, { user_id: "u" }, { agent_id: "a" }]) {
+      assert.equal((await append(sender)).status, 200);
+    }
+    const before = { user_id: "u", last_seq: 1, unread_count: 2 };
+    assert.deepEqual(await readTo(url!, 1), before);
+    const victim = await leaderOf("unread");
+    await victim.program.end("SIGKILL");
+    await cluster.settled();
+    const [survivor] = urls().filter((other) => other !== victim.url);
+    assert.deepEqual(await readTo(survivor!, 0), before);
+    assert.deepEqual(await readTo(survivor!, 2), { user_id: "u", last_seq: 2, unread_count: 1 });
+    await cluster.startNode(victim.id);
+    await cluster.settled();
+  });
+
   it("hands groups to a node that joins, and forwards from a node that holds no copy, without failing an append", async () => {
     const sessions = Array.from({ length: 10 }, (_, i) => `join-${i}`);
     await createSessions(urls()[0]!, sessions);

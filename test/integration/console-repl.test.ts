@@ -2,14 +2,10 @@
 import assert from "node:assert/strict";
 import type { Context } from "moleculer";
 import { ServiceBroker } from "moleculer";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
+import { ConsoleCommandFailed } from "../../lib/console-repl.ts";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import node from "../../services/corrosion/node.service.ts";
-import {
-  type ConsoleCommand,
-  ConsoleCommandFailed,
-  consoleCommands,
-  runConsoleCommand,
-} from "../../services/corrosion/repl.ts";
+import { type ConsoleCommand, consoleCommands, runConsoleCommand } from "../../services/corrosion/repl.ts";
 import { type Actions, AGENT, actors, JOB, MEMBERSHIP } from "../helpers/console.ts";
 import { testBroker } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";

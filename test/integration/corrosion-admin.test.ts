@@ -1,10 +1,10 @@
 /** @module The admin-socket client against bytes cut anywhere, garbage, silence and early ends. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { AdminConnection, AdminRefusal, askAdmin } from "../../services/corrosion/client/admin.ts";
-import { FrameDecoder, MAX_FRAME_BYTES } from "../../services/corrosion/client/admin-frames.ts";
-import { AgentError, type AgentErrorKind } from "../../services/corrosion/client/errors.ts";
-import type { Json } from "../../services/corrosion/client/json.ts";
+import { AdminConnection, AdminRefusal, askAdmin } from "../../lib/corrosion/client/admin.ts";
+import { FrameDecoder, MAX_FRAME_BYTES } from "../../lib/corrosion/client/admin-frames.ts";
+import { AgentError, type AgentErrorKind } from "../../lib/corrosion/client/errors.ts";
+import type { Json } from "../../lib/corrosion/client/json.ts";
 import { type AdminServer, frame, startAdminServer } from "../helpers/admin-server.ts";
 import { until } from "../helpers/until.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CorrosionClient } from "../../services/corrosion/client/http.ts";
+import { CorrosionClient } from "../../lib/corrosion/client/http.ts";
 import type { AgentStatus, ConfigJob, RestartOutcome } from "../../services/corrosion/contract.ts";
 import { type AgentNode, agentEnv, agentNode, runs, shortFolder } from "../helpers/agent-node.ts";
 import { mayMount, smallDisk } from "../helpers/small-disk.ts";
@@ -55,6 +55,8 @@ describe("A node with the embedded agent", function () {
       node.lifecycle.map(({ name }) => name),
       ["corrosion.restarting", "corrosion.ready"],
     );
+    const phases = node.states.flatMap(({ restart_phase: phase }) => (phase === null ? [] : [phase]));
+    assert.deepEqual(phases, ["stopping", "starting", "health", "settling"]);
   });
 
   it("keeps subscriptions over a restart, and loses them when the agent is killed", async () => {

@@ -1,8 +1,8 @@
 /** @module The client of an agent over real connections to a server that answers as a test says. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { AgentError } from "../../services/corrosion/client/errors.ts";
-import { type ClientOptions, CorrosionClient } from "../../services/corrosion/client/http.ts";
+import { AgentError } from "../../lib/corrosion/client/errors.ts";
+import { type ClientOptions, CorrosionClient } from "../../lib/corrosion/client/http.ts";
 import { freePort } from "../helpers/program.ts";
 import { type Exchange, ScriptedAgent } from "../helpers/scripted-agent.ts";
 import { until } from "../helpers/until.ts";

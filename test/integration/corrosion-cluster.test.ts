@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { CorrosionClient } from "../../services/corrosion/client/http.ts";
+import { CorrosionClient } from "../../lib/corrosion/client/http.ts";
+import { failureType } from "../../lib/corrosion/failures.ts";
 import type {
   AgentStatus,
   ClusterUpdate,
@@ -15,7 +16,6 @@ import type {
   NodeConfigRow,
   NodeConfiguration,
 } from "../../services/corrosion/contract.ts";
-import { failureType } from "../../services/corrosion/failures.ts";
 import { type ConsoleCluster, type ConsoleNode, startConsole } from "../helpers/console-cluster.ts";
 import { until } from "../helpers/until.ts";
 

@@ -1,9 +1,10 @@
 /** @module The subscriber against an agent whose every answer a test decides, on a clock that the test moves. */
 import assert from "node:assert/strict";
-import { CorrosionClient } from "../../services/corrosion/client/http.ts";
+import { CorrosionClient } from "../../lib/corrosion/client/http.ts";
+import { MESSAGE_COLUMNS } from "../../lib/corrosion/message-columns.ts";
 import { MessageSubscriber } from "../../services/corrosion/subscriber.ts";
 import { SUBSCRIBER_TIMES } from "../../services/corrosion/subscriber-timing.ts";
-import { MESSAGE_COLUMNS, type Update } from "../../services/corrosion/subscription.ts";
+import type { Update } from "../../services/corrosion/subscription.ts";
 import { FakeTimers } from "../helpers/fake-timers.ts";
 import { quietLogger } from "../helpers/quiet.ts";
 import { type Exchange, ScriptedAgent } from "../helpers/scripted-agent.ts";

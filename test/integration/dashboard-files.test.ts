@@ -1,12 +1,14 @@
 /** @module The dashboard as a node serves it: pages, files, what browsers may keep, and what they may run. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type IncomingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import gatewayService from "../../services/gateway/gateway.service.ts";
 import { PAGE_PATHS } from "../../services/gateway/pages.ts";
 import { startGateway, type TestGateway, testBroker } from "../helpers/gateway.ts";
-import { rawRequest } from "../helpers/raw-http.ts";
 
 describe("The dashboard's files", () => {
   let gateway: TestGateway;
@@ -61,23 +63,89 @@ describe("The dashboard's files", () => {
   it("are kept for ever where their name has their hash, else revalidated by ETag", async () => {
     const { url } = gateway;
     for (const file of named()) {
-      const first = await fetch(url + file);
+      const first = await get(url + file, {});
       assert.equal(first.status, 200, file);
-      assert.ok((await first.text()).length > 0);
+      assert.ok(first.body.length > 0);
       const hashed = /^\/assets\/.+-[\w-]{8}\.(js|css)$/.test(file);
       assert.equal(
-        first.headers.get("cache-control"),
+        first.headers["cache-control"],
         hashed ? "public, max-age=31536000, immutable" : "no-cache",
         file,
       );
-      // Not with fetch, which asks caches on the way not to answer.
-      const known = `if-none-match: ${first.headers.get("etag")}`;
-      assert.equal(
-        (await rawRequest(url, `GET ${file} HTTP/1.1\r\nhost: x\r\n${known}\r\n\r\n`)).status,
-        304,
-      );
+      const known = { "if-none-match": String(first.headers.etag) };
+      assert.equal((await get(url + file, known)).status, 304);
     }
-    assert.equal(named().filter((file) => file.startsWith("/assets/")).length, 2);
+    for (const type of [".js", ".css"])
+      assert.ok(
+        named().some((file) => file.startsWith("/assets/") && file.endsWith(type)),
+        type,
+      );
+  });
+
+  it("go out compressed as the client takes it, and are then what they are uncompressed", async () => {
+    const { url } = gateway;
+    for (const path of named().filter((file) => file.startsWith("/assets/"))) {
+      const plain = await get(url + path, {});
+      assert.equal(plain.headers["content-encoding"], undefined, path);
+      for (const [accepted, encoding, decode] of [
+        ["gzip, deflate, br, zstd", "br", brotliDecompressSync],
+        ["gzip", "gzip", gunzipSync],
+        ["BR;q=0.1, gzip;q=0.9", "gzip", gunzipSync],
+        ["*", "br", brotliDecompressSync],
+        ["br;q=0, *;q=0.5", "gzip", gunzipSync],
+      ] as const) {
+        const { body, headers, status } = await get(url + path, { "accept-encoding": accepted });
+        assert.deepEqual([status, headers["content-encoding"]], [200, encoding], `${path} ${accepted}`);
+        assert.equal(headers["content-type"], plain.headers["content-type"], path);
+        assert.equal(headers["cache-control"], plain.headers["cache-control"], path);
+        assert.equal(headers["content-security-policy"], plain.headers["content-security-policy"], path);
+        assert.equal(headers.vary, "Accept-Encoding", path);
+        assert.equal(headers["content-length"], String(body.length), path);
+        assert.notEqual(headers.etag, plain.headers.etag, path);
+        assert.ok(body.length < plain.body.length / 2, `${path}: ${body.length} of ${plain.body.length}`);
+        assert.deepEqual(decode(body), plain.body, path);
+      }
+    }
+  });
+
+  it("go out as they are to a client that takes nothing else, and where they are small", async () => {
+    const [script] = named().filter((file) => file.endsWith(".js") && file.startsWith("/assets/"));
+    for (const accepted of ["identity", "deflate, zstd", "br;q=0, gzip;q=0", "br;q=much", ""]) {
+      const { headers, status } = await get(gateway.url + script, { "accept-encoding": accepted });
+      assert.deepEqual([status, headers["content-encoding"]], [200, undefined], accepted);
+      assert.equal(headers.vary, "Accept-Encoding");
+    }
+    const small = await get(`${gateway.url}/theme.js`, { "accept-encoding": "br, gzip" });
+    assert.deepEqual([small.status, small.headers["content-encoding"]], [200, undefined]);
+  });
+
+  it("have headers alone for HEAD, and 304 for the form that the client has, in each encoding", async () => {
+    const [script] = named().filter((file) => file.endsWith(".js") && file.startsWith("/assets/"));
+    for (const accepted of ["br", "gzip", "identity"]) {
+      const headers = { "accept-encoding": accepted };
+      const full = await get(gateway.url + script, headers);
+      const head = await get(gateway.url + script, headers, "HEAD");
+      assert.deepEqual([head.status, head.body.length], [200, 0]);
+      for (const name of [
+        "etag",
+        "content-length",
+        "content-encoding",
+        "content-type",
+        "vary",
+        "cache-control",
+      ])
+        assert.equal(head.headers[name], full.headers[name], `${accepted} ${name}`);
+
+      const etag = String(full.headers.etag);
+      const known = await get(gateway.url + script, { ...headers, "if-none-match": `"x", ${etag}` });
+      assert.deepEqual([known.status, known.body.length], [304, 0], accepted);
+      for (const name of ["etag", "vary", "cache-control"])
+        assert.equal(known.headers[name], full.headers[name], `${accepted} ${name}`);
+      assert.equal((await get(gateway.url + script, { ...headers, "if-none-match": '"x"' })).status, 200);
+    }
+    const brotli = await get(gateway.url + script, { "accept-encoding": "br" });
+    const other = { "accept-encoding": "gzip", "if-none-match": String(brotli.headers.etag) };
+    assert.equal((await get(gateway.url + script, other)).status, 200);
   });
 
   it("do not show what they were built from", async () => {
@@ -102,3 +170,20 @@ describe("The dashboard's files", () => {
     }
   });
 });
+
+interface Got {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** As it came: not decompressed, which `fetch` would do. */
+  readonly body: Buffer;
+}
+
+function get(url: string, headers: Readonly<Record<string, string>>, method = "GET"): Promise<Got> {
+  return new Promise((resolve, reject) => {
+    request(url, { method, headers, agent: false }, async (response) => {
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body: await buffer(response) });
+    })
+      .on("error", reject)
+      .end();
+  });
+}

@@ -117,6 +117,8 @@ describe("an embedded agent for operators", () => {
       }[];
       assert.equal(state?.state, "Alive");
       assert.equal(typeof state?.incarnation, "number");
+      // The log spells the id as everybody else does, so that it can be searched for.
+      assert.ok(agent.output.includes(`a member's state changed id=${member?.id} `), agent.output);
     });
 
     it("rejoins, and is still a member", async () => {

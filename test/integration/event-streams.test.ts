@@ -59,7 +59,7 @@ describe("Event streams", () => {
     const quick = await listen();
     let sent = 0;
     await until("the slow one is dropped", async () => {
-      ready(sent, "x".repeat(16 * 1024));
+      ready(sent, "x".repeat(128 * 1024));
       sent += 1;
       await quick.untilEvents(sent);
       return streams.size === 1;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Context, Errors } from "moleculer";
-import { CorrosionError, FAILURE_STATUS, type FailureType } from "../../services/corrosion/failures.ts";
+import { CorrosionError, FAILURE_STATUS, type FailureType } from "../../lib/corrosion/failures.ts";
 import { CONSOLE_ROUTES } from "../../services/gateway/routes/console.ts";
 import { type Actions, ALL_WELL, actors, ask, type Reply, targetOf } from "../helpers/console.ts";
 import { startGateway, type TestGateway } from "../helpers/gateway.ts";
@@ -83,16 +83,42 @@ describe("A console route whose actor refuses", () => {
     assertBadRequest(other, ["body"]);
   });
 
-  it("by its params is answered with Bad Request and a sentence a field", async () => {
+  it("by its params is answered with Bad Request and, for each field, what it must be", async () => {
     const gate = await over({
       "corrosion.query.run": {
-        params: { sql: "string", limit: { type: "number", min: 1, optional: true } },
+        params: {
+          sql: "string",
+          params: "array",
+          mode: { type: "enum", values: ["read", "write"] },
+          limit: { type: "number", integer: true, min: 1 },
+          run_id: { type: "string", max: 2 },
+        },
         handler: () => ({}),
       },
     });
-    const reply = await ask(gate, "POST /api/console/run", { sql: 5, limit: 0 });
-    assertBadRequest(reply, ["sql", "limit"]);
-    for (const text of Object.values(reply.body.fields as object)) assert.match(text, /field/);
+    const wrong = { sql: 5, mode: "both", limit: 0.5, run_id: "long" };
+    const reply = await ask(gate, "POST /api/console/run", wrong);
+    assertBadRequest(reply, ["sql", "params", "mode", "limit", "run_id"]);
+    assert.deepEqual(reply.body.fields, {
+      sql: "must be a text",
+      params: "is required",
+      mode: "must be one of read, write",
+      limit: "must be at least 1",
+      run_id: "must have at most 2 characters",
+    });
+    await gate.stop();
+
+    const hosts = [{ type: "string" }, { type: "array", items: "string" }];
+    const other = await over({
+      "corrosion.config.applyBootstrap": { params: { hosts }, handler: () => ({}) },
+    });
+    for (const [given, fields] of [
+      [5, { hosts: "must be a text, or must be a list" }],
+      [["a:1", 5], { "hosts[1]": "must be a text" }],
+    ]) {
+      const { body } = await ask(other, "PUT /api/config/bootstrap", { hosts: given });
+      assert.deepEqual(body.fields, fields);
+    }
   });
 
   it("with what nobody foresaw is answered with 500, logs the cause and shows none of it", async () => {

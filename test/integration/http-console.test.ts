@@ -223,7 +223,32 @@ describe("The console's routes", () => {
       { min: 2, scope: "cluster" },
       { count: 0 },
     ],
+    [
+      "GET /api/receptions?limit=20",
+      undefined,
+      200,
+      "acks.sender.all",
+      { limit: 20 },
+      { receptions: [], count: 0 },
+    ],
     ["GET /api/receptions/r1", undefined, 200, "acks.sender.get", { pk: "r1" }, { reception_count: 2 }],
+    ["GET /api/sender", undefined, 200, "acks.sender.status", {}, { queued: 0 }],
+    [
+      "POST /api/fleet/nodes/r1/drain",
+      { stay: false },
+      202,
+      "fleet.ops.drainNode",
+      { node: "r1" },
+      { node: "r1", draining: true },
+    ],
+    [
+      "POST /api/fleet/nodes/r1/undrain",
+      undefined,
+      202,
+      "fleet.ops.undrainNode",
+      { node: "r1" },
+      { node: "r1", draining: false },
+    ],
   ];
   for (const [target, body, expected, action, params, shown] of table) {
     it(`answer ${target}${body === undefined ? "" : ` ${JSON.stringify(body)}`} with ${expected}, as ${action} says`, async () => {
@@ -238,7 +263,7 @@ describe("The console's routes", () => {
   }
 
   it("each have a row above or below", () => {
-    const rows = new Set(table.map(([target]) => target.replace(/\?.*/, "").replace(/r1$/, ":id")));
+    const rows = new Set(table.map(([target]) => target.replace(/\?.*/, "").replace(/r1(?=\/|$)/, ":id")));
     const rest = CONSOLE_ROUTES.map(({ method, path }) => `${method} ${path}`).filter(
       (target) => !rows.has(target),
     );

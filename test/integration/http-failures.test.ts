@@ -221,6 +221,21 @@ describe("The port of a node", () => {
   });
 });
 
+describe("The address that a node tells the others", () => {
+  it("can be opened, also where it listens on IPv6 or on every address", async () => {
+    for (const host of ["::1", "::", "0.0.0.0"]) {
+      const gate = await startGateway({ env: { HOST: host, FLEET_AUTH_ALLOW_INSECURE: "true" } });
+      try {
+        const url = new URL(String(gate.broker.metadata.url));
+        assert.ok(!["[::]", "0.0.0.0"].includes(url.hostname), `${host} is told as ${url.href}`);
+        assert.equal((await fetch(new URL("/health/live", url))).status, 200, url.href);
+      } finally {
+        await gate.stop();
+      }
+    }
+  });
+});
+
 describe("A gateway that stops", () => {
   it("lets requests under way finish, ends idle connections, and takes no new ones", async () => {
     const answering = Promise.withResolvers<void>();

@@ -15,6 +15,7 @@ const TOPICS = [
   "config_job",
   "cluster_config_coordination",
   "corrosion",
+  "groups",
 ];
 
 describe("GET /api/stream", () => {
@@ -51,6 +52,11 @@ describe("GET /api/stream", () => {
       ["corrosion.restarting", { node_id: "n", restart_id: "r" }],
       ["corrosion.ready", { node_id: "n", restart_id: "r" }],
       ["corrosion.restart_failed", { node_id: "n", restart_id: "r", phase: "health" }],
+      ["raft.leader.changed", { group: 7, node: "n", epoch: 3 }],
+      ["raft.leader.ended", { group: 7, node: "n", reason: "released" }],
+      ["raft.replica.halted", { group: 7, node: "n", problem: "p" }],
+      ["archive.stalled", { group: 7, node: "n", problem: "p" }],
+      ["archive.resumed", { group: 7, node: "n", problem: null }],
       ["analytics_events", { node_id: "n", experiment_id: "run.1", type: "cluster_update" }],
     ] as const;
     for (const [event, payload] of sent) await gate.broker.broadcastLocal(event, payload);
@@ -112,14 +118,15 @@ describe("GET /api/stream", () => {
       await other.broker.broadcast("corrosion.ready", { node_id: "n", restart_id: "2" });
       await other.broker.broadcast("cluster_membership", { members: ["foreign"] });
       await other.broker.broadcast("cluster_config_coordination", { ...UPDATE, initiator: "other" });
-      const first = await source.untilEvents(1);
+      await other.broker.broadcast("raft.leader.changed", { group: 0, node: "other", epoch: 2 });
+      const first = await source.untilEvents(2);
       assert.deepEqual(
         first.map(({ event }) => event),
-        ["cluster_config_coordination"],
+        ["cluster_config_coordination", "raft.leader.changed"],
       );
       await gate.broker.broadcastLocal("corrosion.ready", { node_id: "n", restart_id: "3" });
-      const events = await source.untilEvents(2);
-      assert.deepEqual(events[1]?.data, { node_id: "n", restart_id: "3" });
+      const events = await source.untilEvents(3);
+      assert.deepEqual(events[2]?.data, { node_id: "n", restart_id: "3" });
     } finally {
       await other.broker.stop();
     }

@@ -42,7 +42,7 @@ describe("The node's facts", () => {
       "corrosion.config.get": () => CONFIGURATION,
     });
     gate = await startGateway({
-      services: [...own, node],
+      services: [...own, node, { name: "raft.g001" }, { name: "raft.g002.follower" }],
       nodeId: "ams-1",
       env: { DATA_DIR: dataDir, ...env },
     });
@@ -60,7 +60,7 @@ describe("The node's facts", () => {
       [facts.node_id, facts.region, facts.environment, facts.mode],
       ["ams-1", "ams", "dev", "embedded"],
     );
-    assert.equal(facts.engines.agent, "embedded");
+    assert.deepEqual([facts.engines.agent, facts.engines.database], ["embedded", null]);
     assert.equal(facts.versions.node, process.versions.node);
     assert.match(facts.versions.moleculer, /^0\.15\./);
     assert.match(facts.versions.fleetport, /^\d+\.\d+\.\d+$/);
@@ -68,6 +68,7 @@ describe("The node's facts", () => {
     assert.deepEqual([facts.ports.ack, facts.ack_endpoint], [5001, null]);
     assert.equal(facts.urls.web, gate.url);
     assert.deepEqual(facts.services, ["corrosion.agent", "corrosion.config", "corrosion.node", "gateway"]);
+    assert.deepEqual([facts.leads, facts.follows], [1, 1]);
     assert.ok(facts.memory.rss_bytes > 1e6 && facts.uptime_s >= 0);
     assert.equal(facts.agent?.pid, AGENT.pid);
     assert.deepEqual(facts.configuration?.hosts, CONFIGURATION.hosts);
@@ -77,6 +78,13 @@ describe("The node's facts", () => {
     assert.deepEqual([file?.path, file?.bytes], [join(dataDir, "node1", "state.db"), 5]);
     assert.match(file?.modified_at ?? "", /^\d{4}-.*\.\d{6}Z$/);
     assert.deepEqual(facts.problems, []);
+  });
+
+  it("name the database as somebody else's where its address was given", async () => {
+    const gate = await over("http://127.0.0.1:1", { DATABASE_URL: "postgresql://u:geheim@127.0.0.1:1/db" });
+    const { body, text } = await ask(gate, "GET /api/node");
+    assert.equal((body as unknown as NodeFacts).engines.database, "external");
+    assert.ok(!text.includes("geheim"));
   });
 
   it("are there without an agent's actor, and say what is missing", async () => {

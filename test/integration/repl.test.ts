@@ -81,7 +81,7 @@ describe("the REPL command fleet", () => {
     assert.equal(await run("undrain", "dev-node3"), "dev-node3 does not drain.");
     assert.match(await run("drain", "dev-node3"), /^dev-node3 hands over the \d+ groups that it leads/);
     await until("it leads nothing", async () => /dev-node3 +draining +leads +0,/.test(await run("status")));
-    assert.equal(await run("drain", "dev-node3"), "dev-node3 drains already, and leads 0 groups.");
+    assert.equal(await run("drain", "dev-node3"), "dev-node3 leads nothing any more, and ends.");
     // Nothing ends it here, as the real program would.
     assert.match(await run("undrain", "dev-node3"), /^dev-node3 takes groups again/);
     await until("it leads again", async () => /dev-node3 +up +leads +[1-9]/.test(await run("status")));

@@ -9,6 +9,7 @@ import type {
   SessionMessages,
 } from "../../services/conversations/contract.ts";
 import { startFleet, type TestFleet, type TestNode } from "../helpers/fleet.ts";
+import { request } from "../helpers/http.ts";
 import { OfficialClient, type Payload, RawSocket } from "../helpers/sockets.ts";
 import { until } from "../helpers/until.ts";
 
@@ -135,6 +136,25 @@ describe("sockets over a fleet of three nodes", () => {
     }
     const ids = new Map(page.messages.map((message) => [message.seq, message.id]));
     assert.ok(replies.every(({ response }) => ids.get(response.seq) === response.id));
+  });
+
+  it("show a message with the id, seq and time that its append was answered with, as every read does", async () => {
+    const id = await createSession(nodeOf(fleet, 0));
+    const topic = `session:${id}`;
+    const sockets = await Promise.all([open(0), open(1), open(2, AGENT)]);
+    await Promise.all(sockets.map((socket) => socket.join(topic)));
+    const sent = { user_id: "ann", content: { text: "hi" }, metadata: { n: 1 } };
+    const path = `/api/sessions/${id}/messages`;
+    const { body: appended } = await request(nodeOf(fleet, 1).url, "POST", path, sent);
+    for (const socket of sockets) {
+      const [, , , , pushed] = await socket.next(([, , , event]) => event === "message", "the message");
+      assert.deepEqual(pushed, appended.message);
+    }
+    const later = await (await open(2)).join(topic);
+    assert.deepEqual(later.messages, [appended.message]);
+    for (const { url } of fleet.nodes) {
+      assert.deepEqual((await request(url, "GET", path)).body.messages, [appended.message]);
+    }
   });
 
   it("lose and double nothing when appends race joins on every node", async () => {

@@ -12,6 +12,7 @@ import { request } from "../helpers/http.ts";
 import { loadShare } from "../helpers/machine-load.ts";
 import { execute } from "../helpers/postgres.ts";
 import { freePort, Program } from "../helpers/program.ts";
+import { RawConnection } from "../helpers/raw-http.ts";
 import { until } from "../helpers/until.ts";
 import { isAlive } from "../runner/processes.ts";
 
@@ -81,6 +82,23 @@ describe("npm start", function () {
       assert.ok(performance.now() - began < 5000);
     });
   }
+
+  it("ends at once on a second signal, whatever the first one still waits for", async () => {
+    const program = await start().ready();
+    const busy = await RawConnection.open(url(1));
+    busy.send("POST /api/sessions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{");
+    const began = performance.now();
+    program.signal("SIGINT");
+    // One that comes within a second is an echo of the first.
+    const again = setInterval(() => program.signal("SIGINT"), 100);
+    try {
+      assert.deepEqual(await program.exited, { code: 1, signal: null });
+      assert.ok(performance.now() - began > 1000);
+    } finally {
+      clearInterval(again);
+      busy.close();
+    }
+  });
 
   it("runs as many nodes as it is told to, and `stop` ends it from elsewhere", async () => {
     const program = start({}, ["2", "--no-repl"]);

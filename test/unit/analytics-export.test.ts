@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { parse } from "csv-parse/sync";
 import fc from "fast-check";
+import { failureType } from "../../lib/corrosion/failures.ts";
 import { type CsvValue, csvFile } from "../../lib/csv.ts";
 import { columnsOf } from "../../services/analytics/columns.ts";
 import type { MessageEvent } from "../../services/analytics/contract.ts";
@@ -10,7 +11,6 @@ import { exportOf } from "../../services/analytics/export/experiment.ts";
 import { experimentCsv } from "../../services/analytics/export/experiment-csv.ts";
 import { comparisonFile, experimentFile } from "../../services/analytics/export/file.ts";
 import type { RunRecords } from "../../services/analytics/run-records.ts";
-import { failureType } from "../../services/corrosion/failures.ts";
 import { acked, experiment, sent, T0 } from "../helpers/run-events.ts";
 
 /** As RFC 4180 has it, and no more forgiving. */

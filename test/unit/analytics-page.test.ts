@@ -1,19 +1,10 @@
-/** @module What the Analytics page decides apart from any browser: the form, progress, history, and what charts draw. */
+/** @module What the Analytics page decides apart from any browser: the form, progress, history. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { ListEntry } from "../../public/pages/analytics/answers.ts";
 import { comparisonPath, experimentPath } from "../../public/pages/analytics/answers.ts";
-import { bandsIn, barColour, barsOf, percentileMarks } from "../../public/pages/analytics/charts/latency.ts";
-import { legendPlaces, withValues } from "../../public/pages/analytics/charts/legend.ts";
 import {
-  isolatedAfter,
-  isPoint,
-  leftOut,
-  nodeColours,
-  nodesOf,
-  pointsOf,
-} from "../../public/pages/analytics/charts/lines.ts";
-import {
+  clockText,
   deletionText,
   durationMs,
   durationText,
@@ -27,9 +18,14 @@ import {
   progressAfter,
   progressOf,
 } from "../../public/pages/analytics/progress.ts";
-import { errorsOfNode, freshFields, isRunId, readRun } from "../../public/pages/analytics/run-form.ts";
+import {
+  errorsOfNode,
+  freshFields,
+  isRunId,
+  planText,
+  readRun,
+} from "../../public/pages/analytics/run-form.ts";
 import { readRunRequest } from "../../services/analytics/aggregator/parameters.ts";
-import { histogram, latencyStats } from "../../services/analytics/maths.ts";
 import { isRunId as nodeTakes } from "../../services/analytics/run-id.ts";
 
 const fields = freshFields(new Date("2026-01-02T03:04:05.678Z"));
@@ -103,6 +99,17 @@ describe("The form of a run", () => {
     assert.deepEqual(errorsOfNode({ interval_ms: "must be less", replace: "must be true or false" }), {
       interval_ms: "must be less",
     });
+  });
+});
+
+describe("The plan of a run", () => {
+  it("is told as the begin of a sentence", () => {
+    const plan = (message_count: number, payload_bytes: number) =>
+      planText({ message_count, interval_ms: 1500, payload_bytes });
+    assert.equal(plan(10, 0), "10 messages, one every 1,500 ms,");
+    assert.equal(plan(10, 512), "10 messages, one every 1,500 ms, padded to 512 bytes,");
+    assert.equal(plan(1, 0), "1 message");
+    assert.equal(plan(0, 512), "What any node sends until it is stopped,");
   });
 });
 
@@ -200,6 +207,11 @@ describe("The history of runs", () => {
     assert.deepEqual(texts, ["–", "0.0 s", "0.4 s", "9.9 s", "13 s", "59 s", "3 min 05 s", "2 h 07 min"]);
   });
 
+  it("writes when a message was sent to the millisecond", () => {
+    assert.match(clockText("2026-01-02T03:04:05.078901Z"), /^\d\d:\d\d:05\.078$/);
+    assert.equal(clockText("soon"), "soon");
+  });
+
   it("compares six at most, each once, and none that is gone", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(..."abcdefghij")), (clicks) => {
@@ -223,87 +235,5 @@ describe("The history of runs", () => {
   it("keeps ids inside their place in an address", () => {
     assert.equal(experimentPath("a/b?c", "summary"), "/api/analytics/experiments/a%2Fb%3Fc/summary");
     assert.match(comparisonPath(["a", "b&c"], "csv"), /compare\?ids=a,b%26c&format=csv$/);
-  });
-});
-
-describe("The charts of a run", () => {
-  it("colour a bar by its lower edge", () => {
-    const colours = [0, 299, 300, 599, 600, 899, 900, 99_999].map(barColour);
-    const [green, amber, orange, red] = ["#10B981", "#F59E0B", "#F97316", "#EF4444"];
-    assert.deepEqual(colours, [green, green, amber, amber, orange, orange, red, red]);
-  });
-
-  it("draw every latency once, and explain only the colours that are there", () => {
-    const latencies = fc.array(fc.integer({ min: 0, max: 5_000_000 }), { maxLength: 200 });
-    fc.assert(
-      fc.property(latencies, (us) => {
-        const bars = barsOf(histogram(Float64Array.from(us)));
-        assert.equal(
-          bars.reduce((sum, { count }) => sum + count, 0),
-          us.length,
-        );
-        const shown = new Set(bars.filter(({ count }) => count > 0).map(({ colour }) => colour));
-        assert.deepEqual(new Set(bandsIn(bars).map(({ colour }) => colour)), shown);
-      }),
-    );
-  });
-
-  it("mark the percentiles that the node computed, and none without a sample", () => {
-    const stats = latencyStats(Float64Array.from({ length: 100 }, (_, i) => (i + 1) * 1000));
-    assert.deepEqual(percentileMarks(stats), [
-      { name: "P50", ms: 50 },
-      { name: "P95", ms: 95 },
-      { name: "P99", ms: 99 },
-    ]);
-    assert.deepEqual(percentileMarks(latencyStats(new Float64Array())), []);
-  });
-
-  const lines = [
-    { node_id: "b", points: [[0, 5] as const, [10, 6] as const], point_count: 4 },
-    { node_id: "a", points: [[0, 7] as const], point_count: 1 },
-  ];
-
-  it("give a node one colour in all of them, whoever is there", () => {
-    const colours = nodeColours(nodesOf(lines, [{ node_id: "c", points: [], point_count: 0 }]));
-    assert.deepEqual([...colours.keys()], ["a", "b", "c"]);
-    assert.equal(colours.get("b"), "var(--leader-1)");
-  });
-
-  it("leave one node alone after a click, and bring all back after another", () => {
-    const isolated = isolatedAfter(null, "a");
-    assert.deepEqual(pointsOf(lines, isolated), [{ node: "a", x: 0, y: 7 }]);
-    assert.equal(isolatedAfter(isolated, "b"), "b");
-    assert.equal(pointsOf(lines, isolatedAfter(isolated, "a")).length, 3);
-    assert.ok(isPoint(pointsOf(lines, null)[0]));
-    for (const other of [null, undefined, 7, {}, { node: 7 }]) assert.equal(isPoint(other), false);
-  });
-
-  it("say how many points they leave out", () => {
-    assert.equal(leftOut(lines), 2);
-  });
-
-  it("write the page's colours into a picture, and leave what it does not know", () => {
-    const known = (name: string) => (name === "--ink" ? " #123456" : "");
-    assert.equal(withValues("var(--ink)", known), "#123456");
-    assert.equal(withValues("a var(--ink) var(--nobody)", known), "a #123456 var(--nobody)");
-  });
-
-  it("put the legend of a picture in as many rows as it needs, in order, nothing over anything", () => {
-    const texts = fc.array(fc.string({ maxLength: 40 }), { maxLength: 20 });
-    fc.assert(
-      fc.property(texts, fc.integer({ min: 100, max: 1200 }), (names, width) => {
-        const { places, rows } = legendPlaces(
-          names.map((text) => ({ text, colour: "red" })),
-          width,
-        );
-        assert.equal(rows, names.length === 0 ? 0 : places.at(-1)!.row + 1);
-        for (const [at, place] of places.entries()) {
-          const before = places[at - 1];
-          if (before?.row === place.row) assert.ok(place.x >= before.x + 16 + before.text.length * 6.5);
-          else assert.equal(place.x, 0);
-          if (place.x > 0) assert.ok(place.x + 16 + place.text.length * 6.5 <= width, "it stays inside");
-        }
-      }),
-    );
   });
 });

@@ -7,15 +7,29 @@ import {
   type ConversationEvent,
   conversationAfter,
   earlierRange,
+  firstUnreadOf,
+  hasLater,
   KEPT,
   lastSeqOf,
+  laterRange,
   PAGE,
-  UNOPENED,
-  unreadOf,
+  unopened,
 } from "../../public/pages/conversations/conversation.ts";
+import { beginsDay, dayText } from "../../public/pages/conversations/days.ts";
 import { type StreamChunk, shownDrafts } from "../../public/pages/conversations/drafts.ts";
-import { messageText } from "../../public/pages/conversations/message-text.ts";
-import { ATTEMPTS, nextOf, type Outgoing, outboxAfter } from "../../public/pages/conversations/outbox.ts";
+import {
+  beginning,
+  blocksOf,
+  textBlocks,
+  wholeText,
+} from "../../public/pages/conversations/message-blocks.ts";
+import {
+  ATTEMPTS,
+  nextOf,
+  type Outgoing,
+  outboxAfter,
+  outgoingBeside,
+} from "../../public/pages/conversations/outbox.ts";
 import { allOf, newIn, placeOf, seenAfter } from "../../public/pages/conversations/session-list.ts";
 import type { Message, Session } from "../../services/conversations/contract.ts";
 
@@ -36,43 +50,76 @@ const seqs = ({ messages }: Conversation) => messages.map(({ seq }) => seq);
 
 function opened(from: number, to: number): Conversation {
   const page = { messages: range(from, to), last_seq: to, has_more: from > 1 };
-  return conversationAfter(UNOPENED, { kind: "loaded", page });
+  return conversationAfter(unopened("ada"), { kind: "loaded", page });
 }
 
+/** What a node does for a page: live messages, and the ranges that it asks for, of a session that grows. */
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ kind: fc.constant("live" as const), count: fc.integer({ min: 1, max: 150 }) }),
+    fc.record({ kind: fc.constant("following" as const), following: fc.boolean() }),
+    fc.constantFrom({ kind: "earlier" as const }, { kind: "later" as const }, { kind: "newest" as const }),
+  ),
+  { maxLength: 30 },
+);
+
 describe("An open conversation", () => {
-  it("shows each message once and in order, however often and in whatever pieces it comes", () => {
-    const pieces = fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 0, max: 20 })));
+  it("shows a part of the session without a hole, never more than is kept, however somebody moves in it", () => {
     fc.assert(
-      fc.property(pieces, (parts) => {
-        const after = parts.reduce(
-          (conversation, [from, more]) =>
-            conversationAfter(conversation, { kind: "messages", messages: range(from, from + more) }),
-          UNOPENED,
-        );
-        const expected = new Set(
-          parts.flatMap(([from, more]) => range(from, from + more).map(({ seq }) => seq)),
-        );
-        assert.deepEqual(
-          seqs(after),
-          [...expected].sort((a, b) => a - b),
-        );
+      fc.property(fc.integer({ min: 0, max: 900 }), steps, (size, moves) => {
+        let total = size;
+        let conversation = opened(Math.max(1, size - PAGE + 1), size);
+        const tell = (event: ConversationEvent) => {
+          conversation = conversationAfter(conversation, event);
+        };
+        for (const move of moves) {
+          if (move.kind === "following") tell(move);
+          else if (move.kind === "live") {
+            tell({ kind: "messages", messages: range(total + 1, total + move.count) });
+            total += move.count;
+          } else if (move.kind === "newest") {
+            const messages = range(Math.max(1, total - PAGE + 1), total);
+            tell({ kind: "loaded", page: { messages, last_seq: total, has_more: total > PAGE } });
+          } else {
+            const { after, to } = (move.kind === "earlier" ? earlierRange : laterRange)(conversation);
+            tell({ kind: move.kind, messages: range(after + 1, to) });
+          }
+          const shown = seqs(conversation);
+          assert.deepEqual(
+            shown,
+            shown.map((_, i) => shown[0]! + i),
+          );
+          assert.ok(shown.length <= KEPT);
+          assert.equal(conversation.head, total);
+          assert.equal(hasLater(conversation), (shown.at(-1) ?? 0) < total);
+        }
       }),
     );
   });
 
-  it("keeps the newest messages and knows that there are earlier ones", () => {
-    const long = conversationAfter(opened(1, 10), { kind: "messages", messages: range(11, KEPT + 30) });
-    assert.equal(long.messages.length, KEPT);
-    assert.equal(lastSeqOf(long), KEPT + 30);
-    assert.ok(long.hasEarlier);
+  it("follows the newest, and takes nothing away from somebody who reads older ones", () => {
+    const live = { kind: "messages", messages: range(11, KEPT + 30) } as const;
+    const followed = conversationAfter(opened(1, 10), live);
+    assert.deepEqual([seqs(followed)[0], lastSeqOf(followed)], [31, KEPT + 30]);
+    const read = conversationAfter(
+      conversationAfter(opened(1, 10), { kind: "following", following: false }),
+      live,
+    );
+    assert.deepEqual(seqs(read), seqs(opened(1, 10)));
+    assert.deepEqual([read.head, hasLater(read)], [KEPT + 30, true]);
+    assert.deepEqual(laterRange(read), { after: 10, to: 10 + PAGE });
   });
 
   it("asks for the page before the first message, and for nothing before message 1", () => {
-    assert.deepEqual(earlierRange(opened(301, 350)), { after: 300 - PAGE, before: 301 });
-    assert.deepEqual(earlierRange(opened(31, 50)), { after: 0, before: 31 });
-    const earlier = conversationAfter(opened(31, 50), { kind: "earlier", messages: range(1, 30) });
-    assert.deepEqual([earlier.messages.length, earlier.hasEarlier], [50, false]);
-    assert.equal(opened(31, 50).hasEarlier, true);
+    assert.deepEqual(earlierRange(opened(301, 350)), { after: 200, to: 300 });
+    assert.deepEqual(earlierRange(opened(31, 50)), { after: 0, to: 30 });
+    assert.deepEqual(earlierRange(opened(1, 50)), { after: 0, to: 0 });
+    assert.deepEqual(
+      seqs(conversationAfter(opened(31, 50), { kind: "earlier", messages: range(1, 30) })).length,
+      50,
+    );
+    const late = conversationAfter(opened(31, 50), { kind: "earlier", messages: range(1, 20) });
+    assert.deepEqual(seqs(late), seqs(opened(31, 50)));
   });
 
   it("leaves no hole: an own message that is ahead of others waits for them", () => {
@@ -88,7 +135,7 @@ describe("An open conversation", () => {
   });
 
   it("tells since when it is interrupted, is live again after a join, and stays refused", () => {
-    const lost = conversationAfter(UNOPENED, { kind: "lost", at: 5 });
+    const lost = conversationAfter(unopened("ada"), { kind: "lost", at: 5 });
     assert.deepEqual(conversationAfter(lost, { kind: "lost", at: 9 }).link, {
       kind: "reconnecting",
       since: 5,
@@ -100,23 +147,45 @@ describe("An open conversation", () => {
 
   it("keeps what it shows when a later request for it fails", () => {
     const error = new Error("gone");
-    assert.equal(conversationAfter(UNOPENED, { kind: "load_failed", error }).load, error);
+    assert.equal(conversationAfter(unopened("ada"), { kind: "load_failed", error }).load, error);
     assert.equal(conversationAfter(opened(1, 2), { kind: "load_failed", error }).load, "ready");
   });
 
-  it("counts as unread what others wrote above the cursor", () => {
-    const messages = [
-      message(1, "bot"),
-      message(2, "ada"),
-      message(3, "bot"),
-      message(4, "ada"),
-      message(5, "bot"),
-    ];
-    assert.deepEqual(
-      unreadOf(messages, "ada", 1).map(({ seq }) => seq),
-      [3, 5],
+  it("counts as unread what others wrote above the cursor, each message once, wherever it was heard of", () => {
+    const known = conversationAfter(opened(1, 3), { kind: "read", readSeq: 1, count: 1, lastSeq: 3 });
+    assert.equal(known.unread?.count, 1);
+    const more = { kind: "messages", messages: [message(4, "bot"), message(5), message(6, "bot")] } as const;
+    assert.equal(conversationAfter(known, more).unread?.count, 3);
+    assert.equal(conversationAfter(conversationAfter(known, more), more).unread?.count, 3);
+    // The node's answer is of before, or after, what came meanwhile.
+    const early = conversationAfter(conversationAfter(opened(1, 3), more), {
+      kind: "read",
+      readSeq: 1,
+      count: 1,
+      lastSeq: 3,
+    });
+    assert.equal(early.unread?.count, 3);
+    const late = conversationAfter(
+      conversationAfter(opened(1, 3), { kind: "read", readSeq: 1, count: 3, lastSeq: 6 }),
+      more,
     );
-    assert.deepEqual(unreadOf(messages, "ada", 5), []);
+    assert.equal(late.unread?.count, 3);
+  });
+
+  it("shows where the unread begin when that place is shown", () => {
+    const said = (conversation: Conversation, readSeq: number) =>
+      firstUnreadOf(conversationAfter(conversation, { kind: "read", readSeq, count: 9, lastSeq: 0 }));
+    const messages = [message(5), message(6, "bot"), message(7), message(8, "bot")];
+    const conversation = conversationAfter(unopened("ada"), {
+      kind: "loaded",
+      page: { messages, last_seq: 8, has_more: true },
+    });
+    assert.deepEqual(
+      [4, 5, 6, 8].map((readSeq) => said(conversation, readSeq)),
+      [6, 6, 8, null],
+    );
+    assert.equal(said(conversation, 2), null);
+    assert.equal(firstUnreadOf(conversation), null);
   });
 });
 
@@ -163,6 +232,14 @@ describe("What an agent is writing", () => {
     assert.deepEqual(textsAfter({ kind: "joined" }, chunk(0, "a"), { kind: "lost", at: 1 }), []);
   });
 
+  it("ends with the dispatch that it is of, when no message came of it", () => {
+    const dispatch = (state: "idle" | "inflight", epoch: number) =>
+      ({ kind: "dispatch", dispatch: { state, epoch, last_sent_seq: 0, last_failure: null } }) as const;
+    assert.deepEqual(textsAfter(chunk(0, "a"), dispatch("inflight", 1)), ["a"]);
+    assert.deepEqual(textsAfter(chunk(0, "a"), dispatch("idle", 0)), ["a"]);
+    assert.deepEqual(textsAfter(chunk(0, "a"), dispatch("idle", 1)), []);
+  });
+
   it("is the same whether events come one by one or in a batch", () => {
     const events = [chunk(0, "a"), chunk(1, "b")];
     assert.deepEqual(textsAfter({ kind: "batch", events }), textsAfter(...events));
@@ -171,7 +248,8 @@ describe("What an agent is writing", () => {
 
 const failure = (status: number, retryAfterMs: number | null = null) =>
   new ApiError("no", { status, code: "x", retryAfterMs });
-const written = (key: string) => ({ kind: "written", key, sender: "user", text: key }) as const;
+const written = (key: string, text = key) =>
+  ({ kind: "written", key, sender: "user", senderId: "ada", text, after: 4 }) as const;
 const afterFailures = (...errors: readonly unknown[]): Outgoing =>
   errors.reduce<readonly Outgoing[]>(
     (outbox, error) =>
@@ -211,6 +289,21 @@ describe("The outbox of a conversation", () => {
       return state.kind === "waiting" && state.delayMs;
     };
     assert.deepEqual([asked(1500), asked(60_000)], [1500, 5000]);
+  });
+
+  it("shows nothing twice: what came as a message already is not on its way beside it", () => {
+    const two = [written("a", "hi"), written("b", "hi")].reduce<readonly Outgoing[]>(outboxAfter, []);
+    const keys = (...messages: readonly Message[]) => outgoingBeside(two, messages).map(({ key }) => key);
+    const said = (seq: number, sender = "ada") => ({ ...message(seq, sender), content: { text: "hi" } });
+    assert.deepEqual(keys(), ["a", "b"]);
+    assert.deepEqual(keys(said(4), said(5, "bot"), message(6)), ["a", "b"]);
+    assert.deepEqual(keys(said(5)), ["b"]);
+    assert.deepEqual(keys(said(5), said(6)), []);
+    const refused = outboxAfter(two, { kind: "failed", key: "a", error: failure(422) });
+    assert.deepEqual(
+      outgoingBeside(refused, [said(5)]).map(({ key }) => key),
+      ["a"],
+    );
   });
 
   it("leaves it to the person after the last attempt, who may try again with the same key", () => {
@@ -291,20 +384,76 @@ describe("The list of sessions", () => {
   });
 });
 
+const blocks = (content: Message["content"]) =>
+  blocksOf({ content }).map(({ kind, text }) => [kind, text] as const);
+
 describe("A message", () => {
-  it("is its text, the texts of its parts, or else all that is stored of it", () => {
-    assert.equal(messageText({ content: { text: "hi" } }), "hi");
+  it("is its text, or its parts in order; whatever else is stored stands as data", () => {
+    assert.deepEqual(blocks({ text: "hi" }), [["text", "hi"]]);
     const parts = [
+      { type: "step-start" },
       { type: "reasoning", text: "hm" },
       { type: "text", text: "a" },
-      null,
-      { type: "text", text: "b" },
+      { type: "file", url: "x" },
     ];
-    assert.equal(messageText({ content: { parts } }), "a\nb");
-    assert.equal(
-      messageText({ content: { parts: [{ type: "file" }] } }),
-      '{\n  "parts": [\n    {\n      "type": "file"\n    }\n  ]\n}',
+    assert.deepEqual(blocks({ parts, role: "assistant" }), [
+      ["reasoning", "hm"],
+      ["text", "a"],
+      ["data", JSON.stringify(parts[3], null, 2)],
+    ]);
+    assert.deepEqual(blocks({ text: "hi", size: 7 }), [
+      ["text", "hi"],
+      ["data", '{\n  "size": 7\n}'],
+    ]);
+    assert.deepEqual(blocks({}), [["data", "{}"]]);
+    assert.deepEqual(blocks({ parts: [null] }), [["data", "null"]]);
+  });
+
+  it("keeps every line of a text, code apart from prose, and an unclosed fence as it was typed", () => {
+    const text = "look:\n```ts\nif (a < b) {\n\n  c();\n}\n```\ndone\n";
+    assert.deepEqual(
+      textBlocks(text).map(({ kind, text: of }) => [kind, of]),
+      [
+        ["text", "look:"],
+        ["code", "if (a < b) {\n\n  c();\n}"],
+        ["text", "done\n"],
+      ],
     );
-    assert.equal(messageText({ content: {} }), "{}");
+    assert.deepEqual(textBlocks("a\n```\nb"), [{ kind: "text", text: "a\n```\nb" }]);
+    assert.deepEqual(textBlocks(""), [{ kind: "text", text: "" }]);
+    const lines = fc.array(fc.constantFrom("a", " a", "```", "```js", ""));
+    fc.assert(
+      fc.property(lines, (of) => {
+        const said = (text: string) => text.split("\n").filter((line) => line.includes("a"));
+        assert.deepEqual(said(wholeText(textBlocks(of.join("\n")))), said(of.join("\n")));
+      }),
+    );
+  });
+
+  it("shows the beginning of what is long, and tells how long it is", () => {
+    const long = textBlocks(`${"x".repeat(50)}\n\`\`\`\n${"y".repeat(50)}\n\`\`\``);
+    assert.deepEqual(beginning(long, 60), {
+      length: 100,
+      blocks: [
+        { kind: "text", text: "x".repeat(50) },
+        { kind: "code", text: "y".repeat(10) },
+      ],
+    });
+    assert.deepEqual(beginning(long, 100).blocks, long);
+  });
+});
+
+describe("The days between messages", () => {
+  it("are told once each, the newest ones by name", () => {
+    const noon = new Date(2026, 10, 22, 12).getTime();
+    const at = (hours: number) => new Date(noon + hours * 3_600_000).toISOString();
+    assert.deepEqual(
+      [at(-2), at(-13), at(-60)].map((iso) => dayText(iso, noon)),
+      ["Today", "Yesterday", "Friday, 20 November 2026"],
+    );
+    assert.equal(dayText("never", noon), "never");
+    assert.ok(beginsDay(at(0), undefined));
+    assert.ok(beginsDay(at(0), at(-13)));
+    assert.ok(!beginsDay(at(0), at(-2)));
   });
 });

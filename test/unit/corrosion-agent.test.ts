@@ -11,6 +11,7 @@ import { LogTail, lineSplitter, MAX_LINES } from "../../services/corrosion/agent
 import { chooseAgent, EMBEDDED } from "../../services/corrosion/agent/program.ts";
 import { type RestartEvent, runRestart } from "../../services/corrosion/agent/restart.ts";
 import { clearSubscriptions } from "../../services/corrosion/agent/subscriptions-folder.ts";
+import type { RestartPhase } from "../../services/corrosion/contract.ts";
 
 describe("An agent that crashes", () => {
   it("is started again after 1, 2, 5, 10 and then every 30 s while it runs a while in between", () => {
@@ -200,6 +201,7 @@ describe("A restart", () => {
     await fc.assert(
       fc.asyncProperty(failures, failures, failures, async (stop, start, settle) => {
         const said: RestartEvent[] = [];
+        const reached: RestartPhase[] = [];
         const breakOff = new AbortController();
         const meet = (failure: Failure) => {
           if (failure === "throws") throw new Error("thrown");
@@ -208,6 +210,7 @@ describe("A restart", () => {
         const end = await runRestart(
           {
             announce: (event) => void said.push(event),
+            reached: (phase) => void reached.push(phase),
             stop: async () => meet(stop),
             start: async () => {
               meet(start);
@@ -228,13 +231,17 @@ describe("A restart", () => {
         const first = order.find(
           ([phase, failure]) => failure !== "none" && (failure !== "fails" || phase === "starting"),
         );
-        if (first === undefined) return assert.equal(end.kind, "ready");
+        if (first === undefined) {
+          assert.deepEqual(reached, ["stopping", "starting", "settling"]);
+          return assert.equal(end.kind, "ready");
+        }
         assert.equal(end.kind, "restart_failed");
         if (end.kind !== "restart_failed") return;
         const [phase, failure] = first;
         // An abort is noticed before the next phase begins.
         const noticed = failure === "abort" && phase === "stopping" ? "starting" : phase;
         assert.equal(end.phase, failure === "fails" ? "health" : noticed);
+        assert.equal(reached.at(-1), noticed);
         const reasons = { throws: "thrown", abort: "broken off", fails: "no answer", none: "" };
         assert.equal(end.reason, reasons[failure]);
       }),

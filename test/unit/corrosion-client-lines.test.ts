@@ -1,12 +1,12 @@
 /** @module What a client reads from an agent's bytes: lines, numbers, events; and what it writes. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { readHealth, readTableStats, readTransaction } from "../../services/corrosion/client/answers.ts";
-import { AgentError, errorOfAnswer } from "../../services/corrosion/client/errors.ts";
-import { BadLine, OldLine, parseEvent, parseUpdate } from "../../services/corrosion/client/events.ts";
-import { parseJson } from "../../services/corrosion/client/json.ts";
-import { InvalidText, LineDecoder, LineTooLong } from "../../services/corrosion/client/ndjson.ts";
-import { encodeStatement, InvalidParam } from "../../services/corrosion/client/statement.ts";
+import { readHealth, readTableStats, readTransaction } from "../../lib/corrosion/client/answers.ts";
+import { AgentError, errorOfAnswer } from "../../lib/corrosion/client/errors.ts";
+import { BadLine, OldLine, parseEvent, parseUpdate } from "../../lib/corrosion/client/events.ts";
+import { parseJson } from "../../lib/corrosion/client/json.ts";
+import { InvalidText, LineDecoder, LineTooLong } from "../../lib/corrosion/client/ndjson.ts";
+import { encodeStatement, InvalidParam } from "../../lib/corrosion/client/statement.ts";
 
 /** The bytes in chunks that end at the given places. */
 function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {

@@ -1,7 +1,8 @@
 /** @module Bootstrap hosts: which texts are hosts, and one sentence for each that is none. */
 import assert from "node:assert/strict";
+import { isIPv6 } from "node:net";
 import fc from "fast-check";
-import { MAX_HOSTS, parseHosts } from "../../services/corrosion/config/hosts.ts";
+import { MAX_HOSTS, parseHosts } from "../../lib/bootstrap-hosts.ts";
 
 function hostsOf(given: string | readonly string[]): readonly string[] {
   const parsed = parseHosts(given);
@@ -64,6 +65,28 @@ describe("Bootstrap hosts", () => {
   it("get one sentence each, and the good ones none", () => {
     assert.deepEqual(Object.keys(problemsOf("ok:1,bad,[x]:2")), ["bad", "[x]:2"]);
     assert.match(problemsOf([""])[""] ?? "", /is empty/);
+  });
+
+  it("take for IPv6 what Node.js does, but for zones", () => {
+    const piece = fc.constantFrom("", ":", "::", "0", "1", "ffff", "g", "12345", "1.2.3.4", "1.2.3", "%eth0");
+    const address = fc.oneof(
+      fc.ipV6(),
+      fc.array(piece, { maxLength: 17 }).map((pieces) => pieces.join("")),
+    );
+    fc.assert(
+      fc.property(address, (text) => {
+        const taken = parseHosts([`[${text}]:1`]).kind === "hosts";
+        assert.equal(taken, isIPv6(text) && !text.includes("%"));
+      }),
+    );
+  });
+
+  it("are refused whatever they are called, so that none is dropped in silence", () => {
+    for (const host of ["__proto__", "constructor", "toString"]) {
+      const hosts = parseHosts([host]);
+      assert.equal(hosts.kind, "refused", host);
+      assert.ok(hosts.kind === "refused" && Object.hasOwn(hosts.problems, host));
+    }
   });
 
   it("are at most a hundred", () => {

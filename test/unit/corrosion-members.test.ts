@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { isoMicros } from "../../lib/clock.ts";
-import type { Json } from "../../services/corrosion/client/json.ts";
+import type { Json } from "../../lib/corrosion/client/json.ts";
 import type { Member, MemberView } from "../../services/corrosion/contract.ts";
 import { CutJson, concatenatedJson } from "../../services/corrosion/members/concatenated-json.ts";
 import { disagreements, FRESH_MS, type Observer } from "../../services/corrosion/members/matrix.ts";

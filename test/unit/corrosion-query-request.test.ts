@@ -1,7 +1,7 @@
 /** @module What a request to the console asks for, before any agent hears of it. */
 import assert from "node:assert/strict";
+import { CorrosionError, type FailureData } from "../../lib/corrosion/failures.ts";
 import type { QueryRun } from "../../services/corrosion/contract.ts";
-import { CorrosionError, type FailureData } from "../../services/corrosion/failures.ts";
 import { judge } from "../../services/corrosion/query/blocked.ts";
 import { PRESETS } from "../../services/corrosion/query/presets.ts";
 import { readRun } from "../../services/corrosion/query/request.ts";
@@ -36,6 +36,7 @@ describe("A request to the console", () => {
       [{ sql: "SELECT 1", params: { a: 1 } }, ["a"]],
       [{ sql: "SELECT ?", params: [Number.NaN] }, ["params[0]"]],
       [{ sql: "SELECT :a", params: { a: {} as never } }, ["a"]],
+      [{ sql: "SELECT ?, ?, ?", params: [2 ** 53, 2 ** 53 - 1, -(2 ** 60)] }, ["params[0]", "params[2]"]],
       [{ preset: "active_regions", params: { minutes_ago: 0 } }, ["minutes_ago"]],
       [{ preset: "active_regions", params: { minutes_ago: "5" } }, ["minutes_ago"]],
       [{ preset: "active_regions", params: { minutes_ago: 1.5, more: 1 } }, ["more", "minutes_ago"]],
@@ -54,6 +55,7 @@ describe("A request to the console", () => {
     });
     assert.deepEqual(statement?.[1], { ":a": 1, "@b": null, $c: "x" });
     assert.deepEqual(readRun({ sql: "SELECT ?", params: [true] }).statement?.[1], [true]);
+    assert.deepEqual(readRun({ sql: "SELECT ?, ?", params: [1e300, 0.5] }).statement?.[1], [1e300, 0.5]);
   });
 
   it("has its defaults, also those of a preset", () => {

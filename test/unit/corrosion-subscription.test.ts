@@ -1,10 +1,11 @@
 /** @module What a subscription's events mean, decided without any connection. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { SubscriptionEvent } from "../../services/corrosion/client/events.ts";
+import type { SubscriptionEvent } from "../../lib/corrosion/client/events.ts";
+import { MESSAGE_COLUMNS } from "../../lib/corrosion/message-columns.ts";
 import type { MessageRow } from "../../services/corrosion/contract.ts";
 import { backoff, SUBSCRIBER_TIMES } from "../../services/corrosion/subscriber-timing.ts";
-import { MESSAGE_COLUMNS, Subscription, type Update } from "../../services/corrosion/subscription.ts";
+import { Subscription, type Update } from "../../services/corrosion/subscription.ts";
 
 function message(pk: string, text = "hello"): MessageRow {
   return {

@@ -2,16 +2,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { stringify, type TomlTable } from "smol-toml";
-import { readAgentToml } from "../../services/corrosion/config/agent-toml.ts";
+import { readAgentToml } from "../../lib/corrosion/agent-toml.ts";
+import { parseToml, sameToml, tableAt, UnusableToml, writeToml } from "../../lib/toml.ts";
 import { editBootstrap } from "../../services/corrosion/config/bootstrap-edit.ts";
 import { REDACTED, redactToml } from "../../services/corrosion/config/redact.ts";
-import {
-  parseToml,
-  sameToml,
-  tableAt,
-  UnusableToml,
-  writeToml,
-} from "../../services/corrosion/config/toml.ts";
 
 const HOSTS = ["[fdaa::3]:8787", "db.example:8787"];
 

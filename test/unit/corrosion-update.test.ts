@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
 import fc from "fast-check";
+import { type CorrosionError, failureType } from "../../lib/corrosion/failures.ts";
 import type { ClusterUpdate, UpdateState } from "../../services/corrosion/contract.ts";
 import { advance, interrupt, isOver, newPlan, nextStep } from "../../services/corrosion/coordinator/plan.ts";
 import {
@@ -14,7 +15,6 @@ import { runUpdate } from "../../services/corrosion/coordinator/run.ts";
 import { runningAgents, Steps } from "../../services/corrosion/coordinator/steps.ts";
 import { checkTargets } from "../../services/corrosion/coordinator/targets.ts";
 import { Watch } from "../../services/corrosion/coordinator/watch.ts";
-import { type CorrosionError, failureType } from "../../services/corrosion/failures.ts";
 import { type ApplyFault, type Faults, ModelNodes } from "../helpers/model-nodes.ts";
 
 const AT = "2026-01-02T03:04:05.000000Z";

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { actorIdOf } from "../../lib/actor-ids.ts";
+import { parseJson } from "../../lib/corrosion/client/json.ts";
 import { formatHostPort, parseHostPort } from "../../lib/host-port.ts";
 import { ntp64Of, ntp64ToMicros } from "../../lib/ntp64.ts";
 import { REGIONS, regionOf } from "../../lib/regions.ts";
-import { parseJson } from "../../services/corrosion/client/json.ts";
 
 describe("The region of a node", () => {
   it("is the part before the first dash of its id, when that has 2 to 4 bytes", () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ackMapNodes, countKind } from "../../public/acks/ack-map.ts";
 import { bytesOf, contentProblem, MAX_CONTENT_BYTES } from "../../public/acks/content.ts";
-import { progressOf, seenNodes } from "../../public/acks/progress.ts";
+import { progressOf, seenNodes, waitText } from "../../public/acks/progress.ts";
 import { layersOf } from "../../public/map/markers.ts";
 import type { Acknowledgement, AckStatus } from "../../services/acks/contract.ts";
 import type { Member } from "../../services/corrosion/contract.ts";
@@ -124,6 +124,22 @@ describe("The progress of a message", () => {
     assert.deepEqual(rows[0]?.state, { kind: "acked", at: AT, latencyMs: 31_000, late: true });
   });
 
+  it("says until when it waits or waited, and after how long all that it waited for was there", () => {
+    const deadline_at = "no time";
+    const text = (more: Partial<AckStatus>) => waitText(status({ deadline_at, ...more }));
+    assert.equal(text({ state: "pending" }), ", waits until no time");
+    assert.equal(text({ state: "partial" }), ", waited until no time");
+    assert.equal(text({ state: "unacked" }), ", waited until no time");
+    const acknowledgments = [
+      ack("b", { latency_ms: 80 }),
+      ack("c", { latency_ms: 20 }),
+      ack("z", { latency_ms: 900 }),
+    ];
+    assert.equal(text({ state: "complete", acknowledgments }), ", everywhere after 80 ms");
+    assert.equal(text({ state: "complete", expected: [] }), "");
+    assert.equal(text({ state: null, deadline_at: null }), "");
+  });
+
   it("does not count who was not waited for, and lists them last", () => {
     const { acked, expected, rows, tone } = progressOf(status({ acknowledgments: [ack("a9")] }), []);
     assert.deepEqual([acked, expected, tone], [0, 2, "plain"]);
@@ -189,10 +205,17 @@ describe("The map of the Propagation page", () => {
     });
   });
 
+  it("draws who acknowledged without being waited for green without grey, and does not count it as expected", () => {
+    const nodes = draw(status({ acknowledgments: [ack("b"), ack("z")] }));
+    assert.equal(layers(nodes).z, "acked");
+    assert.equal(countKind(nodes, "expected"), 2);
+    assert.equal(countKind(nodes, "acked"), 2);
+  });
+
   it("turns what was acknowledged grey by a reset, also where the nodes are active members", () => {
     const given = status({ acknowledgments: [ack("b"), ack("z")] });
     const members = [member("b"), member("c"), member("z")];
-    assert.equal(layers(draw(given, [], members)).z, "expected acked");
+    assert.equal(layers(draw(given, [], members)).z, "acked");
     const after = draw(NOTHING, seenNodes([], given), members);
     assert.deepEqual(layers(after), { a: "own", b: "expected", c: "expected", z: "expected" });
   });

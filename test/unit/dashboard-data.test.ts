@@ -95,7 +95,10 @@ describe("The wording", () => {
   it("has ages, times and counts as people say them", () => {
     const ages = [0, 1999, 2000, 59_999, 60_000, 3_599_999, 3_600_000, 86_400_000].map(ageText);
     assert.deepEqual(ages, ["now", "now", "2 s", "59 s", "1 min", "59 min", "1 h", "1 d"]);
-    assert.deepEqual([msText(1.25), msText(12.6), msText(null)], ["1.3 ms", "13 ms", "–"]);
+    assert.deepEqual(
+      [msText(1.25), msText(12.6), msText(9999), msText(31_040), msText(null)],
+      ["1.3 ms", "13 ms", "9999 ms", "31.0 s", "–"],
+    );
     assert.deepEqual(
       [countText(1, "node"), countText(1234, "reply", "replies")],
       ["1 node", "1,234 replies"],

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { feedAfter } from "../../public/pages/messages/feed.ts";
 import { COLUMNS, heatOf, receptionsAfter, shadeOf } from "../../public/pages/messages/heat.ts";
-import { KEPT, rowsAfter } from "../../public/pages/messages/rows.ts";
+import { KEPT, newerThan, rowsAfter } from "../../public/pages/messages/rows.ts";
 import { senderState } from "../../public/pages/messages/sender.ts";
 import type { Reception, Receptions } from "../../services/acks/contract.ts";
 import type { MessageRow, MessageUpdate } from "../../services/corrosion/contract.ts";
@@ -111,6 +111,13 @@ describe("The list of messages", () => {
     assert.equal(rows[0]?.sequence, KEPT + 20);
     assert.equal(rows.at(-1)?.sequence, 21);
     assert.equal(rowsAfter(rows, arrival(row(5))), rows);
+  });
+
+  it("tells how many came since it stood still, be they new, and not those that changed or went", () => {
+    const shown = [row(2), row(1)];
+    assert.equal(newerThan(shown, shown), 0);
+    assert.equal(newerThan(shown, [row(4), row(3), row(2, "a", { message: "other" })]), 2);
+    assert.equal(newerThan([], shown), 2);
   });
 
   it("is in order, without a key twice, and what the events say, whatever their order", () => {

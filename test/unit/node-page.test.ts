@@ -1,25 +1,26 @@
 /** @module What the Node page makes of what it hears: steps of jobs and restarts, problems of hosts, targets, tables. */
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { ApiError, errorOfAnswer } from "../../public/data/api-error.ts";
+import { conditionOf } from "../../public/pages/node/agent-condition.ts";
 import { bytesText } from "../../public/pages/node/bytes.ts";
 import { databaseInfoOf, SCHEMA_SQL, schemaOf } from "../../public/pages/node/database-tables.ts";
-import { hostsIn, hostsOfRow, refusedHosts, stillWrong } from "../../public/pages/node/host-problems.ts";
+import { hostsIn, hostsOfRow, problemsOf, refusedHosts } from "../../public/pages/node/host-problems.ts";
 import {
   failureText,
   isJobOver,
   isUpdateOver,
   jobOf,
   jobSteps,
-  phaseOf,
+  type RestartView,
   restartSteps,
   type StepView,
   updateOf,
 } from "../../public/pages/node/job-steps.ts";
-import { afterNews, afterStatus, NOTHING_SEEN, type Seen } from "../../public/pages/node/restart-view.ts";
+import { readLogLine } from "../../public/pages/node/log-line.ts";
+import { afterNews, afterStatus } from "../../public/pages/node/restart-view.ts";
+import { familiesOf } from "../../public/pages/node/service-families.ts";
 import { targetsOf } from "../../public/pages/node/targets.ts";
-import { parseHosts } from "../../services/corrosion/config/hosts.ts";
-import type { AgentStatus } from "../../services/corrosion/contract.ts";
+import type { AgentStatus, RestartPhase } from "../../services/corrosion/contract.ts";
 import { judge } from "../../services/corrosion/query/blocked.ts";
 import { AGENT, JOB, UPDATE } from "../helpers/console.ts";
 
@@ -65,76 +66,76 @@ describe("Steps on the Node page", () => {
       "done done failed waiting",
     );
     assert.equal(states(restartSteps({ kind: "ready", id: "r" })), "done done done done");
-    assert.deepEqual(restartSteps({ kind: "none" }), []);
+    assert.equal(states(restartSteps({ kind: "none" })), "waiting waiting waiting waiting");
   });
 });
 
 describe("A restart as the page sees it", () => {
-  const at = "2026-01-02T03:04:05.000001Z";
-  const news = (id: string) => ({ node_id: "n", restart_id: id, timestamp: at });
-  const status = (more: Partial<AgentStatus>): AgentStatus => ({ ...AGENT, ...more });
-  const look = (seen: Seen, more: Partial<AgentStatus>) => afterStatus(seen, status(more));
-  const restarting = (pid: number | null) => ({ state: "restarting", restart_id: "r1", pid }) as const;
+  const EARLIER = "2026-01-02T03:04:04.999999Z";
+  const AT = "2026-01-02T03:04:05.000001Z";
+  const LATER = "2026-01-02T03:04:09.000001Z";
+  const NONE: RestartView = { kind: "none" };
+  const news = (id: string) => ({ node_id: "n", restart_id: id, timestamp: AT });
+  const look = (seen: RestartView, more: Partial<AgentStatus>) => afterStatus(seen, { ...AGENT, ...more });
+  const restarting = (phase: RestartPhase): Partial<AgentStatus> => ({
+    state: "restarting",
+    restart_id: "r1",
+    restart_phase: phase,
+    since: AT,
+  });
 
-  it("goes from stopping over starting to checking by the process, and never back", () => {
-    let seen = look(NOTHING_SEEN, { pid: 1 });
+  it("follows the phases that the node tells, and its last word stands", () => {
+    let seen = look(NONE, {});
     seen = afterNews(seen, { event: "corrosion.restarting", data: news("r1") });
-    const phases = [1, null, 2, null, 1].map((pid) => {
-      seen = look(seen, restarting(pid));
-      return seen.restart.kind === "running" ? seen.restart.phase : seen.restart.kind;
+    const phases = (["stopping", "starting", "health", "settling"] as const).map((phase) => {
+      seen = look(seen, restarting(phase));
+      return seen.kind === "running" ? seen.phase : seen.kind;
     });
-    assert.deepEqual(phases, ["stopping", "starting", "health", "health", "health"]);
+    assert.deepEqual(phases, ["stopping", "starting", "health", "settling"]);
+    // The word of its beginning may come after its first phases.
+    assert.equal(afterNews(seen, { event: "corrosion.restarting", data: news("r1") }), seen);
     seen = afterNews(seen, { event: "corrosion.ready", data: news("r1") });
-    assert.deepEqual(seen.restart, { kind: "ready", id: "r1" });
+    assert.deepEqual(seen, { kind: "ready", id: "r1" });
     // A look that was under way when it ended must not begin it again.
-    assert.equal(look(seen, restarting(2)), seen);
-    assert.deepEqual(look(seen, { pid: 2 }), { restart: { kind: "ready", id: "r1" }, pid: 2 });
+    assert.equal(look(seen, restarting("settling")), seen);
+    assert.equal(look(seen, { since: LATER }), seen);
   });
 
   it("keeps why it failed while the agent is down, and forgets it when somebody stops the agent", () => {
-    const failed = afterNews(NOTHING_SEEN, {
+    const failed = afterNews(NONE, {
       event: "corrosion.restart_failed",
       data: { ...news("r1"), phase: "health", reason: "no answer" },
     });
-    assert.deepEqual(failed.restart, { kind: "failed", id: "r1", phase: "health", reason: "no answer" });
-    assert.deepEqual(look(failed, { state: "crashed", pid: null }).restart, failed.restart);
-    assert.deepEqual(look(failed, { state: "stopped", pid: null }).restart, { kind: "none" });
+    assert.deepEqual(failed, { kind: "failed", id: "r1", phase: "health", reason: "no answer" });
+    assert.equal(look(failed, { state: "crashed", pid: null }), failed);
+    assert.deepEqual(look(failed, { state: "stopped", pid: null }), NONE);
   });
 
   it("is over when the agent runs again, although its last word was missed", () => {
-    const seen = look(look(NOTHING_SEEN, { pid: 1 }), restarting(null));
-    assert.deepEqual(look(seen, { pid: 2 }).restart, { kind: "ready", id: "r1" });
-    assert.deepEqual(look(seen, { state: "crashed", pid: null }).restart, { kind: "none" });
+    const seen = look(NONE, restarting("starting"));
+    assert.deepEqual(look(seen, { since: LATER }), { kind: "ready", id: "r1" });
+    assert.deepEqual(look(seen, { since: LATER, state: "crashed", pid: null }), NONE);
   });
 
   it("is not over by a look that began before it did", () => {
-    const seen = afterNews(look(NOTHING_SEEN, { pid: 1 }), {
-      event: "corrosion.restarting",
-      data: news("r1"),
-    });
-    assert.equal(look(seen, { pid: 1 }), seen);
-    assert.deepEqual(look(seen, { pid: 2 }).restart, { kind: "ready", id: "r1" });
+    const seen = afterNews(NONE, { event: "corrosion.restarting", data: news("r1") });
+    assert.equal(look(seen, { since: EARLIER }), seen);
+    assert.deepEqual(look(seen, { since: LATER }), { kind: "ready", id: "r1" });
   });
 
   it("begins anew with another restart", () => {
-    const first = afterNews(look(NOTHING_SEEN, { pid: 1 }), { event: "corrosion.ready", data: news("r0") });
-    assert.deepEqual(look(first, restarting(1)).restart, { kind: "running", id: "r1", phase: "stopping" });
+    const first = afterNews(NONE, { event: "corrosion.ready", data: news("r0") });
+    assert.deepEqual(look(first, restarting("stopping")), {
+      kind: "running",
+      id: "r1",
+      phase: "stopping",
+      since: AT,
+    });
   });
 
   it("is told in a sentence of its phase", () => {
     const failed = { kind: "failed", id: "r", phase: "health", reason: "no answer." } as const;
     assert.equal(failureText(failed), "The restart failed while checking: no answer.");
-  });
-
-  it("has phases in one order, whatever is seen", () => {
-    const phase = fc.constantFrom("stopping", "starting", "health", "settling" as const);
-    const order = ["stopping", "starting", "health", "settling"];
-    const pid = fc.option(fc.integer({ min: 1, max: 3 }));
-    fc.assert(
-      fc.property(pid, pid, phase, (before, now, so_far) => {
-        assert.ok(order.indexOf(phaseOf(before, now, so_far)) >= order.indexOf(so_far));
-      }),
-    );
   });
 });
 
@@ -142,22 +143,20 @@ describe("Bootstrap hosts on the Node page", () => {
   it("are cut at commas, and what the node refuses of them is found again in the text", () => {
     const text = " a:1 ,, b ,[::1]:70000,";
     assert.deepEqual(hostsIn(text), ["a:1", "b", "[::1]:70000"]);
-    const parsed = parseHosts(hostsIn(text));
-    assert.equal(parsed.kind, "refused");
-    const answer = { errors: { detail: "Bad Request" }, fields: parsed.problems };
-    const problems = refusedHosts(errorOfAnswer(400, answer));
     assert.deepEqual(
-      stillWrong(problems, text).map(([host]) => host),
+      problemsOf(text, {}).map(([host]) => host),
       ["b", "[::1]:70000"],
     );
-    assert.deepEqual(
-      stillWrong(problems, "a:1, b:2, [::1]:70000").map(([host]) => host),
-      ["[::1]:70000"],
-    );
+    const answer = { errors: { detail: "Bad Request" }, fields: { "a:1": '"a:1" is not known.' } };
+    const refused = refusedHosts(errorOfAnswer(400, answer));
+    const wrong = (written: string) => problemsOf(written, refused).map(([host]) => host);
+    assert.deepEqual(wrong(text), ["a:1", "b", "[::1]:70000"]);
+    assert.deepEqual(wrong("a:2, b:2, [::1]:70000"), ["[::1]:70000"]);
+    assert.deepEqual(wrong("a:2, b:2"), []);
   });
 
   it("keep a problem of the whole list until it is sent again, and take none from other failures", () => {
-    assert.equal(stillWrong({ hosts: "There are too many." }, "a:1").length, 1);
+    assert.equal(problemsOf("a:1", { hosts: "There are too many." }).length, 1);
     const busy = new ApiError("busy", { status: 409, code: "busy", fields: { x: "y" } });
     assert.deepEqual(refusedHosts(busy), {});
     assert.deepEqual(refusedHosts(new Error("gone")), {});
@@ -172,7 +171,61 @@ describe("Bootstrap hosts on the Node page", () => {
   });
 });
 
+describe("The condition of an agent", () => {
+  const condition = (more: Partial<AgentStatus>, restart: RestartView = { kind: "none" }) =>
+    conditionOf({ ...AGENT, ...more }, restart);
+
+  it("is a sentence in every state, in the colour of the state", () => {
+    assert.deepEqual(condition({}), { title: "running", tone: "good", text: "It runs and answers." });
+    assert.deepEqual(condition({ state: "crashed", reason: "no config." }), {
+      title: "crashed",
+      tone: "bad",
+      text: "No config.",
+    });
+    assert.equal(condition({ state: "starting", reason: "it was killed." }).tone, "warn");
+    assert.equal(condition({ state: "stopped" }).tone, "plain");
+  });
+
+  it("says of an agent that others run where it is controlled, and what is wrong with it", () => {
+    const external = { state: "external", managed: false } as const;
+    assert.equal(condition(external).tone, "info");
+    assert.match(condition(external).text, /^It answers\. Somebody else runs this agent/);
+    const silent = condition({ ...external, reason: "it does not answer." });
+    assert.equal(silent.tone, "warn");
+    assert.match(silent.text, /^It does not answer\. Somebody else/);
+  });
+
+  it("tells of a failed restart rather than of what came of it", () => {
+    const failed = { kind: "failed", id: "r", phase: "health", reason: "no answer." } as const;
+    assert.deepEqual(condition({ state: "unhealthy", reason: "late." }, failed), {
+      title: "restart failed",
+      tone: "bad",
+      text: "The restart failed while checking: no answer.",
+    });
+  });
+});
+
 describe("What else the Node page shows", () => {
+  it("puts services together that differ only in a number, when there are many of them", () => {
+    const groups = Array.from({ length: 5 }, (_, i) => `raft.g00${i}.follower`);
+    assert.deepEqual(familiesOf(["acks", ...groups, "raft.g007.leader", "raft.g008.leader"]), [
+      { name: "acks", members: ["acks"] },
+      { name: "raft.g….follower", members: groups },
+      { name: "raft.g007.leader", members: ["raft.g007.leader"] },
+      { name: "raft.g008.leader", members: ["raft.g008.leader"] },
+    ]);
+  });
+
+  it("takes the time away from log lines that begin with one and a level, and leaves all others", () => {
+    assert.deepEqual(readLogLine("2026-01-02T03:04:05.678Z  WARN gossip: x"), {
+      level: "warn",
+      text: "WARN gossip: x",
+    });
+    assert.deepEqual(readLogLine("2026-01-02T03:04:05.678901Z ERROR corro_agent: x").level, "error");
+    for (const text of ["2026-01-02T03:04:05Z INFORMED", "hello", "", "<b>2026-01-02T03:04:05Z INFO"])
+      assert.deepEqual(readLogLine(text), { level: null, text });
+  });
+
   it("names the nodes that an update can have by number, and those that are away", () => {
     const node = (id: string, available = true) => ({
       id,

@@ -256,17 +256,27 @@ describe("A result of the query console", () => {
       [null, "", "NULL", 0, { blob: "" }, "x'00'", { blob: "00ff" }].map((cell) => viewOf(cell).kind),
       ["null", "empty", "text", "number", "blob", "text", "blob"],
     );
-    assert.deepEqual(viewOf({ blob: "00ff" }), { kind: "blob", text: "x'00ff'", bytes: 2 });
+    assert.deepEqual(viewOf({ blob: "00ff" }), { kind: "blob", text: "x'00ff'", bytes: 2, whole: null });
   });
 
   it("shows of a long cell its beginning in one line", () => {
-    const view = viewOf(`one\n  two${"y".repeat(100_000)}`);
+    const long = `one\n  two${"y".repeat(100_000)}`;
+    const view = viewOf(long);
     assert.equal(view.kind, "text");
     assert.match(view.text, /^one ⏎ twoy+…$/);
-    assert.ok(view.text.length < 250 && (view.whole?.length ?? 0) <= 2000);
-    const blob = viewOf({ blob: "ab".repeat(50_000) });
+    assert.ok(view.text.length < 250);
+    assert.equal(view.whole, long);
+    const digits = "ab".repeat(50_000);
+    const blob = viewOf({ blob: digits });
     assert.equal(blob.kind, "blob");
     assert.ok(blob.text.length < 50 && blob.bytes === 50_000);
+    assert.equal(blob.whole, digits);
+  });
+
+  it("has nothing more to show of a cell that fits", () => {
+    const view = viewOf("short");
+    assert.deepEqual(view, { kind: "text", text: "short", whole: null });
+    assert.deepEqual(viewOf("a\nb"), { kind: "text", text: "a ⏎ b", whole: "a\nb" });
   });
 
   it("is the same table after its CSV is read, whatever its texts hold", () => {

@@ -1,7 +1,8 @@
 /** @module `POST /v1/transactions`: all statements or none. */
 import { realText } from "../json/cells.ts";
 import { readStatements } from "../json/statements.ts";
-import { type Writer, WriterLost, WriterStopped } from "../processes/writer.ts";
+import type { Writer } from "../processes/writer.ts";
+import { WriterLost, WriterStopped } from "../processes/writer-requests.ts";
 import { StatementFailed, type TransactionResult } from "../store/contract.ts";
 import { json, type WholeAnswer } from "./answer.ts";
 import { readJson } from "./bodies.ts";

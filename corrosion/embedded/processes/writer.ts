@@ -17,31 +17,11 @@ import {
 } from "../store/contract.ts";
 import type { Statement } from "../values.ts";
 import { startChild } from "./child.ts";
-import type {
-  FailureKind,
-  WriterCalls,
-  WriterMethod,
-  WriterReport,
-  WriterRequest,
-} from "./writer-protocol.ts";
+import type { FailureKind, WriterCalls, WriterMethod, WriterReport } from "./writer-protocol.ts";
+import { WriterRequests, WriterStopped } from "./writer-requests.ts";
 
 const PROGRAM = new URL("./writer-process.ts", import.meta.url);
-/** Requests under way: more would only wait in the channel. */
-const WINDOW = 512;
 const RESTART_DELAY_MS = 500;
-
-/** What commits changes that others are told of. */
-const CHANGING: ReadonlySet<WriterMethod> = new Set(["transact", "receive", "receiveEmpty"]);
-
-/** The writer's process ended while it had the request; whether it took effect is not known. */
-export class WriterLost extends Error {
-  override name = "WriterLost";
-}
-
-/** The agent stops: the request was not begun. */
-export class WriterStopped extends Error {
-  override name = "WriterStopped";
-}
 
 export interface WriterOptions {
   readonly path: string;
@@ -52,29 +32,14 @@ export interface WriterOptions {
   readonly onCommitsLost: () => void;
 }
 
-interface Call {
-  readonly method: WriterMethod;
-  readonly args: readonly unknown[];
-  /** Milliseconds for each statement and the commit; null: none. */
-  readonly limitMs: number | null;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
-}
-
 type Phase = "starting" | "serving" | "stopping" | "stopped";
 
 export class Writer {
   readonly #options: WriterOptions;
-  readonly #waiting: Call[] = [];
-  readonly #underWay = new Map<number, Call>();
+  readonly #requests: WriterRequests;
   #child: ChildProcess | null = null;
   #phase: Phase = "starting";
-  #nextId = 0;
   #pumping = false;
-  #timer: NodeJS.Timeout | null = null;
-  #timed: Call | null = null;
-  /** The one whose process was ended; it may still turn out to have been answered. */
-  #interrupted: Call | null = null;
   #actorId: ActorId | null = null;
   #tables: readonly ReplicatedTable[] = [];
   /** The highest own version that was told. */
@@ -84,6 +49,7 @@ export class Writer {
 
   private constructor(options: WriterOptions) {
     this.#options = options;
+    this.#requests = new WriterRequests(() => this.#interrupt());
   }
 
   /** Starts the process. Throws `StoreUnusable`. */
@@ -106,7 +72,7 @@ export class Writer {
 
   /** Requests that are waiting or under way. */
   get queued(): number {
-    return this.#waiting.length + this.#underWay.size;
+    return this.#requests.count;
   }
 
   /**
@@ -141,7 +107,7 @@ export class Writer {
     if (this.#phase === "stopped") return;
     const child = this.#child;
     const serving = this.#phase === "serving" && child !== null;
-    for (const call of this.#waiting.splice(0)) call.reject(new WriterStopped("The agent is stopping."));
+    this.#requests.refuseWaiting();
     const closed = serving ? this.#call("close", []).catch(() => {}) : Promise.resolve();
     this.#phase = "stopping";
     if (child === null) return;
@@ -160,15 +126,10 @@ export class Writer {
     args: Parameters<WriterCalls[M]>,
     limitMs: number | null = null,
   ): Promise<ReturnType<WriterCalls[M]>> {
-    return new Promise((resolve, reject) => {
-      if (this.#phase === "stopping" || this.#phase === "stopped") {
-        return reject(new WriterStopped("The agent is stopping."));
-      }
-      // The answer's type is the method's: both ends share `WriterCalls`.
-      const answered = (value: unknown) => resolve(value as ReturnType<WriterCalls[M]>);
-      this.#waiting.push({ method, args, limitMs, resolve: answered, reject });
-      this.#schedule();
-    });
+    if (this.#phase === "stopping" || this.#phase === "stopped") return Promise.reject(new WriterStopped());
+    const answer = this.#requests.add(method, args, limitMs);
+    this.#schedule();
+    return answer;
   }
 
   /** Requests of one turn of the event loop travel together. */
@@ -183,24 +144,8 @@ export class Writer {
 
   #pump(): void {
     const child = this.#child;
-    if (child === null || this.#timed !== null || !(this.#phase === "serving" || this.#phase === "stopping"))
-      return;
-    const batch: WriterRequest[] = [];
-    while (this.#underWay.size < WINDOW) {
-      const call = this.#waiting[0];
-      if (call === undefined) break;
-      // A request that may have to be ended by force is alone: nothing else is lost with it.
-      if (call.limitMs !== null && this.#underWay.size > 0) break;
-      this.#waiting.shift();
-      const id = this.#nextId++;
-      this.#underWay.set(id, call);
-      batch.push({ id, method: call.method, args: call.args, timed: call.limitMs !== null });
-      if (call.limitMs !== null) {
-        this.#timed = call;
-        this.#restartTimer();
-        break;
-      }
-    }
+    if (child === null || !(this.#phase === "serving" || this.#phase === "stopping")) return;
+    const batch = this.#requests.next();
     if (batch.length > 0) child.send(batch, (error) => error !== null && child.kill("SIGKILL"));
   }
 
@@ -250,39 +195,18 @@ export class Writer {
         this.#options.onCommitted(report.committed);
         return;
       case "started":
-        this.#restartTimer();
+        this.#requests.restartTimer();
         return;
       case "answer":
-        this.#finish(report.id)?.resolve(report.value);
+        this.#requests.answered(report.id, report.value);
         return;
       case "failed":
-        this.#finish(report.id)?.reject(failure(report.failure, report.message));
+        this.#requests.failed(report.id, failure(report.failure, report.message));
     }
-  }
-
-  #finish(id: number): Call | undefined {
-    const call = this.#underWay.get(id);
-    this.#underWay.delete(id);
-    if (call === this.#timed) this.#forgetTimer();
-    return call;
-  }
-
-  #restartTimer(): void {
-    const limitMs = this.#timed?.limitMs ?? null;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = limitMs === null ? null : setTimeout(() => this.#interrupt(), limitMs);
-  }
-
-  #forgetTimer(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#timed = null;
   }
 
   /** A statement took too long, and SQLite can be stopped from outside its thread only with its process. */
   #interrupt(): void {
-    this.#timer = null;
-    this.#interrupted = this.#timed;
     this.#options.log.warn("a transaction ran out of time, the writing process is replaced");
     this.#child?.kill("SIGKILL");
   }
@@ -290,19 +214,11 @@ export class Writer {
   #ended(child: ChildProcess, how: string): void {
     if (this.#child !== child) return;
     this.#child = null;
-    this.#forgetTimer();
-    const lost = [...this.#underWay.values()];
-    this.#underWay.clear();
-    const lostMessage = "the writing process ended; whether the transaction was committed is not known";
-    for (const call of lost) {
-      const interrupted = call === this.#interrupted;
-      this.#lost ||= !interrupted && CHANGING.has(call.method);
-      call.reject(interrupted ? new StatementFailed("interrupted") : new WriterLost(lostMessage));
-    }
-    this.#interrupted = null;
+    const { changes, count } = this.#requests.lose();
+    this.#lost ||= changes;
     if (this.#phase !== "serving") return;
     this.#phase = "starting";
-    this.#options.log.warn("the writing process has ended, a new one starts", { how, lost: lost.length });
+    this.#options.log.warn("the writing process has ended, a new one starts", { how, lost: count });
     void this.#reopen();
   }
 

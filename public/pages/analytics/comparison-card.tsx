@@ -48,7 +48,9 @@ export interface ComparisonCardProps {
 }
 
 export function ComparisonCard({ ids, onClose }: ComparisonCardProps) {
-  const comparison = useResource<ComparisonAnswer>(comparisonPath(ids, "json"));
+  const comparison = useResource<ComparisonAnswer>(comparisonPath(ids, "json"), {
+    topics: ids.map((id) => `analytics:${id}`),
+  });
   return (
     <ResourceCard
       title="Comparison"

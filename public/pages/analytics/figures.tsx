@@ -12,7 +12,7 @@ export function Figures({ summary }: { readonly summary: ResourceState<Report<"s
         title="Nodes"
         value={number(({ remote_node_count: n, experiment }) => (experiment === null && n === 0 ? 0 : n + 1))}
       >
-        the sender and those that answer it
+        the sender included
       </Figure>
       <Figure title="Sent" value={number(({ send_count: n }) => n)}>
         messages
@@ -21,7 +21,7 @@ export function Figures({ summary }: { readonly summary: ResourceState<Report<"s
         one a message and node
       </Figure>
       <Figure title="Ack rate" value={number(({ ack_rate: rate }) => (rate === null ? "–" : `${rate} %`))}>
-        of what all other nodes owe
+        of all that is owed
       </Figure>
       <Figure title="Metrics" value={number(({ system_metrics_count: n }) => n)}>
         samples of the nodes

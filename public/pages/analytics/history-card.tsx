@@ -11,6 +11,7 @@ import { send } from "../../data/api.ts";
 import { useNow } from "../../data/now.ts";
 import type { Resource } from "../../data/resource.ts";
 import { tell } from "../../data/toasts.ts";
+import { countText } from "../../data/wording.ts";
 import { confirmed } from "../../shell/confirm.tsx";
 import { ALL_PATH, type ExperimentList, experimentPath, type ListEntry } from "./answers.ts";
 import { ComparisonCard } from "./comparison-card.tsx";
@@ -83,11 +84,13 @@ export function HistoryCard({ list, shown, onView, onDeleted }: HistoryCardProps
         flush
         lines={6}
         note={
-          known !== null && known.count > SHOWN ? (
+          known === null || known.count === 0 ? null : (
             <span>
-              {SHOWN} newest of {known.count}
+              {known.count > SHOWN
+                ? `${SHOWN} newest of ${known.count}`
+                : countText(known.count, "experiment")}
             </span>
-          ) : null
+          )
         }
         actions={
           <>

@@ -55,6 +55,13 @@ function two(value: number): string {
   return String(value).padStart(2, "0");
 }
 
+/** The time of day here, with milliseconds: `03:04:05.678`; the text itself when it is no time. */
+export function clockText(iso: string): string {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return iso;
+  return `${date.toLocaleTimeString("en-GB")}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+}
+
 /** Ticks after one was changed; a seventh is not taken. */
 export function ticked(ticks: readonly string[], id: string): readonly string[] {
   if (ticks.includes(id)) return ticks.filter((one) => one !== id);

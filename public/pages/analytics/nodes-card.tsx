@@ -1,35 +1,21 @@
 /** @module The nodes that a run can reach now. */
 import type { AggregationStatus } from "../../../services/analytics/contract.ts";
-import { Badge } from "../../components/badge.tsx";
 import { ResourceCard } from "../../components/card.tsx";
+import { NodeName, Unknown } from "../../components/node-name.tsx";
 import { type Column, Table } from "../../components/table.tsx";
 import type { Resource } from "../../data/resource.ts";
+import { nodeFacts } from "../../shell/node-facts.ts";
 
 interface Row {
   readonly node_id: string;
   readonly region: string | null;
   readonly port: number | null;
-  readonly local: boolean;
 }
 
 const COLUMNS: readonly Column<Row>[] = [
-  {
-    key: "node",
-    title: "Node",
-    cell: ({ node_id, local }) => (
-      <span class="inline-flex items-center gap-2">
-        <span class="font-mono text-xs">{node_id}</span>
-        {local && <Badge tone="info">Local</Badge>}
-      </span>
-    ),
-  },
-  { key: "region", title: "Region", cell: ({ region }) => region ?? <span class="text-muted">–</span> },
-  {
-    key: "port",
-    title: "Port",
-    align: "right",
-    cell: ({ port }) => port ?? <span class="text-muted">–</span>,
-  },
+  { key: "node", title: "Node", cell: ({ node_id }) => <NodeName id={node_id} /> },
+  { key: "region", title: "Region", cell: ({ region }) => region ?? <Unknown /> },
+  { key: "port", title: "Port", align: "right", cell: ({ port }) => port ?? <Unknown /> },
 ];
 
 export function NodesCard({ status }: { readonly status: Resource<AggregationStatus> }) {
@@ -41,13 +27,12 @@ export function NodesCard({ status }: { readonly status: Resource<AggregationSta
             label="Active nodes"
             columns={COLUMNS}
             rows={[
-              { node_id: local_node_id, region: null, port: Number(location.port) || null, local: true },
-              ...others.map(({ node_id, region, phoenix_port: port }) => ({
-                node_id,
-                region,
-                port,
-                local: false,
-              })),
+              {
+                node_id: local_node_id,
+                region: nodeFacts.value?.region ?? null,
+                port: Number(location.port) || null,
+              },
+              ...others.map(({ node_id, region, phoenix_port: port }) => ({ node_id, region, port })),
             ]}
             rowKey={({ node_id }) => node_id}
           />

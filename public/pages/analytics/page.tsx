@@ -53,8 +53,13 @@ export default function AnalyticsPage() {
     },
   );
 
-  const view = (id: string | null) =>
-    route(id === null ? "/analytics" : `/analytics?experiment_id=${encodeURIComponent(id)}`);
+  const view = (id: string | null) => route(pathOf(id));
+
+  // A run that is on is kept in sight, so that what it measured is still there when it is over.
+  const pinned = asked === null ? (running?.id ?? null) : null;
+  useEffect(() => {
+    if (pinned !== null) route(pathOf(pinned), true);
+  }, [pinned, route]);
 
   return (
     <div class="space-y-4">
@@ -93,6 +98,10 @@ export default function AnalyticsPage() {
       )}
     </div>
   );
+}
+
+function pathOf(id: string | null): string {
+  return id === null ? "/analytics" : `/analytics?experiment_id=${encodeURIComponent(id)}`;
 }
 
 function useReports(id: string | null) {

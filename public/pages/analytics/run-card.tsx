@@ -14,6 +14,7 @@ import { ProgressBar } from "./progress-bar.tsx";
 import {
   errorsOfNode,
   freshFields,
+  LIMITS,
   proposedId,
   type RunErrors,
   type RunFields,
@@ -127,19 +128,23 @@ export function RunCard({ running, progress, refresh, onRefresh, onRefreshNow, o
         <div class="grid grid-cols-2 gap-3 sm:grid-cols-3">
           <Field
             label="Messages"
-            hint="0: until stopped"
+            hint={`${limits("message_count")}; 0: until stopped`}
             type="number"
-            min={0}
-            max={1000}
+            {...LIMITS.message_count}
             {...field("message_count")}
           />
-          <Field label="Interval, ms" type="number" min={50} max={60_000} {...field("interval_ms")} />
+          <Field
+            label="Interval, ms"
+            hint={limits("interval_ms")}
+            type="number"
+            {...LIMITS.interval_ms}
+            {...field("interval_ms")}
+          />
           <Field
             label="Payload, bytes"
-            hint="0: not padded"
+            hint={`${limits("payload_bytes")}; 0: not padded`}
             type="number"
-            min={0}
-            max={8192}
+            {...LIMITS.payload_bytes}
             {...field("payload_bytes")}
           />
         </div>
@@ -171,6 +176,11 @@ export function RunCard({ running, progress, refresh, onRefresh, onRefreshNow, o
       </div>
     </Card>
   );
+}
+
+function limits(name: keyof typeof LIMITS): string {
+  const { min, max } = LIMITS[name];
+  return `${min} to ${max.toLocaleString("en")}`;
 }
 
 /** When a run is over, an id for the next one. */

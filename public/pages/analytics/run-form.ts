@@ -1,5 +1,6 @@
 /** @module What a person fills in for a run, and what is wrong with it. Pure. */
 import type { StartRun } from "../../../services/analytics/contract.ts";
+import { countText } from "../../data/wording.ts";
 
 /** As typed. */
 export interface RunFields {
@@ -20,7 +21,8 @@ export type ReadRun =
 const RUN_ID = /^(?!\.)[A-Za-z0-9._-]{1,64}$/;
 const ID_RULE = "1 to 64 letters, digits, dots, dashes or underscores, and no dot first.";
 
-const LIMITS = {
+/** Contract corroport, section 7. */
+export const LIMITS = {
   message_count: { min: 0, max: 1000 },
   interval_ms: { min: 50, max: 60_000 },
   payload_bytes: { min: 0, max: 8192 },
@@ -68,6 +70,18 @@ export function readRun(fields: RunFields): ReadRun {
     payload_bytes: whole("payload_bytes"),
   };
   return Object.keys(errors).length > 0 ? { ok: false, errors } : { ok: true, run };
+}
+
+/** What a run does, as the begin of a sentence: `10 messages, one every 100 ms, padded to 512 bytes,`. */
+export function planText(
+  run: Pick<Required<StartRun>, "message_count" | "interval_ms" | "payload_bytes">,
+): string {
+  const { message_count: count, interval_ms: interval, payload_bytes: payload } = run;
+  if (count === 0) return "What any node sends until it is stopped,";
+  const parts = [countText(count, "message")];
+  if (count > 1) parts.push(`one every ${interval.toLocaleString("en")} ms`);
+  if (payload > 0) parts.push(`padded to ${countText(payload, "byte")}`);
+  return parts.length === 1 ? parts[0]! : `${parts.join(", ")},`;
 }
 
 const NAMES: readonly string[] = Object.keys(freshFields(new Date(0)));

@@ -1,15 +1,17 @@
 /** @module All that is known of one run: its numbers, charts and tables. */
-
+import { useMemo } from "preact/hooks";
 import { Button } from "../../components/button.tsx";
 import { Notice } from "../../components/notice.tsx";
 import { sentenceOf } from "../../data/api-error.ts";
 import type { Resource } from "../../data/resource.ts";
 import { dataOf, errorOf } from "../../data/resource.ts";
-import { experimentPath, type Report } from "./answers.ts";
+import type { Report } from "./answers.ts";
 import { Charts } from "./charts/charts.tsx";
-import { DownloadLinks } from "./download-links.tsx";
+import { nodeLooks, owing } from "./charts/lines.ts";
+import { useSteady } from "./charts/use-steady.ts";
 import { Figures } from "./figures.tsx";
 import { MetricsCard, TimingCard } from "./rows-cards.tsx";
+import { RunHeading } from "./run-heading.tsx";
 
 export interface RunReports {
   readonly summary: Resource<Report<"summary">>;
@@ -21,18 +23,13 @@ export interface RunReports {
 export function RunReport({ id, reports }: { readonly id: string; readonly reports: RunReports }) {
   const { summary, performance, timing, metrics } = reports;
   const body = dataOf(summary);
+  const experiment = body?.experiment ?? null;
   const failure = errorOf(summary);
+  const expected = useSteady(owing(experiment));
+  const looks = useLooks(reports);
   return (
     <section aria-label={`Experiment ${id}`} class="space-y-4">
-      <div class="flex flex-wrap items-center gap-x-3 gap-y-2">
-        <h2 class="font-mono text-sm font-semibold break-all">{id}</h2>
-        <div class="ml-auto flex gap-2">
-          <DownloadLinks
-            what={`Experiment ${id}`}
-            path={(format) => experimentPath(id, `export?format=${format}`)}
-          />
-        </div>
-      </div>
+      <RunHeading id={id} experiment={experiment} />
       {failure !== null && (
         <Notice
           tone={body === null ? "bad" : "warn"}
@@ -51,16 +48,26 @@ export function RunReport({ id, reports }: { readonly id: string; readonly repor
           nothing yet.
         </Notice>
       )}
-      {body !== null && body.experiment === null && body.message_count === 0 && (
+      {body !== null && experiment === null && body.message_count === 0 && (
         <Notice tone="plain">No node knows an experiment of this id.</Notice>
       )}
-      {body?.experiment?.error != null && <Notice tone="bad">{sentenceOf(body.experiment.error)}</Notice>}
+      {experiment?.error != null && <Notice tone="bad">{sentenceOf(experiment.error)}</Notice>}
       <Figures summary={summary} />
-      <Charts run={id} performance={performance} />
-      <div class="grid gap-4 xl:grid-cols-2">
-        <TimingCard timing={timing} />
-        <MetricsCard metrics={metrics} />
-      </div>
+      <Charts run={id} performance={performance} expected={expected} looks={looks} />
+      <TimingCard timing={timing} />
+      <MetricsCard metrics={metrics} looks={looks} />
     </section>
   );
+}
+
+/** Of all nodes that were there at the start or are in any chart: who joins later changes nobody's colour. */
+function useLooks({ summary, performance }: RunReports) {
+  const charts = dataOf(performance);
+  const nodes = useSteady([
+    ...(dataOf(summary)?.experiment?.expected_nodes ?? []),
+    ...[charts?.rtt_time_series, charts?.receipt_staircase].flatMap(
+      (lines) => lines?.map(({ node_id }) => node_id) ?? [],
+    ),
+  ]);
+  return useMemo(() => nodeLooks(nodes), [nodes]);
 }

@@ -1,7 +1,8 @@
 /** @module One session, open: who speaks, whether it is live, how far it is read, and what is on its way. */
 import type { Socket } from "phoenix";
-import { useEffect, useState } from "preact/hooks";
-import type { ReadResult, Session } from "../../../services/conversations/contract.ts";
+import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+import type { Session } from "../../../services/conversations/contract.ts";
 import { Badge, Lamp } from "../../components/badge.tsx";
 import { Button } from "../../components/button.tsx";
 import { Card, Skeleton } from "../../components/card.tsx";
@@ -15,10 +16,11 @@ import { tell } from "../../data/toasts.ts";
 import { ageText } from "../../data/wording.ts";
 import { confirmed } from "../../shell/confirm.tsx";
 import { Composer } from "./composer.tsx";
-import { type Link, lastSeqOf, unreadOf } from "./conversation.ts";
+import type { Link } from "./conversation.ts";
 import { MessageList } from "./message-list.tsx";
-import { useConversation } from "./use-conversation.ts";
+import { type OpenConversation, useConversation } from "./use-conversation.ts";
 import { useOutbox } from "./use-outbox.ts";
+import { useReadCursor } from "./use-read-cursor.ts";
 
 export interface ConversationCardProps {
   readonly socket: Socket | null;
@@ -36,18 +38,16 @@ export function ConversationCard({
   session: resource,
   onChanged,
 }: ConversationCardProps) {
-  const conversation = useConversation(socket, sessionId);
+  const conversation = useConversation(socket, userId, sessionId);
   const session = dataOf(resource)?.session ?? null;
   const foreign = session !== null && session.user_id !== userId;
-  const { read, mark } = useReadCursor(userId, sessionId, session !== null && !foreign);
-  const outbox = useOutbox({
-    sessionId,
-    userId,
-    agentId: session?.agent_id ?? "",
-    onStored: (message) => conversation.tell({ kind: "stored", message }),
-  });
-  const unread = read === null ? [] : unreadOf(conversation.messages, userId, read);
+  const mark = useReadCursor(conversation, sessionId, session !== null && !foreign);
+  const outbox = useOutbox(userId, sessionId, (message) => conversation.tell({ kind: "stored", message }));
+  const unread = conversation.unread?.count ?? 0;
   const archived = session?.status === "archived";
+  useEffect(() => {
+    if (session !== null) conversation.tell({ kind: "dispatch", dispatch: session.dispatch });
+  }, [session]);
 
   async function archive(): Promise<void> {
     const question = {
@@ -64,7 +64,7 @@ export function ConversationCard({
   }
 
   async function markRead(): Promise<void> {
-    await tell(() => mark(lastSeqOf(conversation)), {
+    await tell(() => mark(conversation.head), {
       done: ({ cursor }) => `Read up to message ${cursor.last_seq}; ${cursor.unread_count} unread.`,
       failed: "It was not marked as read",
     });
@@ -75,8 +75,9 @@ export function ConversationCard({
     <Card
       title={session === null ? "Conversation" : `${session.user_id} and ${session.agent_id}`}
       flush
+      fill
       note={
-        <span class="flex flex-wrap items-center gap-2">
+        <span class="flex flex-wrap items-center gap-x-3 gap-y-1">
           <Copy text={sessionId} what="session id" />
           {archived && <Badge>archived</Badge>}
           <LinkLamp link={conversation.link} />
@@ -84,10 +85,10 @@ export function ConversationCard({
       }
       actions={
         <>
-          <span class="min-w-16 text-right text-xs tabular-nums" data-unread={unread.length}>
-            {unread.length > 0 && <Badge tone="info">{unread.length} unread</Badge>}
+          <span data-unread={conversation.unread === null ? undefined : unread}>
+            <Badge tone={unread > 0 ? "info" : "plain"}>{unread} unread</Badge>
           </span>
-          <Button size="small" disabled={unread.length === 0 || foreign} onPress={markRead}>
+          <Button size="small" disabled={unread === 0 || foreign} onPress={markRead}>
             Mark as read
           </Button>
           <Button size="small" disabled={session === null || archived} onPress={archive}>
@@ -97,60 +98,53 @@ export function ConversationCard({
       }
     >
       <Attention link={conversation.link} problem={errorOf(resource)} foreign={foreign} userId={userId} />
-      {conversation.load === "loading" && (
-        <div class="h-112 p-4">
-          <Skeleton lines={8} />
-        </div>
+      <Messages conversation={conversation}>
+        <MessageList conversation={conversation} userId={userId} session={session} outbox={outbox} />
+      </Messages>
+      {session !== null && archived && (
+        <p class="border-t border-line px-4 py-3 text-muted">
+          This session is archived: it takes no more messages.
+        </p>
       )}
-      {conversation.load instanceof Error && (
-        <div class="p-4">
-          <Notice
-            tone="bad"
-            action={
-              <Button size="small" onPress={conversation.reload}>
-                Retry
-              </Button>
-            }
-          >
-            {sentenceOf(conversation.load)}
-          </Notice>
-        </div>
-      )}
-      {conversation.load === "ready" && (
-        <MessageList
-          conversation={conversation}
-          userId={userId}
-          firstUnread={unread[0]?.seq ?? null}
-          onEarlier={conversation.earlier}
+      {session !== null && !foreign && !archived && (
+        <Composer
+          session={session}
+          onWrite={(written) => {
+            outbox.write({ ...written, after: conversation.head });
+            void conversation.newest();
+          }}
         />
-      )}
-      {session !== null && !foreign && (
-        <Composer key={sessionId} session={session} outbox={outbox} archived={archived} />
       )}
     </Card>
   );
 }
 
-interface ReadCursor {
-  /** Null: not known yet. */
-  readonly read: number | null;
-  readonly mark: (seq: number) => Promise<ReadResult>;
+interface MessagesProps {
+  readonly conversation: OpenConversation;
+  readonly children: ComponentChildren;
 }
 
-/** How far the user has read: asked by a mark at 0, which moves nothing, for the cursor never goes back. */
-function useReadCursor(userId: string, sessionId: string, known: boolean): ReadCursor {
-  const [read, setRead] = useState<number | null>(null);
-  const mark = async (seq: number) => {
-    const path = `/api/sessions/${encodeURIComponent(sessionId)}/read`;
-    const result = await send<ReadResult>("POST", path, { user_id: userId, last_seq: seq });
-    setRead(result.cursor.last_seq);
-    return result;
-  };
-  useEffect(() => {
-    // Without it nothing counts as unread, and the session's own error is on the page.
-    if (known) mark(0).catch(() => setRead(null));
-  }, [known]);
-  return { read, mark };
+/** The messages, or why there are none yet. */
+function Messages({ conversation: { load, newest }, children }: MessagesProps) {
+  if (load === "ready") return <>{children}</>;
+  return (
+    <div class="min-h-0 flex-1 p-4">
+      {load === "loading" ? (
+        <Skeleton lines={8} />
+      ) : (
+        <Notice
+          tone="bad"
+          action={
+            <Button size="small" onPress={newest}>
+              Retry
+            </Button>
+          }
+        >
+          {sentenceOf(load)}
+        </Notice>
+      )}
+    </div>
+  );
 }
 
 function LinkLamp({ link }: { readonly link: Link }) {
@@ -177,7 +171,7 @@ function Attention({ link, problem, foreign, userId }: AttentionProps) {
   const texts = [
     problem === null ? null : sentenceOf(problem),
     foreign ? `This session is not ${userId}'s: it can be read here, but nothing is live.` : null,
-    link.kind === "refused" && !foreign
+    link.kind === "refused" && !foreign && problem === null
       ? `The node does not open this session for ${userId}: ${link.reason}.`
       : null,
   ].filter((text) => text !== null);

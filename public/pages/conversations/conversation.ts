@@ -1,6 +1,13 @@
-/** @module An open conversation: what was said, how far it is read, and whether it is live. Pure. */
-import type { Message, MessagePage } from "../../../services/conversations/contract.ts";
-import { type Draft, draftsAfter, draftsWithout, draftsWritten, type StreamChunk } from "./drafts.ts";
+/** @module An open conversation: the part of it that is shown, what is unread, and whether it is live. Pure. */
+import type { Dispatch, Message, MessagePage } from "../../../services/conversations/contract.ts";
+import {
+  type Draft,
+  draftsAfter,
+  draftsUntil,
+  draftsWithout,
+  draftsWritten,
+  type StreamChunk,
+} from "./drafts.ts";
 
 /** Whether messages come as they are written. Times are milliseconds since 1970. */
 export type Link =
@@ -10,75 +17,110 @@ export type Link =
   /** The node will not show it: it is unknown, or somebody else's. */
   | { readonly kind: "refused"; readonly reason: string };
 
+/** What the user has not read (contract fleet, section 8): messages of others above the read cursor. */
+export interface Unread {
+  readonly readSeq: number;
+  readonly count: number;
+  /** Messages up to this seq are counted. */
+  readonly countedTo: number;
+}
+
 export interface Conversation {
+  readonly userId: string;
   readonly load: "loading" | "ready" | Error;
-  /** Ascending by seq, each once; the newest ones. */
+  /** Ascending by seq, without a hole: a part of the session, of at most `KEPT`. */
   readonly messages: readonly Message[];
-  /** Whether there are some before the first. */
-  readonly hasEarlier: boolean;
+  /** Seq of the newest message that is known of; beyond the last of `messages` while older ones are read. */
+  readonly head: number;
+  /** Whether the newest is in sight, and shall stay so. */
+  readonly following: boolean;
+  /** Null: not known yet. */
+  readonly unread: Unread | null;
   /** What agents are writing now. */
   readonly drafts: readonly Draft[];
   readonly link: Link;
 }
 
 export type ConversationEvent =
+  /** The newest messages: the first ones, or instead of those that were shown. */
   | { readonly kind: "loaded"; readonly page: MessagePage }
   | { readonly kind: "load_failed"; readonly error: Error }
-  | { readonly kind: "earlier"; readonly messages: readonly Message[] }
-  /** Live, or polled: in order, from the last one on. */
+  /** Those before the first that is shown, and those after the last. */
+  | { readonly kind: "earlier" | "later"; readonly messages: readonly Message[] }
+  /** Live, or polled: in order, from the head on. */
   | { readonly kind: "messages"; readonly messages: readonly Message[] }
   | { readonly kind: "chunk"; readonly chunk: StreamChunk }
   | { readonly kind: "dispatch_failed"; readonly dispatchId: string }
+  | { readonly kind: "dispatch"; readonly dispatch: Dispatch }
   /** Several, in order. */
   | { readonly kind: "batch"; readonly events: readonly ConversationEvent[] }
   /** The answer to an own append. */
   | { readonly kind: "stored"; readonly message: Message }
+  /** How far the user has read, as the node tells it when the session's last seq is `lastSeq`. */
+  | { readonly kind: "read"; readonly readSeq: number; readonly count: number; readonly lastSeq: number }
+  | { readonly kind: "following"; readonly following: boolean }
   | { readonly kind: "joined" }
   | { readonly kind: "lost"; readonly at: number }
   | { readonly kind: "refused"; readonly reason: string };
 
-/** Messages that are kept; older ones give way. */
-export const KEPT = 500;
+/** Messages that are kept, and drawn; those farthest from what is in sight give way. */
+export const KEPT = 300;
 /** Messages of one request. */
 export const PAGE = 100;
 
-export const UNOPENED: Conversation = {
-  load: "loading",
-  messages: [],
-  hasEarlier: false,
-  drafts: [],
-  link: { kind: "connecting" },
-};
+export function unopened(userId: string): Conversation {
+  return {
+    userId,
+    load: "loading",
+    messages: [],
+    head: 0,
+    following: true,
+    unread: null,
+    drafts: [],
+    link: { kind: "connecting" },
+  };
+}
 
 export function conversationAfter(before: Conversation, event: ConversationEvent): Conversation {
   switch (event.kind) {
     case "loaded": {
-      const messages = merged(before.messages, event.page.messages);
-      return { ...before, load: "ready", ...kept(messages, event.page.has_more) };
+      const { messages, last_seq } = event.page;
+      const after = noticed(before, messages, last_seq);
+      return { ...after, load: "ready", messages, following: true };
     }
     case "load_failed":
       return before.load === "ready" ? before : { ...before, load: event.error };
-    case "earlier": {
-      const messages = merged(before.messages, event.messages);
-      return { ...before, ...kept(messages, (messages[0]?.seq ?? 1) > 1) };
-    }
+    case "earlier":
+      return event.messages.at(-1)?.seq === firstSeqOf(before) - 1
+        ? { ...before, messages: [...event.messages, ...before.messages].slice(0, KEPT) }
+        : before;
+    case "later":
+      return event.messages[0]?.seq === lastSeqOf(before) + 1
+        ? { ...before, messages: [...before.messages, ...event.messages].slice(-KEPT) }
+        : before;
     case "messages":
-      return {
-        ...before,
-        ...kept(merged(before.messages, event.messages), before.hasEarlier),
-        drafts: draftsWritten(before.drafts, new Set(event.messages.map(({ sender_id }) => sender_id))),
-      };
+      return withLive(before, event.messages);
     case "chunk":
       return { ...before, drafts: draftsAfter(before.drafts, event.chunk) };
     case "dispatch_failed":
       return { ...before, drafts: draftsWithout(before.drafts, event.dispatchId) };
+    case "dispatch":
+      return { ...before, drafts: draftsUntil(before.drafts, event.dispatch) };
     case "batch":
       return event.events.reduce(conversationAfter, before);
     case "stored":
       // With others before it that are still to come, it comes with them: a hole would never be asked for.
-      return event.message.seq === lastSeqOf(before) + 1
-        ? { ...before, ...kept([...before.messages, event.message], before.hasEarlier) }
-        : before;
+      return event.message.seq === before.head + 1 ? withLive(before, [event.message]) : before;
+    case "read": {
+      const others = before.messages.filter(
+        ({ seq, sender_id }) => seq > event.lastSeq && sender_id !== before.userId,
+      );
+      const { readSeq, lastSeq } = event;
+      const countedTo = Math.max(lastSeq, lastSeqOf(before));
+      return { ...before, unread: { readSeq, count: event.count + others.length, countedTo } };
+    }
+    case "following":
+      return before.following === event.following ? before : { ...before, following: event.following };
     case "joined":
       return { ...before, link: { kind: "live" } };
     case "lost":
@@ -92,38 +134,62 @@ export function conversationAfter(before: Conversation, event: ConversationEvent
   }
 }
 
-/** The seq up to which everything is here: what a join, or a poll, asks after. */
+/** Seq of the first message that is shown; 1 when there is none. */
+export function firstSeqOf({ messages }: Pick<Conversation, "messages">): number {
+  return messages[0]?.seq ?? 1;
+}
+
+/** Seq of the last message that is shown; 0 when there is none. */
 export function lastSeqOf({ messages }: Pick<Conversation, "messages">): number {
   return messages.at(-1)?.seq ?? 0;
 }
 
-/** The page before the first message: after the one seq, and before the other. */
-export function earlierRange({ messages }: Pick<Conversation, "messages">): {
+/** Whether messages lie after those that are shown. */
+export function hasLater(conversation: Pick<Conversation, "messages" | "head">): boolean {
+  return lastSeqOf(conversation) < conversation.head;
+}
+
+export interface Range {
+  /** Messages with a greater seq … */
   readonly after: number;
-  readonly before: number;
-} {
-  const before = messages[0]?.seq ?? 1;
-  return { after: Math.max(0, before - 1 - PAGE), before };
+  /** … up to this one. */
+  readonly to: number;
 }
 
-/** Messages above the read cursor that the user did not write (contract fleet, section 8). */
-export function unreadOf(messages: readonly Message[], userId: string, readSeq: number): readonly Message[] {
-  return messages.filter(({ seq, sender_id }) => seq > readSeq && sender_id !== userId);
+/** The page before the first message that is shown; empty before message 1. */
+export function earlierRange(conversation: Pick<Conversation, "messages">): Range {
+  const to = firstSeqOf(conversation) - 1;
+  return { after: Math.max(0, to - PAGE), to };
 }
 
-function merged(known: readonly Message[], more: readonly Message[]): readonly Message[] {
-  const last = lastSeqOf({ messages: known });
-  // What nearly always comes: the next ones, in order.
-  const inOrder = more.every(({ seq }, i) => seq > (more[i - 1]?.seq ?? last));
-  if (inOrder) return more.length === 0 ? known : [...known, ...more];
-  const bySeq = new Map([...known, ...more].map((message) => [message.seq, message]));
-  return [...bySeq.values()].sort((a, b) => a.seq - b.seq);
+/** The page after the last message that is shown; empty at the head. */
+export function laterRange(conversation: Pick<Conversation, "messages" | "head">): Range {
+  const after = lastSeqOf(conversation);
+  return { after, to: Math.min(conversation.head, after + PAGE) };
 }
 
-function kept(
-  messages: readonly Message[],
-  hasEarlier: boolean,
-): Pick<Conversation, "messages" | "hasEarlier"> {
-  if (messages.length <= KEPT) return { messages, hasEarlier };
-  return { messages: messages.slice(-KEPT), hasEarlier: true };
+/** Where the unread messages begin, as far as that place is shown; null: nowhere. */
+export function firstUnreadOf({ messages, unread, userId }: Conversation): number | null {
+  if (unread === null || firstSeqOf({ messages }) > unread.readSeq + 1) return null;
+  return messages.find(({ seq, sender_id }) => seq > unread.readSeq && sender_id !== userId)?.seq ?? null;
+}
+
+function withLive(before: Conversation, messages: readonly Message[]): Conversation {
+  const fresh = messages.filter(({ seq }) => seq > before.head);
+  const drafts = draftsWritten(before.drafts, new Set(fresh.map(({ sender_id }) => sender_id)));
+  const after = { ...noticed(before, fresh, before.head), drafts };
+  const contiguous = !hasLater(before) && fresh[0]?.seq === before.head + 1;
+  // What a person reads does not give way to what comes below it.
+  if (!contiguous || (!before.following && before.messages.length + fresh.length > KEPT)) return after;
+  return { ...after, messages: [...before.messages, ...fresh].slice(-KEPT) };
+}
+
+/** The head and the unread count after messages were heard of. */
+function noticed(before: Conversation, messages: readonly Message[], lastSeq: number): Conversation {
+  const head = Math.max(before.head, lastSeq, lastSeqOf({ messages }));
+  const { unread, userId } = before;
+  if (unread === null) return { ...before, head };
+  const others = messages.filter(({ seq, sender_id }) => seq > unread.countedTo && sender_id !== userId);
+  const countedTo = Math.max(unread.countedTo, lastSeqOf({ messages }));
+  return { ...before, head, unread: { ...unread, count: unread.count + others.length, countedTo } };
 }

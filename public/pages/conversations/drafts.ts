@@ -1,4 +1,5 @@
 /** @module What agents are writing at this moment, put together from its chunks (contract fleet, sections 6 and 7). Pure. */
+import type { Dispatch } from "../../../services/conversations/contract.ts";
 
 /** A `stream_chunk` of the channel. */
 export interface StreamChunk {
@@ -59,4 +60,14 @@ export function shownDrafts(drafts: readonly Draft[]): readonly Draft[] {
 
 export function draftsWithout(drafts: readonly Draft[], dispatchId: string): readonly Draft[] {
   return drafts.filter((draft) => draft.dispatchId !== dispatchId);
+}
+
+/**
+ * Those that may still become messages, as the session's dispatch tells: once it is idle again nothing more comes of its
+ * epoch, and of earlier ones. A dispatch's id is `<session id>.<epoch>`.
+ */
+export function draftsUntil(drafts: readonly Draft[], { epoch, state }: Dispatch): readonly Draft[] {
+  if (state !== "idle") return drafts;
+  const open = drafts.filter(({ dispatchId }) => Number(dispatchId.split(".").at(-1)) > epoch);
+  return open.length === drafts.length ? drafts : open;
 }

@@ -1,106 +1,112 @@
 /** @module What was said: the newest at the bottom, where the list stays unless somebody scrolls up. */
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Message } from "../../../services/conversations/contract.ts";
+import type { ComponentChildren } from "preact";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import type { Session } from "../../../services/conversations/contract.ts";
 import { Button } from "../../components/button.tsx";
-import { classes } from "../../components/classes.ts";
-import { countText, timeText } from "../../data/wording.ts";
-import { type Conversation, KEPT, lastSeqOf } from "./conversation.ts";
+import { countText } from "../../data/wording.ts";
+import { firstSeqOf, firstUnreadOf, hasLater } from "./conversation.ts";
+import { beginsDay, clockText, dayText } from "./days.ts";
 import { type Draft, shownDrafts } from "./drafts.ts";
-import { messageText } from "./message-text.ts";
+import { Bubble, MessageRow, TextBody } from "./message-row.tsx";
+import { outgoingBeside } from "./outbox.ts";
+import { OutgoingRow } from "./outgoing-row.tsx";
+import { useScrollPlace } from "./scroll-place.ts";
+import type { OpenConversation } from "./use-conversation.ts";
+import type { Outbox } from "./use-outbox.ts";
 
 export interface MessageListProps {
-  readonly conversation: Conversation;
+  readonly conversation: OpenConversation;
   readonly userId: string;
-  /** Seq of the first that the user has not read; null: all are read. */
-  readonly firstUnread: number | null;
-  readonly onEarlier: () => Promise<void>;
+  /** Null: not known yet. */
+  readonly session: Session | null;
+  readonly outbox: Outbox;
 }
 
-/** Pixels from the bottom that still count as being there. */
-const NEAR = 24;
+export function MessageList({ conversation, userId, session, outbox }: MessageListProps) {
+  const { following, head, messages } = conversation;
+  const later = hasLater(conversation);
+  const first = firstSeqOf(conversation);
+  const firstUnread = firstUnreadOf(conversation);
+  const { box, onScroll } = useScrollPlace({
+    following,
+    more: later,
+    onFollowing: (value) => conversation.tell({ kind: "following", following: value }),
+    onNearStart: () => !conversation.stuck && void conversation.earlier(),
+    onNearEnd: () => !conversation.stuck && void conversation.later(),
+  });
+  const unseen = useUnseen(following, head);
+  const drafts = later ? [] : shownDrafts(conversation.drafts);
+  const outgoing = later ? [] : outgoingBeside(outbox.outgoing, messages);
 
-export function MessageList({ conversation, userId, firstUnread, onEarlier }: MessageListProps) {
-  const { messages, hasEarlier } = conversation;
-  const drafts = shownDrafts(conversation.drafts);
-  const written = drafts.reduce((sum, { text }) => sum + (text?.length ?? 1), 0);
-  const box = useRef<HTMLElement>(null);
-  const below = useRef(true);
-  const before = useRef({ height: 0, first: 0 });
-  const [seenSeq, setSeenSeq] = useState(0);
-  const last = lastSeqOf(conversation);
-  const first = messages[0]?.seq ?? 0;
+  // What was drawn is not drawn again for every word that an agent writes.
+  const rows = useMemo(
+    () =>
+      messages.map((message, i) => (
+        <div key={message.seq} class="space-y-3">
+          {beginsDay(message.inserted_at, messages[i - 1]?.inserted_at) && (
+            <Separator>{dayText(message.inserted_at, Date.now())}</Separator>
+          )}
+          {message.seq === firstUnread && <Separator unread>unread</Separator>}
+          <MessageRow message={message} own={message.sender_id === userId} />
+        </div>
+      )),
+    [messages, firstUnread, userId],
+  );
 
-  useLayoutEffect(() => {
-    const scroller = box.current;
-    if (scroller === null) return;
-    const { height, first: firstBefore } = before.current;
-    if (below.current) {
-      scroller.scrollTop = scroller.scrollHeight;
-      setSeenSeq(last);
-    } else if (first < firstBefore && scroller.scrollTop === 0) {
-      // At its very top the browser does not hold what is read in its place.
-      scroller.scrollTop = scroller.scrollHeight - height;
-    }
-    before.current = { height: scroller.scrollHeight, first };
-  }, [first, last, written]);
-
-  function look(): void {
-    const scroller = box.current;
-    if (scroller === null) return;
-    below.current = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
-    if (below.current) setSeenSeq(last);
-  }
-
-  function toBottom(): void {
-    const scroller = box.current;
-    if (scroller !== null) scroller.scrollTop = scroller.scrollHeight;
-  }
-
-  async function earlier(): Promise<void> {
-    below.current = false;
-    await onEarlier();
-  }
-
-  const unseen = messages.filter(({ seq }) => seq > seenSeq).length;
   return (
-    <div class="relative">
+    <div class="relative flex min-h-0 flex-1 flex-col">
       <section
         ref={box}
         role="log"
         aria-label="Messages"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
-        class="h-112 space-y-2 overflow-y-auto overscroll-contain px-4 py-3"
-        onScroll={look}
+        class="min-h-0 flex-1 overflow-y-auto overscroll-contain -outline-offset-2 [overflow-anchor:none]"
+        onScroll={onScroll}
       >
-        {hasEarlier &&
-          (messages.length < KEPT ? (
-            <div class="text-center">
-              <Button size="small" tone="quiet" onPress={earlier}>
+        <div class="space-y-3 px-4 py-3">
+          {first > 1 && (
+            <div class="flex h-8 items-center justify-center">
+              <Button
+                size="small"
+                tone="quiet"
+                busy={conversation.busy === "earlier"}
+                onPress={conversation.earlier}
+              >
                 Earlier messages
               </Button>
             </div>
-          ) : (
-            <p class="text-center text-xs text-muted">The newest {countText(KEPT, "message")} are shown.</p>
+          )}
+          {messages.length === 0 && outgoing.length === 0 && (
+            <p class="py-8 text-center text-muted">Nothing was said yet.</p>
+          )}
+          {rows}
+          {later && (
+            <div class="flex h-8 items-center justify-center">
+              <Button
+                size="small"
+                tone="quiet"
+                busy={conversation.busy === "later"}
+                onPress={conversation.later}
+              >
+                Later messages
+              </Button>
+            </div>
+          )}
+          {drafts.map((draft) => (
+            <DraftRow key={draft.dispatchId} draft={draft} />
           ))}
-        {messages.length === 0 && <p class="text-muted">Nothing was said yet.</p>}
-        {messages.map((message) => (
-          <MessageRow
-            key={message.seq}
-            message={message}
-            own={message.sender_id === userId}
-            firstUnread={message.seq === firstUnread}
-          />
-        ))}
-        {drafts.map((draft) => (
-          <DraftRow key={draft.dispatchId} draft={draft} />
-        ))}
+          {!later && drafts.length === 0 && <Failure session={session} />}
+          {outgoing.map((out) => (
+            <OutgoingRow key={out.key} out={out} outbox={outbox} />
+          ))}
+        </div>
       </section>
-      {unseen > 0 && (
-        <div class="pointer-events-none absolute inset-x-0 bottom-2 flex justify-center">
-          <div class="pointer-events-auto">
-            <Button size="small" tone="primary" onPress={toBottom}>
-              {countText(unseen, "new message")} ↓
+      {!following && (
+        <div class="pointer-events-none absolute inset-x-0 bottom-3 flex justify-center">
+          <div class="pointer-events-auto rounded-md shadow-lg">
+            <Button size="small" tone={unseen > 0 ? "primary" : "plain"} onPress={conversation.newest}>
+              {unseen > 0 ? countText(unseen, "new message") : "Newest messages"} ↓
             </Button>
           </div>
         </div>
@@ -109,59 +115,64 @@ export function MessageList({ conversation, userId, firstUnread, onEarlier }: Me
   );
 }
 
-interface MessageRowProps {
-  readonly message: Message;
-  readonly own: boolean;
-  readonly firstUnread: boolean;
+/** Messages that came since the newest was in sight. */
+function useUnseen(following: boolean, head: number): number {
+  const seen = useRef(head);
+  useEffect(() => {
+    if (following) seen.current = head;
+  }, [following, head]);
+  return following ? 0 : Math.max(0, head - seen.current);
 }
 
-function MessageRow({ message, own, firstUnread }: MessageRowProps) {
+interface SeparatorProps {
+  readonly unread?: boolean;
+  readonly children: ComponentChildren;
+}
+
+function Separator({ unread = false, children }: SeparatorProps) {
   return (
-    <>
-      {firstUnread && (
-        <p class="flex items-center gap-2 text-xs font-medium text-accent" data-first-unread>
-          <span class="h-px flex-1 bg-line-strong" />
-          unread
-          <span class="h-px flex-1 bg-line-strong" />
-        </p>
-      )}
-      <article
-        data-seq={message.seq}
-        class={classes("flex max-w-[85%] flex-col", own ? "ml-auto items-end" : "items-start")}
-      >
-        <p class="mb-0.5 flex flex-wrap gap-x-2 text-xs text-muted">
-          <span class="font-medium">{message.sender_id}</span>
-          {message.kind !== "text" && <span>{message.kind}</span>}
-          <time dateTime={message.inserted_at} class="tabular-nums">
-            {timeText(message.inserted_at)}
-          </time>
-          <span class="tabular-nums">#{message.seq}</span>
-        </p>
-        <div
-          class={classes(
-            "max-w-full rounded-lg px-3 py-1.5 text-sm break-words whitespace-pre-wrap",
-            own ? "bg-accent-soft" : "bg-raised",
-          )}
-        >
-          {messageText(message)}
-        </div>
-      </article>
-    </>
+    <p
+      class={`flex items-center gap-3 text-xs font-medium ${unread ? "text-accent" : "text-muted"}`}
+      data-first-unread={unread || undefined}
+    >
+      <span class={`h-px flex-1 ${unread ? "bg-accent" : "bg-line"}`} />
+      {children}
+      <span class={`h-px flex-1 ${unread ? "bg-accent" : "bg-line"}`} />
+    </p>
   );
 }
 
 /** Not spoken letter by letter: the whole is, when it is a message. */
 function DraftRow({ draft: { agentId, attempt, text } }: { readonly draft: Draft }) {
   return (
-    <article class="flex max-w-[85%] flex-col items-start" aria-live="off" data-draft>
-      <p class="mb-0.5 text-xs text-muted">
-        <span class="font-medium">{agentId}</span> is writing…{attempt > 1 && ` (attempt ${attempt})`}
-      </p>
-      {text !== null && (
-        <div class="max-w-full rounded-lg border border-dashed border-line-strong px-3 py-1.5 text-sm break-words whitespace-pre-wrap">
-          {text}
-        </div>
-      )}
-    </article>
+    <div aria-live="off" data-draft>
+      <Bubble
+        own={false}
+        passing
+        head={
+          <>
+            <span class="min-w-0 truncate font-medium text-ink">{agentId}</span>
+            <span class="shrink-0">is writing{attempt > 1 && `, attempt ${attempt}`}</span>
+          </>
+        }
+      >
+        {text === null ? (
+          <p class="text-muted italic">The beginning was not heard; the whole will be here.</p>
+        ) : (
+          <TextBody text={text} />
+        )}
+      </Bubble>
+    </div>
+  );
+}
+
+/** Why the agent's last answer is missing. */
+function Failure({ session }: { readonly session: Session | null }) {
+  const failure = session?.dispatch.last_failure ?? null;
+  if (session === null || failure === null || session.dispatch.state !== "idle") return null;
+  return (
+    <p class="text-center text-xs text-bad" data-dispatch-failed>
+      {session.agent_id} did not answer: {failure.reason}, {clockText(failure.at)}
+    </p>
   );
 }

@@ -1,11 +1,15 @@
 /** @module Messages on their way: each has a key, with which it is sent until it is stored once, or refused. Pure. */
+import type { Message } from "../../../services/conversations/contract.ts";
 import { ApiError } from "../../data/api-error.ts";
 
 export interface Outgoing {
   /** The idempotency key: the same in every attempt, so that the message is stored once. */
   readonly key: string;
   readonly sender: "user" | "agent";
+  readonly senderId: string;
   readonly text: string;
+  /** Seq of the newest message when it was written. */
+  readonly after: number;
   /** Attempts that failed. */
   readonly attempts: number;
   readonly state: OutgoingState;
@@ -18,12 +22,7 @@ export type OutgoingState =
   | { readonly kind: "failed"; readonly reason: string; readonly final: boolean };
 
 export type OutboxEvent =
-  | {
-      readonly kind: "written";
-      readonly key: string;
-      readonly sender: Outgoing["sender"];
-      readonly text: string;
-    }
+  | ({ readonly kind: "written" } & Omit<Outgoing, "attempts" | "state">)
   | { readonly kind: "again"; readonly key: string }
   | { readonly kind: "retry"; readonly key: string }
   | { readonly kind: "failed"; readonly key: string; readonly error: unknown }
@@ -37,8 +36,8 @@ const LONGEST_DELAY_MS = 5000;
 export function outboxAfter(outbox: readonly Outgoing[], event: OutboxEvent): readonly Outgoing[] {
   switch (event.kind) {
     case "written": {
-      const { key, sender, text } = event;
-      return [...outbox, { key, sender, text, attempts: 0, state: { kind: "sending" } }];
+      const { kind: _, ...written } = event;
+      return [...outbox, { ...written, attempts: 0, state: { kind: "sending" } }];
     }
     case "done":
       return outbox.filter(({ key }) => key !== event.key);
@@ -61,6 +60,27 @@ export function outboxAfter(outbox: readonly Outgoing[], event: OutboxEvent): re
 /** The one that goes out next: one at a time, in the order in which they were written. Null: none. */
 export function nextOf(outbox: readonly Outgoing[]): Outgoing | null {
   return outbox.find(({ state }) => state.kind !== "failed") ?? null;
+}
+
+/**
+ * Those that are to be shown below the messages. One that is under way often comes as a message before its own answer
+ * does; it is not shown a second time meanwhile. A message does not tell its key: what is told by is who wrote it, when
+ * and what. One that failed is always shown, for a person has to decide.
+ */
+export function outgoingBeside(
+  outbox: readonly Outgoing[],
+  messages: readonly Message[],
+): readonly Outgoing[] {
+  const taken = new Set<number>();
+  return outbox.filter(({ after, senderId, state, text }) => {
+    if (state.kind === "failed") return true;
+    const message = messages.find(
+      (one) =>
+        one.seq > after && !taken.has(one.seq) && one.sender_id === senderId && one.content.text === text,
+    );
+    if (message !== undefined) taken.add(message.seq);
+    return message === undefined;
+  });
 }
 
 /** Whether the same request may have another outcome later; with its key it does no harm. */

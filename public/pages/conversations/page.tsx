@@ -1,13 +1,12 @@
 /** @module Conversations: the sessions of a user, and one of them, open and live. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import type { Session, SessionPage } from "../../../services/conversations/contract.ts";
-import { Card } from "../../components/card.tsx";
+import { classes } from "../../components/classes.ts";
 import { PageHeading } from "../../components/page-heading.tsx";
 import { dataOf } from "../../data/resource.ts";
 import { useResource } from "../../data/use-resource.ts";
 import { ConversationCard } from "./conversation-card.tsx";
-import { CreateCard } from "./create-card.tsx";
 import { FindCard } from "./find-card.tsx";
 import { placeOf, seenAfter } from "./session-list.ts";
 import { SessionsCard } from "./sessions-card.tsx";
@@ -31,60 +30,83 @@ export default function ConversationsPage() {
   );
   const seen = useSeen(userId, dataOf(list)?.sessions, sessionId);
   const go = (user: string | null, open: string | null) => route(placeOf(user, open));
+  const [entered, setEntered] = useState(false);
+  const enter = (user: string, open: string) => {
+    setEntered(true);
+    go(user, open);
+  };
   const changed = async () => {
     await Promise.all([list.reload(), session.reload()]);
   };
 
+  const isOpen = sessionId !== null && userId !== null;
   return (
     <div class="space-y-4">
-      <PageHeading title="Conversations">Sessions of a user with agents, as any node has them.</PageHeading>
-      <div class="grid items-start gap-4 lg:grid-cols-[24rem_1fr]">
-        <div class="min-w-0 space-y-4">
+      <div class={classes(isOpen && "max-lg:hidden")}>
+        <PageHeading title="Conversations">Sessions of a user with agents, as any node has them.</PageHeading>
+      </div>
+      <div class="grid gap-4 lg:h-[calc(100dvh-11rem)] lg:min-h-112 lg:grid-cols-[22rem_1fr]">
+        <div class={classes("flex min-h-0 min-w-0 flex-col gap-4", isOpen && "max-lg:hidden")}>
           <FindCard
             userId={userId}
             onUser={(user) => go(user, null)}
-            onSession={({ id, user_id }) => go(user_id, id)}
+            onSession={({ id, user_id }) => enter(user_id, id)}
           />
           {userId !== null && (
-            <>
+            <div class="flex min-h-0 flex-col max-lg:max-h-[70dvh] lg:min-h-40">
               <SessionsCard
                 key={userId}
                 userId={userId}
                 list={list}
                 open={sessionId}
                 seen={seen}
-                onOpen={(id) => go(userId, id)}
-              />
-              <CreateCard
-                userId={userId}
-                onCreated={async ({ id }) => {
-                  go(userId, id);
-                  await list.reload();
+                onOpen={(id) => enter(userId, id)}
+                onCreated={({ id }) => {
+                  enter(userId, id);
+                  void list.reload();
                 }}
               />
-            </>
+            </div>
           )}
         </div>
-        {sessionId === null || userId === null ? (
-          <Card title="Conversation">
-            <p class="text-muted">
-              {userId === null
-                ? "Say whose sessions you want to see, or find a session by its id."
-                : "Open a session, or create one."}
-            </p>
-          </Card>
+        {isOpen ? (
+          <div class="grid min-h-0 min-w-0 grid-rows-[auto_minmax(0,1fr)] gap-2 max-lg:h-[calc(100dvh-7rem)] max-lg:min-h-112 lg:grid-rows-[minmax(0,1fr)]">
+            <BackLink userId={userId} focus={entered} />
+            <ConversationCard
+              key={`${userId} ${sessionId}`}
+              socket={socket}
+              userId={userId}
+              sessionId={sessionId}
+              session={session}
+              onChanged={changed}
+            />
+          </div>
         ) : (
-          <ConversationCard
-            key={`${userId} ${sessionId}`}
-            socket={socket}
-            userId={userId}
-            sessionId={sessionId}
-            session={session}
-            onChanged={changed}
-          />
+          <div class="flex items-center justify-center rounded-lg border border-dashed border-line p-8 text-center text-muted max-lg:hidden">
+            {userId === null
+              ? "Say whose sessions you want to see, or find a session by its id."
+              : "Open a session, or create one."}
+          </div>
         )}
       </div>
     </div>
+  );
+}
+
+/** On a narrow screen, where the list and a session are two steps; whoever took the first one is on it. */
+function BackLink({ userId, focus }: { readonly userId: string; readonly focus: boolean }) {
+  const link = useRef<HTMLAnchorElement>(null);
+  useEffect(() => {
+    if (focus) link.current?.focus();
+  }, []);
+  return (
+    <a
+      ref={link}
+      href={placeOf(userId, null)}
+      class="flex max-w-full gap-1 rounded font-medium text-accent lg:hidden"
+    >
+      ← <span class="truncate">Sessions of {userId}</span>
+    </a>
   );
 }
 

@@ -8,9 +8,10 @@ import { ResourceCard } from "../../components/card.tsx";
 import { classes } from "../../components/classes.ts";
 import { Notice } from "../../components/notice.tsx";
 import { api } from "../../data/api.ts";
-import type { Resource } from "../../data/resource.ts";
+import { dataOf, type Resource } from "../../data/resource.ts";
 import { toast } from "../../data/toasts.ts";
 import { countText } from "../../data/wording.ts";
+import { CreateDialog } from "./create-dialog.tsx";
 import { allOf, newIn } from "./session-list.ts";
 
 export interface SessionsCardProps {
@@ -19,6 +20,7 @@ export interface SessionsCardProps {
   readonly open: string | null;
   readonly seen: ReadonlyMap<string, number>;
   readonly onOpen: (id: string) => void;
+  readonly onCreated: (session: Session) => void;
 }
 
 interface Older {
@@ -29,8 +31,11 @@ interface Older {
 
 /** Sessions that the card holds at most; others are found by their id. */
 const MOST = 500;
+/** Agents that are offered for a new one. */
+const SUGGESTED = 6;
 
-export function SessionsCard({ userId, list, open, seen, onOpen }: SessionsCardProps) {
+export function SessionsCard({ userId, list, open, seen, onOpen, onCreated }: SessionsCardProps) {
+  const [creating, setCreating] = useState(false);
   const [older, setOlder] = useState<Older | null>(null);
 
   async function more(cursor: string): Promise<void> {
@@ -47,18 +52,37 @@ export function SessionsCard({ userId, list, open, seen, onOpen }: SessionsCardP
     }
   }
 
+  const known = allOf(dataOf(list)?.sessions ?? [], older?.sessions ?? []);
   return (
     <ResourceCard
       title="Sessions"
       resource={list}
       flush
+      fill
+      actions={
+        <>
+          <Button size="small" onPress={() => setCreating(true)}>
+            New session
+          </Button>
+          {creating && (
+            <CreateDialog
+              userId={userId}
+              agentIds={[...new Set(known.map(({ agent_id }) => agent_id))].slice(0, SUGGESTED)}
+              onCancel={() => setCreating(false)}
+              onCreated={(session) => {
+                setCreating(false);
+                onCreated(session);
+              }}
+            />
+          )}
+        </>
+      }
       lines={5}
       empty={({ sessions, partial }) =>
         sessions.length === 0 && !partial ? `${userId} has no session yet.` : null
       }
     >
-      {({ sessions, next_cursor, partial }) => {
-        const all = allOf(sessions, older?.sessions ?? []);
+      {({ next_cursor, partial }) => {
         const cursor = older === null ? next_cursor : older.cursor;
         return (
           <>
@@ -67,8 +91,8 @@ export function SessionsCard({ userId, list, open, seen, onOpen }: SessionsCardP
                 <Notice tone="warn">The archive does not answer: older sessions may be missing.</Notice>
               </div>
             )}
-            <ul class="max-h-96 divide-y divide-line overflow-y-auto">
-              {all.map((session) => (
+            <ul class="min-h-0 flex-1 divide-y divide-line overflow-y-auto">
+              {known.map((session) => (
                 <SessionRow
                   key={session.id}
                   session={session}
@@ -78,7 +102,7 @@ export function SessionsCard({ userId, list, open, seen, onOpen }: SessionsCardP
                 />
               ))}
             </ul>
-            {cursor !== null && all.length < MOST && (
+            {cursor !== null && known.length < MOST && (
               <div class="border-t border-line p-2 text-center">
                 <Button size="small" tone="quiet" onPress={() => more(cursor)}>
                   Older sessions
@@ -112,8 +136,8 @@ function SessionRow({
         type="button"
         aria-current={open ? "true" : undefined}
         class={classes(
-          "block w-full px-4 py-2 text-left transition-colors hover:bg-raised",
-          open && "bg-accent-soft/50",
+          "block w-full border-l-3 py-2 pr-4 pl-3.5 text-left -outline-offset-2 transition-colors",
+          open ? "border-accent bg-accent-soft" : "border-transparent hover:bg-raised",
         )}
         onClick={() => onOpen(id)}
       >
@@ -125,7 +149,9 @@ function SessionRow({
         <span class="mt-0.5 flex items-center gap-2 text-xs text-muted">
           <span class="min-w-0 flex-1 truncate font-mono">{id}</span>
           <span class="tabular-nums">{countText(last_seq, "message")}</span>
-          <Age at={updated_at} />
+          <span class="min-w-16 text-right">
+            <Age at={updated_at} />
+          </span>
         </span>
       </button>
     </li>

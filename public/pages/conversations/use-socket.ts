@@ -25,7 +25,8 @@ export function useSocket(userId: string | null): Socket | null {
 }
 
 export interface Listener {
-  readonly lastSeq: () => number;
+  /** Seq of the newest message that is known of. */
+  readonly head: () => number;
   readonly tell: (event: ConversationEvent) => void;
 }
 
@@ -33,7 +34,7 @@ export interface Listener {
 const FINAL = new Set(["not found", "unauthorized"]);
 
 /** Joins the session's channel, again after each loss, until the function that it returns is called. */
-export function join(socket: Socket, sessionId: string, { lastSeq, tell }: Listener): () => void {
+export function join(socket: Socket, sessionId: string, { head, tell }: Listener): () => void {
   let left = false;
   const lost = () => {
     if (!left) tell({ kind: "lost", at: Date.now() });
@@ -43,7 +44,7 @@ export function join(socket: Socket, sessionId: string, { lastSeq, tell }: Liste
     if (!left) batches.push(event);
   };
   // Asked again at each join: what came meanwhile is not sent twice.
-  const channel = socket.channel(`session:${sessionId}`, () => ({ last_seq: lastSeq() }));
+  const channel = socket.channel(`session:${sessionId}`, () => ({ last_seq: head() }));
   channel.on("message", (message: Message) => push({ kind: "messages", messages: [message] }));
   channel.on("stream_chunk", (chunk: StreamChunk) => push({ kind: "chunk", chunk }));
   channel.on("dispatch_failed", ({ agent_id, attempts, dispatch_id, reason }: DispatchFailed) => {

@@ -33,7 +33,7 @@ export function EnginesCard({ fleet, facts }: EnginesCardProps) {
             )}
           </Engine>
           <Engine name="Archive">
-            <Named name={facts === null ? "–" : `${facts.engines.database} database`} />
+            <Named name={facts === null ? "–" : `${facts.engines.database ?? "no"} database`} />
           </Engine>
           <Engine name="Cache">
             <Named name={facts?.engines.cache ?? "–"} />

@@ -1,21 +1,14 @@
 /** @module How often each node received the newest messages: once is as it should be, more is gossip's waste. */
 import { useMemo } from "preact/hooks";
 import type { MessageList, Receptions } from "../../../services/acks/contract.ts";
-import { ResourceCard } from "../../components/card.tsx";
+import { ResourceCard, Skeleton } from "../../components/card.tsx";
 import { classes } from "../../components/classes.ts";
-import { NodeName } from "../../components/node-name.tsx";
 import { Notice } from "../../components/notice.tsx";
-import { type Column, Table } from "../../components/table.tsx";
 import { dataOf, type Resource } from "../../data/resource.ts";
-import { type Cell, COLUMNS, type HeatRow, heatOf, type Shade, shadeOf } from "./heat.ts";
+import { COLUMNS, heatOf, type Shade } from "./heat.ts";
+import { HeatmapGrid, SHADES } from "./heatmap-grid.tsx";
 
-const SHADES: Readonly<Record<Shade, string>> = {
-  0: "bg-raised text-muted",
-  1: "bg-accent-soft text-accent",
-  2: "bg-accent/30 text-ink",
-  3: "bg-accent/45 text-ink",
-  4: "bg-accent-strong text-white",
-};
+const LINES = 4;
 
 const LEGEND: readonly (readonly [Shade, string])[] = [
   [0, "0"],
@@ -25,35 +18,37 @@ const LEGEND: readonly (readonly [Shade, string])[] = [
   [4, "5+"],
 ];
 
-const NO_MESSAGES: MessageList["messages"] = [];
-
 export interface HeatmapCardProps {
   readonly receptions: Resource<Receptions>;
   readonly messages: Resource<MessageList>;
 }
 
 export function HeatmapCard({ receptions, messages }: HeatmapCardProps) {
-  const rows = dataOf(messages)?.messages ?? NO_MESSAGES;
+  const rows = dataOf(messages)?.messages ?? null;
   const answer = dataOf(receptions);
-  const heat = useMemo(() => (answer === null ? null : heatOf(rows, answer)), [rows, answer]);
+  const heat = useMemo(
+    () => (answer === null || rows === null ? null : heatOf(rows, answer)),
+    [rows, answer],
+  );
   return (
     <ResourceCard
       title="Receptions"
       flush
-      lines={4}
+      lines={LINES}
       resource={receptions}
-      note={`of the last ${COLUMNS} messages`}
-      empty={() => (rows.length === 0 ? "There is no message that a node could have received." : null)}
+      empty={() => {
+        if (messages.kind === "error") return "The messages could not be listed, so there is none to count.";
+        return rows?.length === 0 ? "There is no message that a node could have received." : null;
+      }}
     >
       {({ nodes_missing: missing }) =>
-        heat !== null && (
+        heat === null ? (
+          <div class="p-4">
+            <Skeleton lines={LINES} />
+          </div>
+        ) : (
           <>
-            <Table
-              label="Receptions by node and message"
-              columns={columnsOf(heat.messages)}
-              rows={heat.rows}
-              rowKey={({ nodeId }) => nodeId}
-            />
+            <HeatmapGrid heat={heat} />
             <Legend />
             {missing.length > 0 && (
               <div class="px-4 pb-3">
@@ -67,54 +62,9 @@ export function HeatmapCard({ receptions, messages }: HeatmapCardProps) {
   );
 }
 
-function columnsOf(messages: MessageList["messages"]): readonly Column<HeatRow>[] {
-  return [
-    { key: "node", title: "Node", cell: ({ nodeId }) => <NodeName id={nodeId} /> },
-    ...messages.map(
-      ({ pk, sequence }, i): Column<HeatRow> => ({
-        key: pk,
-        title: `…${String(sequence).slice(-4)}`,
-        cell: ({ nodeId, cells }) => <HeatCell cell={cells[i]} of={`${nodeId}: ${pk}`} />,
-      }),
-    ),
-  ];
-}
-
-interface HeatCellProps {
-  readonly cell: Cell | undefined;
-  readonly of: string;
-}
-
-function HeatCell({ cell, of }: HeatCellProps) {
-  const [text, said, colours] = shown(cell ?? { kind: "unknown" });
-  return (
-    <span
-      class={classes(
-        "-mx-2 flex h-6 min-w-9 items-center justify-center rounded text-xs font-medium tabular-nums transition-colors duration-300",
-        colours,
-      )}
-      title={`${of}, ${said}`}
-      data-heat={text}
-    >
-      {text}
-    </span>
-  );
-}
-
-function shown(cell: Cell): readonly [text: string, said: string, colours: string] {
-  switch (cell.kind) {
-    case "sent":
-      return ["sent", "sent by this node", "border border-dashed border-line-strong text-muted"];
-    case "unknown":
-      return ["?", "the node does not answer", "bg-warn-soft text-warn"];
-    case "count":
-      return [String(cell.count), `received ${cell.count} ×`, SHADES[shadeOf(cell.count)]];
-  }
-}
-
 function Legend() {
   return (
-    <div class="flex flex-wrap items-center gap-2 px-4 py-2 text-xs text-muted">
+    <div class="flex flex-wrap items-center gap-x-2 gap-y-1 px-4 pt-1 pb-3 text-xs text-muted">
       <span>Received</span>
       {LEGEND.map(([shade, text]) => (
         <span
@@ -124,7 +74,9 @@ function Legend() {
           {text}
         </span>
       ))}
-      <span>times since the node started; newest message first</span>
+      <span>
+        times since the node started; the last {COLUMNS} messages, newest first, by the end of their sequence
+      </span>
     </div>
   );
 }

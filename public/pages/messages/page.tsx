@@ -1,5 +1,6 @@
 /** @module Messages: what was sent in the cluster, who acknowledged this node's newest, and what was received how often. */
 import { AckCard } from "../../acks/ack-card.tsx";
+import { AckSummary } from "../../acks/ack-count.tsx";
 import { useAcks } from "../../acks/use-acks.ts";
 import { PageHeading } from "../../components/page-heading.tsx";
 import { dataOf } from "../../data/resource.ts";
@@ -25,9 +26,14 @@ export default function MessagesPage() {
       <PageHeading title="Messages">
         Sent by any node, spread by the agents, acknowledged by those who got them.
       </PageHeading>
-      <div class="grid items-start gap-4 lg:grid-cols-2">
+      <div class="grid gap-4 lg:grid-cols-2">
         <SendForm done={changed} />
-        <AckCard acks={acks}>{own !== null && <SenderLine receptions={receptions} own={own} />}</AckCard>
+        <AckCard
+          acks={acks}
+          note={<AckSummary progress={acks.progress} state={dataOf(acks.resource)?.state ?? null} />}
+        >
+          {own !== null && <SenderLine receptions={receptions} own={own} />}
+        </AckCard>
       </div>
       <HeatmapCard receptions={receptions} messages={messages.resource} />
       <MessagesCard messages={messages} />

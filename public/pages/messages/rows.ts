@@ -17,6 +17,13 @@ export function rowsAfter(rows: readonly MessageRow[], update: MessageUpdate): r
   }
 }
 
+/** How many rows of `live` are not among those that are shown. */
+export function newerThan(shown: readonly MessageRow[], live: readonly MessageRow[]): number {
+  if (shown === live) return 0;
+  const known = new Set(shown.map(({ pk }) => pk));
+  return live.filter(({ pk }) => !known.has(pk)).length;
+}
+
 function withRow(rows: readonly MessageRow[], row: MessageRow): readonly MessageRow[] {
   const known = rows.find(({ pk }) => pk === row.pk);
   if (known !== undefined && isSame(known, row)) return rows;

@@ -58,9 +58,7 @@ export function SendForm({ done }: { readonly done: () => void }) {
           hint={`${bytesOf(content).toLocaleString("en")} of ${MAX_CONTENT_BYTES.toLocaleString("en")} bytes; Ctrl + Enter sends`}
           placeholder="Hello from here"
         />
-        <div class="flex flex-wrap gap-2">
-          <AckButtons send={submit} sending={sending} done={done} />
-        </div>
+        <AckButtons send={submit} sending={sending} done={done} />
       </form>
     </Card>
   );

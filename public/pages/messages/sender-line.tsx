@@ -23,7 +23,7 @@ export function SenderLine({ receptions, own }: SenderLineProps) {
   return (
     <div class="border-t border-line px-4 py-3 text-xs" data-sender={state?.kind ?? "unknown"}>
       <div class="flex min-h-5 flex-wrap items-center gap-x-3 gap-y-1">
-        <span class="text-muted">Sender of this node's own acks</span>
+        <span class="text-muted">Sender of this node's acks</span>
         {state === null ? (
           <Badge>{receptions.kind === "error" ? "unknown" : "asking…"}</Badge>
         ) : (

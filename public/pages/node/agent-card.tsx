@@ -4,32 +4,19 @@ import { Age } from "../../components/age.tsx";
 import { Badge } from "../../components/badge.tsx";
 import { Button } from "../../components/button.tsx";
 import { ResourceCard } from "../../components/card.tsx";
+import { classes } from "../../components/classes.ts";
 import { Fact, Facts } from "../../components/facts.tsx";
-import { Notice } from "../../components/notice.tsx";
-import type { Tone } from "../../components/tone.ts";
+import { SOFT } from "../../components/tone.ts";
 import { send } from "../../data/api.ts";
-import { sentenceOf } from "../../data/api-error.ts";
 import { dataOf } from "../../data/resource.ts";
 import { tell } from "../../data/toasts.ts";
 import { confirmed } from "../../shell/confirm.tsx";
+import { AGENT_TONES, type AgentCondition, conditionOf, NOT_MANAGED } from "./agent-condition.ts";
 import { failureText, type RestartView, restartSteps } from "./job-steps.ts";
 import { LogTail } from "./log-tail.tsx";
 import { Steps } from "./steps.tsx";
 import type { Agent } from "./use-agent.ts";
 import { type Ending, useOutcome } from "./use-outcome.ts";
-
-const TONES: Readonly<Record<AgentStatus["state"], Tone>> = {
-  running: "good",
-  external: "good",
-  starting: "warn",
-  restarting: "warn",
-  stopping: "warn",
-  unhealthy: "warn",
-  stopped: "plain",
-  crashed: "bad",
-};
-
-const NOT_MANAGED = "Somebody else runs this agent: start and stop it where it runs.";
 
 export function AgentCard({ agent: { resource, restart } }: { readonly agent: Agent }) {
   const follow = useOutcome(endingOf(restart));
@@ -38,13 +25,13 @@ export function AgentCard({ agent: { resource, restart } }: { readonly agent: Ag
     <ResourceCard
       title="Agent"
       resource={resource}
-      lines={10}
+      lines={18}
       at={() => null}
       note={
         status !== null && (
-          <span role="status" data-agent={status.state} class="flex items-center gap-2">
-            <Badge tone={TONES[status.state]}>{status.state}</Badge>
-            <Age at={status.since} before="since" />
+          <span data-agent={status.state} class="flex items-center gap-2">
+            <Badge tone={AGENT_TONES[status.state]}>{status.state}</Badge>
+            <Age at={status.since} before="changed" />
           </span>
         )
       }
@@ -58,12 +45,18 @@ export function AgentCard({ agent: { resource, restart } }: { readonly agent: Ag
     >
       {(known) => (
         <div class="space-y-4">
-          {!known.managed && <Notice tone="info">{NOT_MANAGED}</Notice>}
-          {known.reason !== null && (
-            <Notice tone={known.state === "crashed" ? "bad" : "warn"}>{sentenceOf(known.reason)}</Notice>
-          )}
-          <Restart restart={restart} />
-          <About status={known} />
+          <div class="grid gap-4 sm:grid-cols-2">
+            <div class="order-last sm:order-none">
+              <About status={known} />
+            </div>
+            <div class="flex min-w-0 flex-col gap-3">
+              <Condition {...conditionOf(known, restart)} />
+              <div data-restart={restart.kind}>
+                <h3 class="mb-1 text-xs font-semibold">Restart</h3>
+                <Steps label="Restart" steps={restartSteps(restart)} />
+              </div>
+            </div>
+          </div>
           <LogTail />
         </div>
       )}
@@ -120,7 +113,7 @@ function Actions({ status, replace, restarted }: ActionsProps) {
         size="small"
         tone="danger"
         label="Stop agent"
-        disabled={!managed || status?.state === "stopped"}
+        disabled={!managed || down}
         onPress={stop}
         {...why}
       >
@@ -130,12 +123,19 @@ function Actions({ status, replace, restarted }: ActionsProps) {
   );
 }
 
-function Restart({ restart }: { readonly restart: RestartView }) {
-  if (restart.kind === "none") return null;
+/** Always there, and as high as long sentences need, so that nothing moves when the agent's condition changes. */
+function Condition({ title, tone, text }: AgentCondition) {
   return (
-    <div class="space-y-2" data-restart={restart.kind}>
-      <Steps label="Restart" steps={restartSteps(restart)} />
-      {restart.kind === "failed" && <Notice tone="bad">{sentenceOf(failureText(restart))}</Notice>}
+    <div
+      role={tone === "bad" ? "alert" : "status"}
+      data-condition={tone}
+      class={classes(
+        "min-h-28 flex-1 rounded-lg px-4 py-3 transition-colors duration-300 sm:min-h-44",
+        SOFT[tone],
+      )}
+    >
+      <p class="text-base font-semibold first-letter:uppercase">{title}</p>
+      <p class="mt-0.5 text-sm break-words">{text}</p>
     </div>
   );
 }

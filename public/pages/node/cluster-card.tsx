@@ -105,6 +105,7 @@ function UpdateForm({ current, targets: { away, present }, busy, onStarted }: Up
   const locked = busy || asking || present.length === 0;
 
   async function update(nodeIds: readonly string[]): Promise<void> {
+    if (!hosts.check()) return;
     const left =
       nodeIds.length > 1 && away.length > 0 ? ` Not connected, and left out: ${away.join(", ")}.` : "";
     const question = {

@@ -29,6 +29,9 @@ type Loaded<T> =
   | { readonly kind: "ok"; readonly data: T }
   | { readonly kind: "failed"; readonly why: string };
 
+/** Nor is it known yet whether it may be asked. */
+const LOADING = { kind: "loading" } as const;
+
 export interface DatabaseCardProps {
   /** Null: not known yet. */
   readonly facts: NodeFacts | null;
@@ -39,11 +42,14 @@ export function DatabaseCard({ facts }: DatabaseCardProps) {
   const schema = useConsole({ sql: SCHEMA_SQL, mode: "read", limit: MAX_ENTRIES }, schemaOf);
   // Whoever only looks at the page is not asked for a token.
   const free = facts !== null && (!facts.variables.CONSOLE_TOKEN || consoleToken() !== null);
+  const state = facts?.agent?.state;
+  const answers = state === "running" || state === "external";
   const { load } = info;
-  // Asked once, when it is known that it may be.
+  // Asked when it is known that it may be, and again when the agent comes back; what was known stays while it is away.
   useEffect(() => {
-    if (free) void load();
-  }, [free]);
+    if (free && (answers || info.state.kind === "not asked")) void load();
+  }, [free, answers]);
+  const again = info.state.kind === "not asked" && facts !== null ? "Load" : "Refresh";
   return (
     <Card
       title="Database"
@@ -51,16 +57,16 @@ export function DatabaseCard({ facts }: DatabaseCardProps) {
       note={info.state.kind === "ok" && <Badge>{info.state.data.tables.length}</Badge>}
       actions={
         <>
-          <Button size="small" label="Show schema" onPress={schema.load}>
-            {schema.state.kind === "ok" ? "Refresh schema" : "Schema"}
+          <Button size="small" onPress={schema.load}>
+            {schema.state.kind === "ok" ? "Refresh schema" : "Show schema"}
           </Button>
-          <Button size="small" label="Refresh database" onPress={load}>
-            {info.state.kind === "not asked" && facts !== null ? "Load" : "Refresh"}
+          <Button size="small" label={`${again} database`} onPress={load}>
+            {again}
           </Button>
         </>
       }
     >
-      <Part loaded={info.state} retry={load}>
+      <Part loaded={facts === null ? LOADING : info.state} retry={load}>
         {(data) => <Info info={data} />}
       </Part>
       {schema.state.kind !== "not asked" && (

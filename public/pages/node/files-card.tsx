@@ -9,7 +9,12 @@ import { bytesText } from "./bytes.ts";
 import type { FactsProps } from "./runtime-card.tsx";
 
 const COLUMNS: readonly Column<NodeFacts["files"][number]>[] = [
-  { key: "path", title: "File", cell: ({ path }) => <span class="font-mono text-xs">{path}</span> },
+  {
+    key: "path",
+    title: "File",
+    class: "min-w-44 whitespace-normal break-all",
+    cell: ({ path }) => <span class="font-mono text-xs">{path}</span>,
+  },
   { key: "size", title: "Size", align: "right", cell: ({ bytes }) => bytesText(bytes) },
   { key: "changed", title: "Changed", cell: ({ modified_at: at }) => <Age at={at} /> },
 ];

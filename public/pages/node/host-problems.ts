@@ -1,4 +1,5 @@
-/** @module What the node says of each bootstrap host, beside the text in which they stand. */
+/** @module What is wrong with bootstrap hosts, beside the text in which they stand. */
+import { parseHosts } from "../../../lib/bootstrap-hosts.ts";
 import { ApiError } from "../../data/api-error.ts";
 
 /** The hosts of a text with commas between them. */
@@ -14,13 +15,18 @@ export function refusedHosts(error: unknown): Readonly<Record<string, string>> {
   return error instanceof ApiError && error.status === 400 ? error.fields : {};
 }
 
-/** Those that still stand in the text: what was mended is no problem any more. Problems of the whole list stay. */
-export function stillWrong(
-  problems: Readonly<Record<string, string>>,
-  text: string,
-): readonly (readonly [host: string, problem: string])[] {
+export type HostProblem = readonly [host: string, problem: string];
+
+/**
+ * What a text's hosts are refused for: by the rules that the node has too, and by what the node said of those of them
+ * that still stand there. Its problems with the whole list stay.
+ */
+export function problemsOf(text: string, refused: Readonly<Record<string, string>>): readonly HostProblem[] {
+  const parsed = parseHosts(text);
   const hosts = new Set(hostsIn(text));
-  return Object.entries(problems).filter(([host]) => hosts.has(host) || host === "hosts");
+  const still = Object.entries(refused).filter(([host]) => hosts.has(host) || host === "hosts");
+  const own = parsed.kind === "refused" ? parsed.problems : {};
+  return Object.entries({ ...Object.fromEntries(still), ...own });
 }
 
 /** The hosts of a row of `node_configs`, which are a JSON list; the text itself where it is none. */

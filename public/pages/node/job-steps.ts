@@ -50,8 +50,13 @@ export function isUpdateOver({ state }: Pick<ClusterUpdate, "state">): boolean {
   return state !== "running" && state !== "rolling_back";
 }
 
-/** `reached`: the last state that was seen before an error; null: not known, and then no step is blamed. */
-export function jobSteps({ state }: Pick<ConfigJob, "state">, reached: JobState | null): readonly StepView[] {
+/** Null: there was no job. `reached`: the last state that was seen before an error; null: not known, and then no step is blamed. */
+export function jobSteps(
+  job: Pick<ConfigJob, "state"> | null,
+  reached: JobState | null,
+): readonly StepView[] {
+  if (job === null) return JOB_STEPS.map(([, name]) => ({ name, state: "waiting" }));
+  const { state } = job;
   const at = JOB_STEPS.findIndex(([name]) => name === (state === "error" ? reached : state));
   return JOB_STEPS.map(([, name], i) => ({ name, state: stepState(i, at, state) }));
 }
@@ -65,7 +70,7 @@ function stepState(i: number, at: number, state: JobState): StepView["state"] {
 /** What a restart of the agent has come to, as far as this page saw it. */
 export type RestartView =
   | { readonly kind: "none" }
-  | { readonly kind: "running"; readonly id: string; readonly phase: RestartPhase }
+  | { readonly kind: "running"; readonly id: string; readonly phase: RestartPhase; readonly since: string }
   | { readonly kind: "ready"; readonly id: string }
   | { readonly kind: "failed"; readonly id: string; readonly phase: RestartPhase; readonly reason: string };
 
@@ -76,31 +81,23 @@ const RESTART_STEPS = [
   ["settling", "Settling"],
 ] as const satisfies readonly (readonly [RestartPhase, string])[];
 
-/** Empty when there is no restart to tell of. */
+/** All wait when there is no restart to tell of. */
 export function restartSteps(restart: RestartView): readonly StepView[] {
-  if (restart.kind === "none") return [];
-  const at =
-    restart.kind === "ready"
-      ? RESTART_STEPS.length
-      : RESTART_STEPS.findIndex(([phase]) => phase === restart.phase);
+  const at = placeOf(restart);
   const here = restart.kind === "failed" ? "failed" : "current";
   return RESTART_STEPS.map(([, name], i) => ({ name, state: i < at ? "done" : i > at ? "waiting" : here }));
+}
+
+function placeOf(restart: RestartView): number {
+  if (restart.kind === "none") return -1;
+  if (restart.kind === "ready") return RESTART_STEPS.length;
+  return RESTART_STEPS.findIndex(([phase]) => phase === restart.phase);
 }
 
 /** Why a restart failed, and where, in a sentence. */
 export function failureText({ phase, reason }: Extract<RestartView, { kind: "failed" }>): string {
   const name = RESTART_STEPS.find(([step]) => step === phase)?.[1] ?? phase;
   return `The restart failed while ${name.toLowerCase()}: ${reason}`;
-}
-
-/**
- * The phase of a restart under way, by its process: the old one is stopped, then there is none, then another one is
- * looked at until it serves. `before` is the process at its beginning. A phase never goes back.
- */
-export function phaseOf(before: number | null, pid: number | null, so_far: RestartPhase): RestartPhase {
-  const seen: RestartPhase = pid === null ? "starting" : pid === before ? "stopping" : "health";
-  const order = RESTART_STEPS.map(([phase]): RestartPhase => phase);
-  return order.indexOf(seen) > order.indexOf(so_far) ? seen : so_far;
 }
 
 export const UPDATE_TONES: Readonly<Record<UpdateState, Tone>> = {

@@ -33,6 +33,7 @@ export function LocalCard({ configuration, job }: LocalCardProps) {
   const locked = known?.editable !== true || job.busy;
 
   async function update(): Promise<void> {
+    if (!hosts.check()) return;
     const question = {
       title: "Update the bootstrap hosts of this node?",
       text: `New hosts: ${hosts.text.trim() || "none"}. ${RESTARTS}`,
@@ -130,18 +131,18 @@ function JobProgress({ job: { job, reached, resource } }: { readonly job: Job })
   const problem = errorOf(resource);
   if (problem !== null && job === null)
     return <p class="text-xs text-bad">The newest change is not known: {sentenceOf(problem)}</p>;
-  if (job === null) return null;
+  // Its place is there before there is a job, so that nothing moves when one begins elsewhere.
   return (
-    <div class="space-y-2" data-job={job.state}>
+    <div class="space-y-2" data-job={job?.state ?? "none"}>
       <p class="flex flex-wrap items-center gap-2 text-xs text-muted">
-        <span class="font-semibold text-ink">{JOB_TITLES[job.kind]}</span>
-        <Age at={job.timestamp} />
+        <span class="font-semibold text-ink">{job === null ? "Newest change" : JOB_TITLES[job.kind]}</span>
+        {job === null ? "none since the node started" : <Age at={job.timestamp} />}
       </p>
-      <Steps label={JOB_TITLES[job.kind]} steps={jobSteps(job, reached)} />
-      {job.state === "error" ? (
+      <Steps label="Newest change" steps={jobSteps(job, reached)} />
+      {job?.state === "error" ? (
         <Notice tone="bad">{sentenceOf(job.message)}</Notice>
       ) : (
-        job.message !== "" && <p class="text-xs text-muted">{sentenceOf(job.message)}</p>
+        <p class="min-h-4 text-xs text-muted">{job !== null && sentenceOf(job.message)}</p>
       )}
     </div>
   );

@@ -8,12 +8,14 @@ import { sentenceOf } from "../../data/api-error.ts";
 import { dataOf, errorOf } from "../../data/resource.ts";
 import { useResource } from "../../data/use-resource.ts";
 import { timeText } from "../../data/wording.ts";
+import { readLogLine } from "./log-line.ts";
 
 const POLL_MS = 2000;
 const LINES = 200;
 /** Pixels from the end that still count as looking at it. */
 const NEAR_END = 24;
 
+const LEVEL_LOOKS = { error: "text-bad", warn: "text-warn", info: "" } as const;
 const STREAM_LOOKS = { stdout: "text-muted", stderr: "text-warn", agent: "text-accent" } as const;
 
 export function LogTail() {
@@ -60,13 +62,21 @@ function Lines({ lines }: AgentLogs) {
       }}
     >
       {lines.length === 0 && <p class="text-muted">The agent has said nothing yet.</p>}
-      {lines.map(({ at, line, stream }, i) => (
+      {lines.map((line, i) => (
         // Lines have no id, and two may be alike.
-        <p key={`${at} ${i}`} class="whitespace-pre-wrap break-all">
-          <span class="text-muted tabular-nums">{timeText(at)}</span>{" "}
-          <span class={classes("inline-block w-12", STREAM_LOOKS[stream])}>{stream}</span> {line}
-        </p>
+        <Line key={`${line.at} ${i}`} {...line} />
       ))}
     </section>
+  );
+}
+
+function Line({ at, line, stream }: AgentLogs["lines"][number]) {
+  const { level, text } = readLogLine(line);
+  return (
+    <p class="whitespace-pre-wrap break-words">
+      <span class="text-muted tabular-nums">{timeText(at)}</span>{" "}
+      <span class={classes("inline-block w-12", STREAM_LOOKS[stream])}>{stream}</span>{" "}
+      <span class={level === null ? "" : LEVEL_LOOKS[level]}>{text}</span>
+    </p>
   );
 }

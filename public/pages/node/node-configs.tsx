@@ -38,6 +38,7 @@ const COLUMNS: readonly Column<NodeConfigRow>[] = [
   {
     key: "hosts",
     title: "Bootstrap hosts",
+    class: "min-w-40 whitespace-normal break-words",
     cell: ({ bootstrap_hosts }) => (
       <span class="font-mono text-xs">{hostsOfRow(bootstrap_hosts).join(", ") || "none"}</span>
     ),

@@ -10,7 +10,8 @@ import { DatabaseCard } from "./database-card.tsx";
 import { EnvironmentCard } from "./environment-card.tsx";
 import { FilesCard } from "./files-card.tsx";
 import { LocalCard } from "./local-card.tsx";
-import { RuntimeCard, ServicesCard } from "./runtime-card.tsx";
+import { RuntimeCard } from "./runtime-card.tsx";
+import { ServicesCard } from "./services-card.tsx";
 import { TomlCard } from "./toml-card.tsx";
 import { useAgent } from "./use-agent.ts";
 import { useJob } from "./use-job.ts";
@@ -32,7 +33,10 @@ export default function NodePage() {
       <PageHeading title="Node" actions={<ApiTest />} />
       <div class="grid items-start gap-4 xl:grid-cols-[3fr_2fr]">
         <AgentCard agent={agent} />
-        <RuntimeCard facts={facts} />
+        <div class="min-w-0 space-y-4">
+          <RuntimeCard facts={facts} />
+          <ServicesCard facts={facts} />
+        </div>
       </div>
       <div class="grid items-start gap-4 xl:grid-cols-2">
         <LocalCard configuration={configuration} job={job} />
@@ -46,7 +50,6 @@ export default function NodePage() {
         <EnvironmentCard facts={facts} />
         <FilesCard facts={facts} />
       </div>
-      <ServicesCard facts={facts} />
     </div>
   );
 }

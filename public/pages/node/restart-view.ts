@@ -1,14 +1,6 @@
 /** @module What the page knows of a restart, from the agent's states and the three events of a restart. */
 import type { AgentStatus, RestartFailed, Restarting } from "../../../services/corrosion/contract.ts";
-import { phaseOf, type RestartView } from "./job-steps.ts";
-
-export interface Seen {
-  readonly restart: RestartView;
-  /** The process before the restart; while none is under way, the present one. */
-  readonly pid: number | null;
-}
-
-export const NOTHING_SEEN: Seen = { restart: { kind: "none" }, pid: null };
+import type { RestartView } from "./job-steps.ts";
 
 export type RestartNews =
   | { readonly event: "corrosion.restarting"; readonly data: Restarting }
@@ -16,39 +8,32 @@ export type RestartNews =
   | { readonly event: "corrosion.restart_failed"; readonly data: RestartFailed };
 
 /** After the agent was looked at. */
-export function afterStatus(seen: Seen, { pid, restart_id: id, state }: AgentStatus): Seen {
-  const { restart } = seen;
-  if (state !== "restarting" || id === null) {
-    // A look that began before the restart did: the process is the old one still.
-    if (restart.kind === "running" && state === "running" && pid === seen.pid) return seen;
-    return { restart: afterRestart(restart, state), pid };
+export function afterStatus(restart: RestartView, status: AgentStatus): RestartView {
+  const { restart_id: id, restart_phase: phase, since, state } = status;
+  if (id !== null && phase !== null) {
+    // A look that was under way when the restart ended must not begin it again.
+    const over = (restart.kind === "ready" || restart.kind === "failed") && restart.id === id;
+    return over ? restart : { kind: "running", id, phase, since };
   }
-  const running = restart.kind === "running" && restart.id === id;
-  if (!running && restart.kind !== "none" && restart.id === id) return seen;
-  const before = running ? seen.pid : (seen.pid ?? pid);
-  const phase = phaseOf(before, pid, running ? restart.phase : "stopping");
-  return { restart: { kind: "running", id, phase }, pid: before };
-}
-
-/** After an event of a restart. */
-export function afterNews(seen: Seen, news: RestartNews): Seen {
-  const { restart_id: id } = news.data;
-  switch (news.event) {
-    case "corrosion.restarting":
-      return { ...seen, restart: { kind: "running", id, phase: "stopping" } };
-    case "corrosion.ready":
-      return { ...seen, restart: { kind: "ready", id } };
-    case "corrosion.restart_failed": {
-      const { phase, reason } = news.data;
-      return { ...seen, restart: { kind: "failed", id, phase, reason } };
-    }
-  }
-}
-
-/** The agent restarts no more, and is in this state. */
-function afterRestart(restart: RestartView, state: AgentStatus["state"]): RestartView {
+  // Nor must one end it that began before it did.
+  if (restart.kind === "running" && since < restart.since) return restart;
   if (state === "stopping" || state === "stopped") return { kind: "none" };
   if (restart.kind !== "running") return restart;
   // The last word of it may have been missed while the stream was away.
   return state === "running" ? { kind: "ready", id: restart.id } : { kind: "none" };
+}
+
+/** After an event of a restart. */
+export function afterNews(restart: RestartView, { event, data }: RestartNews): RestartView {
+  const { restart_id: id, timestamp } = data;
+  switch (event) {
+    case "corrosion.restarting":
+      // Its phases come with the agent's states.
+      if (restart.kind === "running" && restart.id === id) return restart;
+      return { kind: "running", id, phase: "stopping", since: timestamp };
+    case "corrosion.ready":
+      return { kind: "ready", id };
+    case "corrosion.restart_failed":
+      return { kind: "failed", id, phase: data.phase, reason: data.reason };
+  }
 }

@@ -58,8 +58,8 @@ function Process({ node }: { readonly node: NodeFacts }) {
       </Fact>
       <Fact name="Engines">
         <span class="font-normal">
-          log {engines.log}, bus {engines.bus}, database {engines.database}, cache {engines.cache}, agent{" "}
-          {engines.agent ?? "none"}
+          log {engines.log}, bus {engines.bus}, database {engines.database ?? "none"}, cache {engines.cache},
+          agent {engines.agent ?? "none"}
         </span>
       </Fact>
       <Fact name="Bus">
@@ -76,33 +76,14 @@ function Process({ node }: { readonly node: NodeFacts }) {
       <Fact name="Acks at">
         <Mono>{node.ack_endpoint ?? "–"}</Mono>
       </Fact>
-      <Fact name="Leads">{countText(node.leads, "group")}</Fact>
+      <Fact name="Leads">
+        {countText(node.leads, "group")}
+        <span class="font-normal text-muted">keeps a copy of {node.follows.toLocaleString("en")} more</span>
+      </Fact>
     </Facts>
   );
 }
 
 function Mono({ children }: { readonly children: string }) {
   return <span class="font-mono text-xs break-all">{children}</span>;
-}
-
-export function ServicesCard({ facts }: FactsProps) {
-  return (
-    <ResourceCard
-      title="Services"
-      resource={facts}
-      lines={4}
-      at={() => null}
-      empty={({ services }) => (services.length === 0 ? "This node says nothing of its services." : null)}
-    >
-      {({ services }) => (
-        <ul class="flex flex-wrap gap-1.5">
-          {services.map((name) => (
-            <li key={name} class="rounded bg-raised px-2 py-0.5 font-mono text-xs">
-              {name}
-            </li>
-          ))}
-        </ul>
-      )}
-    </ResourceCard>
-  );
 }

@@ -3,6 +3,7 @@ import type { ClusterUpdate } from "../../../services/corrosion/contract.ts";
 import { Age } from "../../components/age.tsx";
 import { Badge } from "../../components/badge.tsx";
 import { Spinner } from "../../components/spinner.tsx";
+import { countText } from "../../data/wording.ts";
 import { NODE_TONES, UPDATE_TONES, words } from "./job-steps.ts";
 
 export function UpdateProgress({ update }: { readonly update: ClusterUpdate }) {
@@ -11,7 +12,10 @@ export function UpdateProgress({ update }: { readonly update: ClusterUpdate }) {
       <h3 class="mb-1 flex flex-wrap items-center gap-2 text-xs font-semibold">
         Cluster update
         <Badge tone={UPDATE_TONES[update.state]}>{words(update.state)}</Badge>
-        <span class="font-normal text-muted">led by {update.initiator}</span>
+        <span class="font-normal text-muted tabular-nums">
+          {update.nodes.filter(({ status }) => status === "ready").length} of{" "}
+          {countText(update.nodes.length, "node")} ready, led by {update.initiator}
+        </span>
       </h3>
       <p class="mb-2 text-xs break-words text-muted">
         Hosts: <span class="font-mono">{update.hosts.length === 0 ? "none" : update.hosts.join(", ")}</span>

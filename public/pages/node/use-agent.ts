@@ -5,11 +5,9 @@ import { dataOf, type Resource } from "../../data/resource.ts";
 import { useResource } from "../../data/use-resource.ts";
 import { useStream } from "../../data/use-stream.ts";
 import type { RestartView } from "./job-steps.ts";
-import { afterNews, afterStatus, NOTHING_SEEN, type RestartNews } from "./restart-view.ts";
+import { afterNews, afterStatus, type RestartNews } from "./restart-view.ts";
 
 const POLL_MS = 10_000;
-/** No event tells of the phases inside a restart: they show by the process. */
-const RESTART_POLL_MS = 500;
 
 export interface Agent {
   readonly resource: Resource<AgentStatus>;
@@ -17,21 +15,21 @@ export interface Agent {
 }
 
 export function useAgent(): Agent {
-  const [seen, setSeen] = useState(NOTHING_SEEN);
+  const [restart, setRestart] = useState<RestartView>({ kind: "none" });
   const resource = useResource<AgentStatus>("/api/agent", {
     topics: ["agent_state"],
-    pollMs: seen.restart.kind === "running" ? RESTART_POLL_MS : POLL_MS,
+    pollMs: POLL_MS,
     // The one event of the topic is the agent's status.
     apply: (_, { data }) => data as AgentStatus,
   });
   const status = dataOf(resource);
   useEffect(() => {
-    if (status !== null) setSeen((before) => afterStatus(before, status));
+    if (status !== null) setRestart((before) => afterStatus(before, status));
   }, [status]);
   useStream(["corrosion"], {
     onEvents: (events) =>
       // The three events of the topic.
-      setSeen((before) => events.reduce((known, event) => afterNews(known, event as RestartNews), before)),
+      setRestart((before) => events.reduce((known, event) => afterNews(known, event as RestartNews), before)),
   });
-  return { resource, restart: seen.restart };
+  return { resource, restart };
 }

@@ -1,8 +1,9 @@
 /** @module The map: who is waited for, who has acknowledged, and who is overdue. */
 import { useMemo } from "preact/hooks";
-import { AckCount, AckStateBadge } from "../../acks/ack-count.tsx";
+import { AckSummary } from "../../acks/ack-count.tsx";
 import { ackMapNodes, countKind } from "../../acks/ack-map.ts";
 import type { Acks } from "../../acks/use-acks.ts";
+import { Badge } from "../../components/badge.tsx";
 import { Card } from "../../components/card.tsx";
 import { dataOf, errorOf } from "../../data/resource.ts";
 import type { MembersAnswer } from "../../data/sourced.ts";
@@ -13,6 +14,8 @@ import { nodeFacts } from "../../shell/node-facts.ts";
 import { isActive } from "../cluster/map-nodes.ts";
 
 const POLL_MS = 15_000;
+/** Members that a message waits for are grey here, and no longer blue. */
+const LABELS = { active: "Active, not awaited" };
 
 export function AckMapCard({ acks: { resource, dns, progress } }: { readonly acks: Acks }) {
   const members = useResource<MembersAnswer>("/api/cluster/members", {
@@ -42,17 +45,16 @@ export function AckMapCard({ acks: { resource, dns, progress } }: { readonly ack
       title="Map"
       flush
       note={
-        progress !== null && (
-          <span class="inline-flex items-center gap-2">
-            <AckCount progress={progress} />
-            <AckStateBadge state={status?.state ?? null} />
-          </span>
-        )
+        <span class="inline-flex items-center gap-2">
+          <AckSummary progress={progress} state={status?.state ?? null} />
+          {resource.kind === "stale" && <Badge tone="warn">stale</Badge>}
+        </span>
       }
     >
       <WorldMap
         nodes={nodes}
         legend={MARKER_KINDS}
+        labels={LABELS}
         counts={{
           expected: acksCount("expected"),
           active: membersFail ? "?" : seen === undefined ? undefined : countKind(nodes, "active"),

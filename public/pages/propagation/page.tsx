@@ -33,7 +33,7 @@ export default function PropagationPage() {
           for.
         </Notice>
       )}
-      <div class="grid items-start gap-4 xl:grid-cols-[2fr_1fr]">
+      <div class="grid gap-4 xl:grid-cols-[2fr_1fr]">
         <AckMapCard acks={acks} />
         <AckCard acks={acks} />
       </div>

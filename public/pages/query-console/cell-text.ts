@@ -5,13 +5,15 @@ export type CellView =
   | { readonly kind: "null" }
   | { readonly kind: "empty" }
   | { readonly kind: "number"; readonly text: string }
-  /** `whole` is what a person can read when they point at it. */
+  /** `whole`: where there is more of it than the grid shows, or it has lines. */
   | { readonly kind: "text"; readonly text: string; readonly whole: string | null }
-  | { readonly kind: "blob"; readonly text: string; readonly bytes: number };
+  /** `whole` has all its hexadecimal digits. */
+  | { readonly kind: "blob"; readonly text: string; readonly bytes: number; readonly whole: string | null };
 
-/** Longer ones are cut in the grid; the export has them whole. */
+/** Longer ones are cut in the grid. */
 const SHOWN = 200;
-const POINTED = 2000;
+/** Characters that surely fit into a column. */
+const FITTING = 48;
 const BLOB_DIGITS = 32;
 
 export function viewOf(cell: ConsoleCell): CellView {
@@ -19,11 +21,12 @@ export function viewOf(cell: ConsoleCell): CellView {
   if (typeof cell === "number") return { kind: "number", text: String(cell) };
   if (typeof cell === "object") {
     const { blob } = cell;
-    const more = blob.length > BLOB_DIGITS ? "…" : "";
-    return { kind: "blob", text: `x'${blob.slice(0, BLOB_DIGITS)}${more}'`, bytes: blob.length / 2 };
+    const more = blob.length > BLOB_DIGITS;
+    const text = `x'${blob.slice(0, BLOB_DIGITS)}${more ? "…" : ""}'`;
+    return { kind: "blob", text, bytes: blob.length / 2, whole: more ? blob : null };
   }
   if (cell === "") return { kind: "empty" };
   const text = cell.length > SHOWN ? `${cell.slice(0, SHOWN)}…` : cell;
-  const whole = cell.length > 40 || cell.includes("\n") ? cell.slice(0, POINTED) : null;
+  const whole = cell.length > FITTING || cell.includes("\n") ? cell : null;
   return { kind: "text", text: text.replaceAll(/\s*\n\s*/g, " ⏎ "), whole };
 }

@@ -102,7 +102,7 @@ function agreed(sql: string): Promise<boolean> {
   const shown = text.length > SHOWN_SQL ? `${text.slice(0, SHOWN_SQL)}…` : text;
   return confirmed({
     title: "Run a statement that writes?",
-    text: `It changes rows on this node, and Corrosion carries the change to every other one. It cannot be undone. ${shown}`,
+    text: `It changes rows on this node, and Corrosion carries the change to every other one. It cannot be undone. The statement: ${shown}`,
     action: "Run and write",
   });
 }

@@ -55,7 +55,7 @@ export function Editor({ sql, onChange, onRun, error, placeholder, writes }: Edi
         wrap="off"
         aria-invalid={error !== null}
         aria-describedby={`${id}-note`}
-        aria-keyshortcuts="Control+Enter"
+        aria-keyshortcuts="Control+Enter Meta+Enter"
         class={classes(
           "block w-full resize-y rounded-md border bg-surface px-3 py-2 font-mono text-xs leading-5 text-ink transition-colors placeholder:text-muted",
           error !== null || writes ? "border-bad" : "border-line-strong/60 hover:border-line-strong",
@@ -72,7 +72,7 @@ export function Editor({ sql, onChange, onRun, error, placeholder, writes }: Edi
             {error}
           </span>
         )}
-        Ctrl+Enter runs it. Tab indents; Esc, then Tab leaves the editor.
+        Ctrl+Enter or ⌘+Enter runs it. Tab indents; Esc, then Tab leaves the editor.
       </p>
     </div>
   );

@@ -1,6 +1,9 @@
 /** @module The rows of a result. */
+import type { ComponentChildren } from "preact";
+import { useMemo, useState } from "preact/hooks";
 import type { ConsoleCell, QueryResult } from "../../../services/corrosion/contract.ts";
 import { type Column, Table } from "../../components/table.tsx";
+import { CellDialog, type WholeCell } from "./cell-dialog.tsx";
 import { viewOf } from "./cell-text.ts";
 
 interface Row {
@@ -8,10 +11,24 @@ interface Row {
   readonly cells: readonly ConsoleCell[];
 }
 
+type Rows = Pick<QueryResult, "columns" | "rows">;
+
+/** A cell that has more than its place shows is a button: a press shows it whole. */
+export function Grid({ columns, rows }: Rows) {
+  const [whole, setWhole] = useState<WholeCell | null>(null);
+  const numbered = useMemo(() => rows.map((cells, n): Row => ({ n, cells })), [rows]);
+  const shown = useMemo(() => columnsOf({ columns, rows }, setWhole), [columns, rows]);
+  return (
+    <>
+      <Table label="Result" columns={shown} rows={numbered} rowKey={({ n }) => n} />
+      {whole !== null && <CellDialog cell={whole} onClose={() => setWhole(null)} />}
+    </>
+  );
+}
+
 /** Names of columns may be the same: they go by their number. */
-export function Grid({ columns, rows }: Pick<QueryResult, "columns" | "rows">) {
-  const numbered = rows.map((cells, n): Row => ({ n, cells }));
-  const shown: readonly Column<Row>[] = [
+function columnsOf({ columns, rows }: Rows, open: (cell: WholeCell) => void): readonly Column<Row>[] {
+  return [
     {
       key: "n",
       title: "#",
@@ -23,14 +40,20 @@ export function Grid({ columns, rows }: Pick<QueryResult, "columns" | "rows">) {
         key: String(i),
         title,
         ...(isNumeric(rows, i) && { align: "right" }),
-        cell: ({ cells }) => <Cell cell={cells[i] ?? null} />,
+        cell: ({ cells, n }) => (
+          <Cell cell={cells[i] ?? null} onOpen={(content) => open({ column: title, row: n + 1, content })} />
+        ),
       }),
     ),
   ];
-  return <Table label="Result" columns={shown} rows={numbered} rowKey={({ n }) => n} />;
 }
 
-function Cell({ cell }: { readonly cell: ConsoleCell }) {
+interface CellProps {
+  readonly cell: ConsoleCell;
+  readonly onOpen: (content: WholeCell["content"]) => void;
+}
+
+function Cell({ cell, onOpen }: CellProps) {
   const view = viewOf(cell);
   switch (view.kind) {
     case "null":
@@ -52,20 +75,42 @@ function Cell({ cell }: { readonly cell: ConsoleCell }) {
       return <span class="font-mono text-xs">{view.text}</span>;
     case "blob":
       return (
-        <span data-cell="blob" class="font-mono text-xs text-accent" title={`Blob of ${view.bytes} bytes`}>
-          {view.text} <span class="text-muted">{view.bytes} B</span>
-        </span>
+        <Content {...view} onOpen={onOpen}>
+          <span data-cell="blob" class="text-accent">
+            {view.text}
+          </span>{" "}
+          <span class="text-muted">{view.bytes} B</span>
+        </Content>
       );
     case "text":
       return (
-        <span
-          class="block max-w-96 truncate font-mono text-xs"
-          {...(view.whole !== null && { title: view.whole })}
-        >
+        <Content {...view} onOpen={onOpen}>
           {view.text}
-        </span>
+        </Content>
       );
   }
+}
+
+interface ContentProps {
+  readonly kind: WholeCell["content"]["kind"];
+  /** Null: the grid shows all of it. */
+  readonly whole: string | null;
+  readonly onOpen: CellProps["onOpen"];
+  readonly children: ComponentChildren;
+}
+
+function Content({ kind, whole, onOpen, children }: ContentProps) {
+  if (whole === null) return <span class="font-mono text-xs">{children}</span>;
+  return (
+    <button
+      type="button"
+      title="Show it whole"
+      class="block max-w-96 cursor-zoom-in truncate rounded text-left font-mono text-xs underline decoration-line-strong decoration-dotted underline-offset-4 hover:decoration-ink"
+      onClick={() => onOpen({ kind, text: whole })}
+    >
+      {children}
+    </button>
+  );
 }
 
 /** By the first rows: a column of numbers stands at the right. */

@@ -62,6 +62,7 @@ function HistoryRow({ run, onReload }: HistoryRowProps) {
       onClick={() => onReload(run)}
     >
       <code class="block truncate text-xs">{preset ?? sql.slice(0, 300)}</code>
+      {error !== null && <span class="mt-0.5 block truncate text-xs text-warn">{error}</span>}
       <span class="mt-1 flex flex-wrap items-center gap-x-2 gap-y-1 text-xs text-muted">
         {mode === "write" && <Badge tone="bad">write</Badge>}
         {error === null ? (

@@ -23,7 +23,7 @@ export function PresetsCard({ presets, chosen, onChoose }: PresetsCardProps) {
       empty={({ presets: all }) => (all.length === 0 ? "This node has no presets." : null)}
     >
       {({ presets: all }) => (
-        <ul class="divide-y divide-line/70">
+        <ul class="max-h-72 divide-y divide-line/70 overflow-y-auto lg:max-h-none">
           {all.map((preset) => (
             <li key={preset.id}>
               <button

@@ -1,9 +1,9 @@
 /** @module The rows of `node_messages`, as a node's agent has them: written, listed, counted, pruned. */
-import type { Cell } from "../../corrosion/client/events.ts";
-import type { CorrosionClient, QueryResult } from "../../corrosion/client/http.ts";
-import type { Statement } from "../../corrosion/client/statement.ts";
+import type { Cell } from "../../../lib/corrosion/client/events.ts";
+import type { CorrosionClient, QueryResult } from "../../../lib/corrosion/client/http.ts";
+import type { Statement } from "../../../lib/corrosion/client/statement.ts";
+import { MESSAGE_COLUMNS } from "../../../lib/corrosion/message-columns.ts";
 import type { MessageRow } from "../../corrosion/contract.ts";
-import { MESSAGE_COLUMNS } from "../../corrosion/subscription.ts";
 import type { RegionCount } from "../contract.ts";
 
 const COLUMNS = MESSAGE_COLUMNS.join(", ");

@@ -1,10 +1,10 @@
 /** @module Sends one message: numbers it, has it tracked, writes it, and finds out whether it was written. */
 import { setTimeout as delay } from "node:timers/promises";
 import { isoMicros, originClock, systemClock } from "../../../lib/clock.ts";
-import { AgentError } from "../../corrosion/client/errors.ts";
-import type { CorrosionClient } from "../../corrosion/client/http.ts";
+import { AgentError } from "../../../lib/corrosion/client/errors.ts";
+import type { CorrosionClient } from "../../../lib/corrosion/client/http.ts";
+import { asFailure, CorrosionError } from "../../../lib/corrosion/failures.ts";
 import type { MessageRow } from "../../corrosion/contract.ts";
-import { asFailure, CorrosionError } from "../../corrosion/failures.ts";
 import type { SendMessage, SentMessage, Track } from "../contract.ts";
 import { insertStatement } from "./rows.ts";
 import type { Unsettled } from "./unsettled.ts";

@@ -1,6 +1,6 @@
 /** @module Receptions of every node together, and who did not tell theirs. */
 import type { ServiceBroker } from "moleculer";
-import { nodesWith } from "../../corrosion/cluster-nodes.ts";
+import { nodesWith } from "../../../lib/cluster-nodes.ts";
 import type { Reception, Receptions } from "../contract.ts";
 
 /** A node that is well answers from its memory. */

@@ -1,5 +1,5 @@
 /** @module The queue of acknowledgements: so many at a time, one for each key, none that waits holds up another one. */
-import type { Timers } from "../../corrosion/subscriber-timing.ts";
+import type { Timers } from "../../../lib/timers.ts";
 import { type Answer, type Verdict, verdictOf } from "./delivery-plan.ts";
 
 export interface Target {

@@ -1,6 +1,6 @@
 /** @module Receptions and their acknowledgements together: what is delivered when, and what is tried once more. */
 import { microsOf } from "../../../lib/clock.ts";
-import type { Timers } from "../../corrosion/subscriber-timing.ts";
+import type { Timers } from "../../../lib/timers.ts";
 import type { Deliver, Reception, ReceptionStats, SenderStatus } from "../contract.ts";
 import { type Attempted, Deliveries } from "./deliveries.ts";
 import type { Answer } from "./delivery-plan.ts";

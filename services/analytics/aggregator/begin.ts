@@ -1,6 +1,6 @@
 /** @module The beginning and the end of a run in the whole cluster: one at a time, whichever node is asked. */
 import type { ServiceBroker } from "moleculer";
-import { CorrosionError } from "../../corrosion/failures.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import type { ClaimAnswer, CurrentRun, ExperimentRow, RunParameters } from "../contract.ts";
 import type { ClaimKey } from "./claims.ts";
 import { analyticsNodes, askAll, NodeCalls, presentNodes } from "./nodes.ts";
@@ -10,8 +10,8 @@ export interface BeginEnvironment {
   readonly broker: ServiceBroker;
   /** Microseconds since 1970. */
   readonly now: () => number;
-  /** Begins the run on this node. Returns whether it could. */
-  readonly lead: (run: ExperimentRow) => boolean;
+  /** Begins the run on this node, and waits until its row is in the file. Returns whether it could begin. */
+  readonly lead: (run: ExperimentRow) => Promise<boolean>;
   /** Tells all nodes that a run is over whose owner cannot say so. */
   readonly tellEnd: (run: ExperimentRow) => void;
 }
@@ -31,7 +31,8 @@ export async function begin(env: BeginEnvironment, request: RunRequest): Promise
       run_count: (await runsBefore(broker, key.experiment_id)) + 1,
       started_at: env.now(),
     });
-    if (!env.lead(run)) throw new CorrosionError("busy", `Node ${broker.nodeID} is in another run by now.`);
+    if (!(await env.lead(run)))
+      throw new CorrosionError("busy", `Node ${broker.nodeID} is in another run by now.`);
     return run;
   } finally {
     await releaseAll(broker, claimed, key);

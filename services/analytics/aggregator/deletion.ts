@@ -1,6 +1,6 @@
 /** @module Removes what was recorded of an experiment, or of all, from every node that can be reached. */
 import type { ServiceBroker } from "moleculer";
-import { CorrosionError } from "../../corrosion/failures.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import type { DeletedOn } from "../contract.ts";
 import { checkRunId } from "../run-id.ts";
 import { currentRuns } from "./begin.ts";

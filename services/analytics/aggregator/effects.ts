@@ -71,6 +71,12 @@ export class Effects {
     this.#own(this.#guard("a word on a run", run, async () => broker.broadcast(CONTROL, word)));
   }
 
+  /** Waits until what was decided of the run is in the file: one that began must be known after its owner was killed. */
+  async kept(run: ExperimentRow): Promise<void> {
+    await this.#queue;
+    await this.#guard("a run's row in the file", run, () => this.#call("analytics.store.flush", {}));
+  }
+
   /** Waits until all of it is done. */
   async settled(): Promise<void> {
     await Promise.all([...this.#under, this.#queue]);

@@ -1,7 +1,7 @@
 /** @module Calls to the aggregators and stores of single nodes: always to the one that is meant, never for long. */
 import type { ServiceBroker } from "moleculer";
+import { nodesWith } from "../../../lib/cluster-nodes.ts";
 import { regionOf } from "../../../lib/regions.ts";
-import { nodesWith } from "../../corrosion/cluster-nodes.ts";
 import type {
   AggregationStatus,
   Claim,

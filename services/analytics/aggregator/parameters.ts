@@ -1,5 +1,5 @@
 /** @module What a run may be started with. */
-import { CorrosionError } from "../../corrosion/failures.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import type { RunParameters } from "../contract.ts";
 import { checkRunId, ID_RULE, isRunId } from "../run-id.ts";
 

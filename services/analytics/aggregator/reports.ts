@@ -1,8 +1,8 @@
 /** @module Reports of experiments: what every node recorded, put together on the node that is asked. */
 import type { ServiceBroker } from "moleculer";
 import { isoMicros, systemClock } from "../../../lib/clock.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import { regionOf } from "../../../lib/regions.ts";
-import { CorrosionError } from "../../corrosion/failures.ts";
 import type { ReportBodies } from "../bodies.ts";
 import type {
   AggregationStatus,

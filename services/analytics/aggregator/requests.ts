@@ -1,5 +1,5 @@
 /** @module What reports may be asked for with: the shapes of the actions' params. */
-import { CorrosionError } from "../../corrosion/failures.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import type { ReportKind, Scope } from "../contract.ts";
 import { checkRunId } from "../run-id.ts";
 

@@ -1,6 +1,6 @@
 /** @module The node's end of its analytics file: operations run on a thread of their own, in the order of the calls. */
 import { Worker } from "node:worker_threads";
-import { CorrosionError } from "../../corrosion/failures.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import type { StoreOperations } from "./operations.ts";
 import type { Answered, Asked, ThreadData } from "./thread.ts";
 

@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { AGENT_FOLDER } from "../../../lib/corrosion/agent-toml.ts";
 import { endProcess } from "../../../lib/process-ending.ts";
 import { identify, type ProcessIdentity } from "../../../lib/process-identity.ts";
-import { AGENT_FOLDER } from "../config/agent-toml.ts";
 import type { GuardCommand, GuardNews, GuardOrder } from "./guard.ts";
 import { type LogTail, lineSplitter } from "./log-tail.ts";
 import type { AgentProgram } from "./program.ts";

@@ -1,6 +1,6 @@
 /** @module Looks after an agent that somebody else runs: whether it answers, and nothing more. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { CorrosionClient } from "../client/http.ts";
+import type { CorrosionClient } from "../../../lib/corrosion/client/http.ts";
 import { ping } from "./life.ts";
 
 const EVERY_MS = 2000;

@@ -1,9 +1,9 @@
 /** @module The folders that an agent needs before it starts. */
 
 import { dirname } from "node:path";
+import type { AgentToml } from "../../../lib/corrosion/agent-toml.ts";
 import { makeFolder } from "../../../lib/folders.ts";
-import type { AgentToml } from "../config/agent-toml.ts";
-import { UnusableToml } from "../config/toml.ts";
+import { UnusableToml } from "../../../lib/toml.ts";
 
 /** Longest path of a Unix socket that all systems take. */
 const MAX_SOCKET_PATH = 103;

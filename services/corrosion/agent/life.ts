@@ -1,9 +1,9 @@
 /** @module One span of time in which a node wants its agent to run: started, watched, started again after a crash. */
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { CorrosionClient } from "../client/http.ts";
-import { type AgentToml, readAgentToml } from "../config/agent-toml.ts";
-import { UnusableToml } from "../config/toml.ts";
+import { type AgentToml, readAgentToml } from "../../../lib/corrosion/agent-toml.ts";
+import { CorrosionClient } from "../../../lib/corrosion/client/http.ts";
+import { UnusableToml } from "../../../lib/toml.ts";
 import type { RestartPhase } from "../contract.ts";
 import { AgentProcess, type Exit, GRACE_MS, type ProcessOptions } from "./agent-process.ts";
 import { afterCrash, CALM } from "./backoff.ts";

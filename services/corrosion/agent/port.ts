@@ -1,7 +1,7 @@
 /** @module Who listens where a node's agent is to listen: nobody, an agent, or some other program. */
 import { connect } from "node:net";
-import { AgentError } from "../client/errors.ts";
-import type { CorrosionClient } from "../client/http.ts";
+import { AgentError } from "../../../lib/corrosion/client/errors.ts";
+import type { CorrosionClient } from "../../../lib/corrosion/client/http.ts";
 
 export type Listener =
   | { readonly kind: "nobody" }

@@ -14,6 +14,8 @@ export type RestartEvent =
 export interface RestartSteps {
   /** Tells the node; must not throw. */
   announce(event: RestartEvent): void;
+  /** Hears of each phase as it begins; must not throw. `start` itself tells of `health`. */
+  reached(phase: RestartPhase): void;
   /** Returns when the agent is gone. */
   stop(): Promise<void>;
   /** Returns when it answers, or will not. */
@@ -32,19 +34,24 @@ export async function runRestart(
   graceMs = GRACE_MS,
 ): Promise<Exclude<RestartEvent, { kind: "restarting" }>> {
   let phase: RestartPhase = "stopping";
+  const reach = (next: RestartPhase) => {
+    phase = next;
+    steps.reached(next);
+  };
   let end: Exclude<RestartEvent, { kind: "restarting" }> | null = null;
   try {
     steps.announce({ kind: "restarting" });
+    reach("stopping");
     await delay(graceMs, undefined, { signal });
     await steps.stop();
-    phase = "starting";
+    reach("starting");
     signal.throwIfAborted();
     const started = await steps.start();
     signal.throwIfAborted();
     if (started.kind === "failed") {
       end = { kind: "restart_failed", phase: started.phase, reason: started.reason };
     } else {
-      phase = "settling";
+      reach("settling");
       await steps.settle(signal);
       signal.throwIfAborted();
       end = { kind: "ready" };

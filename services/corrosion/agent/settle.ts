@@ -1,6 +1,6 @@
 /** @module Waits until a restarted agent serves subscriptions. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { CorrosionClient } from "../client/http.ts";
+import type { CorrosionClient } from "../../../lib/corrosion/client/http.ts";
 import { MESSAGES_SQL } from "../subscription.ts";
 
 const LIMIT_MS = 3500;

@@ -1,7 +1,7 @@
 /** @module What a node tells of its agent: the state it is in, and all else that stands in its status. */
 import type { AgentConfig } from "../../../lib/console-config.ts";
-import type { AgentToml } from "../config/agent-toml.ts";
-import type { AgentState, AgentStatus } from "../contract.ts";
+import type { AgentToml } from "../../../lib/corrosion/agent-toml.ts";
+import type { AgentState, AgentStatus, RestartPhase } from "../contract.ts";
 import type { ChosenAgent } from "./program.ts";
 
 export interface Situation {
@@ -22,8 +22,8 @@ export interface AgentFacts {
   /** Whether somebody else's agent was found. */
   readonly external: boolean;
   readonly pid: number | null;
-  /** The restart under way. What happens inside it is its own matter. */
-  readonly restart: { readonly id: string; readonly since: string } | null;
+  /** The restart under way: the agent's own states are not told while it lasts, only its phases. */
+  readonly restart: { readonly id: string; readonly since: string; readonly phase: RestartPhase } | null;
   /** Processes started so far. */
   readonly launches: number;
 }
@@ -52,6 +52,7 @@ export function statusOf(facts: AgentFacts): AgentStatus {
     gossip_addr: toml?.gossipAddr ?? null,
     config_path: chosen.kind === "external" ? null : facts.runtimeFile,
     restart_id: restart?.id ?? null,
+    restart_phase: restart?.phase ?? null,
     restarts: Math.max(0, facts.launches - 1),
     since: shown.since,
     reason: shown.reason,

@@ -1,7 +1,7 @@
 /** @module The folder of an agent's subscriptions, which an agent that was cut off leaves in no usable state. */
 import { lstat, realpath, rm } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
-import type { AgentToml } from "../config/agent-toml.ts";
+import type { AgentToml } from "../../../lib/corrosion/agent-toml.ts";
 
 export type Cleared =
   | { readonly kind: "cleared" | "absent"; readonly folder: string }

@@ -2,10 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { isoMicros, systemClock } from "../../../lib/clock.ts";
 import type { AgentConfig } from "../../../lib/console-config.ts";
-import { CorrosionClient } from "../client/http.ts";
-import type { AgentToml } from "../config/agent-toml.ts";
-import type { AgentState, AgentStatus, RestartOutcome, RestartStarted } from "../contract.ts";
-import { CorrosionError } from "../failures.ts";
+import type { AgentToml } from "../../../lib/corrosion/agent-toml.ts";
+import { CorrosionClient } from "../../../lib/corrosion/client/http.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
+import type { AgentState, AgentStatus, RestartOutcome, RestartPhase, RestartStarted } from "../contract.ts";
 import { watchExternal } from "./external-watch.ts";
 import { AgentLife, type LifeEnd, type LifeNews } from "./life.ts";
 import type { LogTail } from "./log-tail.ts";
@@ -34,6 +34,7 @@ export interface SupervisorOptions {
 interface Restart {
   readonly id: string;
   readonly since: string;
+  phase: RestartPhase;
   readonly breakOff: AbortController;
   readonly outcome: Promise<Omit<RestartOutcome, "joined">>;
 }
@@ -190,6 +191,7 @@ export class AgentSupervisor {
     const breakOff = new AbortController();
     const steps: RestartSteps = {
       announce: (event) => this.#announce(id, event),
+      reached: (phase) => this.#reach(phase),
       stop: async () => {
         await this.#stopping;
         await this.#life?.end();
@@ -210,7 +212,7 @@ export class AgentSupervisor {
         phase: end.kind === "ready" ? null : end.phase,
         reason: end.kind === "ready" ? null : end.reason,
       }));
-    return { id, since: now(), breakOff, outcome };
+    return { id, since: now(), phase: "stopping", breakOff, outcome };
   }
 
   async #settle(signal: AbortSignal): Promise<void> {
@@ -236,6 +238,12 @@ export class AgentSupervisor {
     if (event.kind !== "restarting") this.#options.changed(this.status);
   }
 
+  #reach(phase: RestartPhase): void {
+    if (this.#restart === null || this.#restart.phase === phase) return;
+    this.#restart.phase = phase;
+    this.#options.changed(this.status);
+  }
+
   #hear(news: LifeNews): void {
     switch (news.kind) {
       case "toml":
@@ -243,6 +251,7 @@ export class AgentSupervisor {
         break;
       case "launched":
         this.#launches += 1;
+        this.#reach("health");
         break;
       case "crash":
         this.#options.crashed(news.reason);

@@ -1,6 +1,6 @@
 /** @module Changes `gossip.bootstrap` in an agent's TOML, and nothing else. */
 import type { TomlTable } from "smol-toml";
-import { parseToml, sameToml, tableAt, UnusableToml, writeToml } from "./toml.ts";
+import { parseToml, sameToml, tableAt, UnusableToml, writeToml } from "../../../lib/toml.ts";
 
 /** Texts that one edit tries at most; a real file needs one or two. */
 const MAX_TRIES = 500;

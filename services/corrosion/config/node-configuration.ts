@@ -3,15 +3,15 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { systemClock } from "../../../lib/clock.ts";
 import type { ConsoleConfig } from "../../../lib/console-config.ts";
+import { readAgentToml } from "../../../lib/corrosion/agent-toml.ts";
 import { writeDurably } from "../../../lib/durable-file.ts";
+import { UnusableToml } from "../../../lib/toml.ts";
 import type { NodeConfiguration } from "../contract.ts";
-import { readAgentToml } from "./agent-toml.ts";
 import { listBackups, readBackup, sweep, takeBackup } from "./backups.ts";
 import { editBootstrap } from "./bootstrap-edit.ts";
 import type { Change } from "./job.ts";
 import { redactToml } from "./redact.ts";
 import { knownGood, runtimeFile } from "./runtime-file.ts";
-import { UnusableToml } from "./toml.ts";
 
 export const REPAIR = "roll back to a backup, or restore the canonical configuration";
 

@@ -1,6 +1,6 @@
 /** @module The text of an agent's TOML without its secrets. */
 import type { TomlTable, TomlValue } from "smol-toml";
-import { isTable, parseToml, UnusableToml, writeToml } from "./toml.ts";
+import { isTable, parseToml, UnusableToml, writeToml } from "../../../lib/toml.ts";
 
 export const REDACTED = "[redacted]";
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ConsoleConfig } from "../../../lib/console-config.ts";
-import { writeToml } from "./toml.ts";
+import { writeToml } from "../../../lib/toml.ts";
 
 /** `{configDir}/runtime/node{N}.toml`. */
 export function runtimeFile({ agent, node }: ConsoleConfig): string {

@@ -1,9 +1,9 @@
 /** @module One cluster update, led from this node: reservations of all nodes, the run, and giving them back. */
 import type { ServiceBroker } from "moleculer";
 import { isoMicros, systemClock } from "../../../lib/clock.ts";
-import { nodesWith } from "../cluster-nodes.ts";
+import { nodesWith } from "../../../lib/cluster-nodes.ts";
+import { CorrosionError, failureType } from "../../../lib/corrosion/failures.ts";
 import type { ClusterUpdate } from "../contract.ts";
-import { CorrosionError, failureType } from "../failures.ts";
 import { NodeCalls } from "./node-calls.ts";
 import { type NewUpdate, newPlan } from "./plan.ts";
 import { RESERVATION_MS } from "./reservation.ts";

@@ -1,7 +1,7 @@
 /** @module The steps of an update on one node: apply, see it well again, and undo. */
 import { setTimeout as delay } from "node:timers/promises";
+import { type FailureType, failureType } from "../../../lib/corrosion/failures.ts";
 import type { AgentStatus, ConfigJob, NodeConfiguration } from "../contract.ts";
-import { type FailureType, failureType } from "../failures.ts";
 import type { NodePort } from "./node-calls.ts";
 import { StepFailed } from "./run.ts";
 

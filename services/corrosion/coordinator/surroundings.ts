@@ -1,8 +1,8 @@
 /** @module What a node looks at before an update may have it: which nodes there are, and whether its own agent can be a target. */
 import type { ServiceBroker } from "moleculer";
-import { nodesWith } from "../cluster-nodes.ts";
+import { nodesWith } from "../../../lib/cluster-nodes.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import type { AgentStatus, ConfigJob, Discovery, NodeConfigRow } from "../contract.ts";
-import { CorrosionError } from "../failures.ts";
 import type { KnownNodes } from "./targets.ts";
 
 /** By the bus, and by what the database and the DNS say where they answer. */

@@ -1,5 +1,5 @@
 /** @module Which nodes an update may have: what was asked for against what there is. */
-import { CorrosionError } from "../failures.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 
 export interface KnownNodes {
   /** On the bus at present, with a coordinator. */

@@ -1,6 +1,6 @@
 /** @module Rows of `node_configs`: which actor a node is, and where its agent joins. */
 import { actorIdOf } from "../../../lib/actor-ids.ts";
-import type { CorrosionClient } from "../client/http.ts";
+import type { CorrosionClient } from "../../../lib/corrosion/client/http.ts";
 import type { IdentityMap, NodeConfigRow } from "../contract.ts";
 
 const COLUMNS = "node_id, corrosion_actor_id, bootstrap_hosts, updated_at, updated_by";

@@ -1,7 +1,7 @@
 /** @module `cluster members` of the agent's command line: what to do where its admin socket cannot be used. */
 import { spawn } from "node:child_process";
+import type { Json } from "../../../lib/corrosion/client/json.ts";
 import { agentEnvironment } from "../agent/environment.ts";
-import type { Json } from "../client/json.ts";
 import { concatenatedJson } from "./concatenated-json.ts";
 
 export interface CommandLine {

@@ -1,5 +1,5 @@
 /** @module What the agent's command line prints: JSON values one after another, pretty-printed, between lines of its log. */
-import { type Json, parseJson } from "../client/json.ts";
+import { type Json, parseJson } from "../../../lib/corrosion/client/json.ts";
 
 /** A value that began is not whole. */
 export class CutJson extends Error {

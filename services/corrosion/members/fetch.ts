@@ -1,8 +1,8 @@
 /** @module One look at all that the node's agent says of its members. */
 import { actorIdOf } from "../../../lib/actor-ids.ts";
-import { AdminRefusal, askAdmin } from "../client/admin.ts";
-import { AgentError } from "../client/errors.ts";
-import type { CorrosionClient } from "../client/http.ts";
+import { AdminRefusal, askAdmin } from "../../../lib/corrosion/client/admin.ts";
+import { AgentError } from "../../../lib/corrosion/client/errors.ts";
+import type { CorrosionClient } from "../../../lib/corrosion/client/http.ts";
 import type { AgentStatus, IdentityMap, Member } from "../contract.ts";
 import { type CommandLine, clusterMembers } from "./cli.ts";
 import { hasMet, mergeMembers } from "./merge.ts";

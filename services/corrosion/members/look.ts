@@ -1,9 +1,9 @@
 /** @module Reads of the agent's member tables, and of what the other nodes think. */
 import type { ServiceBroker } from "moleculer";
-import { AgentError } from "../client/errors.ts";
-import type { Cell } from "../client/events.ts";
-import type { CorrosionClient } from "../client/http.ts";
-import { nodesWith } from "../cluster-nodes.ts";
+import { nodesWith } from "../../../lib/cluster-nodes.ts";
+import { AgentError } from "../../../lib/corrosion/client/errors.ts";
+import type { Cell } from "../../../lib/corrosion/client/events.ts";
+import type { CorrosionClient } from "../../../lib/corrosion/client/http.ts";
 import type { ConsoleCell, CorrosionTables, IdentityMap, MemberView } from "../contract.ts";
 import { ownActorId } from "./fetch.ts";
 import type { Observer } from "./matrix.ts";

@@ -1,8 +1,8 @@
 /** @module What an agent says of its members, on the admin socket and the command line, read into types. */
 import { actorIdOf } from "../../../lib/actor-ids.ts";
+import { isObject, type Json } from "../../../lib/corrosion/client/json.ts";
 import { formatHostPort, parseHostPort } from "../../../lib/host-port.ts";
 import { ntp64Of } from "../../../lib/ntp64.ts";
-import { isObject, type Json } from "../client/json.ts";
 
 export const MEMBER_STATES = ["Alive", "Suspect", "Down"] as const;
 export type MemberState = (typeof MEMBER_STATES)[number];

@@ -1,6 +1,6 @@
 /** @module Rows of `__corro_members`, as the agent's database has them. */
 import { actorIdOf } from "../../../lib/actor-ids.ts";
-import { isObject, parseJson } from "../client/json.ts";
+import { isObject, parseJson } from "../../../lib/corrosion/client/json.ts";
 import type { CorrosionMemberRow, IdentityMap } from "../contract.ts";
 import { address, integer, memberState, type StateReply, stateReply } from "./replies.ts";
 

@@ -11,8 +11,9 @@ import type { AgentStatus, NodeConfiguration, NodeFacts } from "../contract.ts";
 
 /** Files shown at most. */
 const MAX_FILES = 100;
-/** Services of groups that the node leads: hundreds, of which the fleet's status tells more. */
+/** Services of groups: hundreds, of which the fleet's status tells more. */
 const LEADER = /^raft\.g\d+$/;
+const FOLLOWER = /^raft\.g\d+\.follower$/;
 const CALL_MS = 2000;
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
@@ -50,7 +51,7 @@ export async function nodeFacts(broker: ServiceBroker, startedAt: number): Promi
     engines: {
       log: config.engine,
       bus: config.mode === "embedded" ? "in-process" : "nats",
-      database: config.databaseUrl === null ? "embedded" : "external",
+      database: config.database,
       cache: config.redisUrl === null ? "memory" : "redis",
       agent: agent?.kind ?? null,
     },
@@ -68,8 +69,9 @@ export async function nodeFacts(broker: ServiceBroker, startedAt: number): Promi
     },
     urls: { web: url, corrosion_api: agent?.api_url ?? null },
     ack_endpoint: ack,
-    services: services.filter((name) => !LEADER.test(name)).sort(),
+    services: services.filter((name) => !LEADER.test(name) && !FOLLOWER.test(name)).sort(),
     leads: services.filter((name) => LEADER.test(name)).length,
+    follows: services.filter((name) => FOLLOWER.test(name)).length,
     variables: config.variables,
     agent,
     configuration: configuration && {

@@ -1,5 +1,6 @@
 /** @module The newest events of the subscriber, for people who watch them go by from any node. */
-import type { MessageFlow, MessageUpdate, Timestamp } from "../contract.ts";
+import type { Timestamp } from "../../../lib/clock.ts";
+import type { MessageFlow, MessageUpdate } from "../contract.ts";
 
 const KEPT = 500;
 

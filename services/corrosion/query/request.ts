@@ -1,8 +1,9 @@
 /** @module What a request to run something asks for, checked. */
+
+import type { Param, Statement } from "../../../lib/corrosion/client/statement.ts";
+import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import type { Token } from "../../../lib/sql-tokens.ts";
-import type { Param, Statement } from "../client/statement.ts";
 import type { QueryPreset, QueryRun } from "../contract.ts";
-import { CorrosionError } from "../failures.ts";
 import { judge, type Mode } from "./blocked.ts";
 import { PRESETS } from "./presets.ts";
 
@@ -19,6 +20,8 @@ export interface RunRequest {
 export const DEFAULT_LIMIT = 500;
 export const MAX_LIMIT = 5000;
 const MAX_SQL = 64 * 1024;
+/** From here on JSON writes numbers with an exponent, so that they are real ones for the agent. */
+const EXPONENT_FROM = 1e21;
 
 type Values = NonNullable<QueryRun["params"]>;
 type Fields = Record<string, string>;
@@ -111,6 +114,9 @@ function check(name: string, value: unknown, fields: Fields): void {
   if (value === null || typeof value === "string" || typeof value === "boolean") return;
   if (typeof value !== "number" || !Number.isFinite(value)) {
     fields[name] = "must be a text, a finite number, a boolean or null";
+  } else if (Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < EXPONENT_FROM) {
+    // Another number was meant, perhaps: who asked cannot be asked back, and would get the wrong row.
+    fields[name] = "is beyond 2^53, where a number of JSON loses digits: cast a text, as CAST(? AS INTEGER)";
   }
 }
 

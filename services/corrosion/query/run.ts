@@ -1,6 +1,6 @@
 /** @module Runs what the console asks for on an agent. */
-import type { Cell } from "../client/events.ts";
-import type { CorrosionClient } from "../client/http.ts";
+import type { Cell } from "../../../lib/corrosion/client/events.ts";
+import type { CorrosionClient } from "../../../lib/corrosion/client/http.ts";
 import type { ConsoleCell, QueryResult } from "../contract.ts";
 import type { RunRequest } from "./request.ts";
 

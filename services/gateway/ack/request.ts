@@ -1,7 +1,6 @@
 /** @module What a receiver posts to the ack API, read strictly, and how it is answered (contract corroport, section 4). */
-import { isoMicros, microsOf } from "../../../lib/clock.ts";
+import { isoMicros, microsOf, type Timestamp } from "../../../lib/clock.ts";
 import type { Acknowledged, Transport } from "../../acks/contract.ts";
-import type { Timestamp } from "../../corrosion/contract.ts";
 import type { Answer } from "../answer.ts";
 
 const MAX_ID_BYTES = 512;

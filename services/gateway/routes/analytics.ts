@@ -1,6 +1,7 @@
 /** @module The routes of experiments: what was measured, of all nodes or of this one, and runs themselves. */
+
+import type { Timestamp } from "../../../lib/clock.ts";
 import type { JsonObject } from "../../../lib/json.ts";
-import type { Timestamp } from "../../corrosion/contract.ts";
 import { type ApiRequest, type ConsoleAnswer, type ConsoleRoute, defined, pick } from "../route.ts";
 
 const BASE = "/api/analytics";

@@ -1,4 +1,5 @@
-/** @module The console's routes: this node, its agent, its configuration, the cluster as it sees it, SQL, and messages. */
+/** @module The console's routes: this node, its agent, its configuration, the cluster as it sees it, SQL, messages, and draining. */
+import type { Timestamp } from "../../../lib/clock.ts";
 import type { JsonObject } from "../../../lib/json.ts";
 import type { SentMessage } from "../../acks/contract.ts";
 import type {
@@ -8,7 +9,6 @@ import type {
   FetchStatus,
   Membership,
   NodeConfigRow,
-  Timestamp,
 } from "../../corrosion/contract.ts";
 import { type ApiRequest, type ConsoleRoute, defined, pick } from "../route.ts";
 
@@ -185,9 +185,23 @@ const PROPAGATION: readonly ConsoleRoute[] = [
   route("POST /api/acks/drill", { action: "acks.drill.send" }),
   route("GET /api/receptions", {
     action: "acks.sender.all",
-    params: ({ query }) => defined({ min: query.integer("min"), scope: query.text("scope") }),
+    params: ({ query }) =>
+      defined({ min: query.integer("min"), limit: query.integer("limit"), scope: query.text("scope") }),
   }),
   route("GET /api/receptions/:id", { action: "acks.sender.get", params: ({ id }) => ({ pk: id }) }),
+  route("GET /api/sender", { action: "acks.sender.status" }),
+];
+
+/** A node of the fleet takes part in placement, or does not; the one that is asked passes it on. */
+const PLACEMENT: readonly ConsoleRoute[] = [
+  start("POST /api/fleet/nodes/:id/drain", {
+    action: "fleet.ops.drainNode",
+    params: ({ id }) => ({ node: id }),
+  }),
+  start("POST /api/fleet/nodes/:id/undrain", {
+    action: "fleet.ops.undrainNode",
+    params: ({ id }) => ({ node: id }),
+  }),
 ];
 
 export const CONSOLE_ROUTES: readonly ConsoleRoute[] = [
@@ -196,4 +210,5 @@ export const CONSOLE_ROUTES: readonly ConsoleRoute[] = [
   ...CONFIGURATION,
   ...SQL,
   ...PROPAGATION,
+  ...PLACEMENT,
 ];

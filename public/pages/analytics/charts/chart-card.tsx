@@ -13,6 +13,8 @@ export interface ChartCardProps {
   readonly title: string;
   /** The run, for the picture and its file. */
   readonly run: string;
+  /** Behind the title: that the data are stale. */
+  readonly note: ComponentChildren;
   /** Null: there is nothing to draw, and `nothing` says why. */
   readonly options: PlotOptions | null;
   readonly nothing: string;
@@ -26,10 +28,10 @@ export interface ChartCardProps {
   readonly children?: ComponentChildren;
 }
 
-const HEIGHT = 280;
+export const CHART_HEIGHT = 280;
 
 export function ChartCard(props: ChartCardProps) {
-  const { title, run, options, nothing, label, legend, onPick, children } = props;
+  const { title, run, note, options, nothing, label, legend, onPick, children } = props;
   const box = useRef<HTMLDivElement>(null);
 
   async function keep(kind: "svg" | "png"): Promise<void> {
@@ -55,6 +57,7 @@ export function ChartCard(props: ChartCardProps) {
   return (
     <Card
       title={title}
+      note={note}
       actions={(["svg", "png"] as const).map((kind) => (
         <Button
           key={kind}
@@ -68,17 +71,20 @@ export function ChartCard(props: ChartCardProps) {
       ))}
     >
       {options === null ? (
-        <p class="flex items-center justify-center text-muted" style={{ minHeight: `${HEIGHT}px` }}>
+        <p
+          class="flex items-center justify-center rounded-md bg-raised/50 text-center text-muted"
+          style={{ minHeight: `${CHART_HEIGHT}px` }}
+        >
           {nothing}
         </p>
       ) : (
         // biome-ignore lint/a11y/noStaticElementInteractions: the same choice is made by the buttons of the legend
         // biome-ignore lint/a11y/useKeyWithClickEvents: the same
         <div ref={box} onClick={onPick && pick}>
-          <Chart label={label} options={options} height={HEIGHT} />
+          <Chart label={label} options={options} height={CHART_HEIGHT} />
         </div>
       )}
-      <div class="mt-2 min-h-6">{children}</div>
+      <div class="mt-2 min-h-12">{children}</div>
     </Card>
   );
 }

@@ -1,16 +1,18 @@
 /** @module What a run measured, drawn: distribution, course, staircases, and the figures of each node. */
 import { useMemo } from "preact/hooks";
-import type { NodePerformance, ReceiptSummary } from "../../../../services/analytics/series.ts";
-import { Card, ResourceCard } from "../../../components/card.tsx";
-import { Fact, Facts } from "../../../components/facts.tsx";
-import { type Column, Table } from "../../../components/table.tsx";
+import { Age } from "../../../components/age.tsx";
+import { Badge } from "../../../components/badge.tsx";
+import { Card, ResourceCard, Skeleton } from "../../../components/card.tsx";
 import { dataOf, type Resource } from "../../../data/resource.ts";
 import { msText } from "../../../data/wording.ts";
 import type { Report } from "../answers.ts";
+import { CHART_HEIGHT } from "./chart-card.tsx";
 import { Distribution } from "./distribution.tsx";
-import { nodeColours, nodesOf } from "./lines.ts";
+import type { NodeLooks } from "./lines.ts";
 import type { Axes } from "./lines-options.ts";
 import { NodeLines } from "./node-lines.tsx";
+import { PerformanceCard } from "./performance-card.tsx";
+import { ReceiptsCard } from "./receipts-card.tsx";
 import { useSteady } from "./use-steady.ts";
 
 const COURSE: Axes = {
@@ -29,100 +31,110 @@ const STAIRCASE: Axes = {
   at: (x) => `message ${x}`,
 };
 
-export function Charts({ run, performance }: ChartsProps) {
-  const data = dataOf(performance);
-  if (data === null) {
-    return (
-      <ResourceCard title="Charts" resource={performance} lines={8}>
-        {() => null}
-      </ResourceCard>
-    );
-  }
-  return <Drawn run={run} data={data} performance={performance} />;
-}
-
 export interface ChartsProps {
   readonly run: string;
   readonly performance: Resource<Report<"performance">>;
+  /** Nodes that owe acknowledgements. */
+  readonly expected: readonly string[];
+  readonly looks: NodeLooks;
 }
 
-function Drawn({ run, data, performance }: ChartsProps & { readonly data: Report<"performance"> }) {
+const UPPER = "grid gap-4 xl:grid-cols-2";
+const LOWER = "grid gap-4 xl:grid-cols-[3fr_2fr]";
+
+export function Charts({ performance, ...props }: ChartsProps) {
+  const data = dataOf(performance);
+  if (data !== null) return <Drawn {...props} data={data} performance={performance} />;
+  if (performance.kind === "loading") return <Undrawn />;
+  return (
+    <ResourceCard title="Charts" resource={performance} lines={8}>
+      {() => null}
+    </ResourceCard>
+  );
+}
+
+function Drawn({
+  run,
+  data,
+  performance,
+  expected,
+  looks,
+}: ChartsProps & { readonly data: Report<"performance"> }) {
   const histogram = useSteady(data.latency_histogram);
   const latency = useSteady(data.latency);
   const course = useSteady(data.rtt_time_series);
   const staircase = useSteady(data.receipt_staircase);
-  const colours = useMemo(() => nodeColours(nodesOf(course, staircase)), [course, staircase]);
+  const note = useMemo(
+    () =>
+      performance.kind === "stale" ? (
+        <span class="inline-flex items-center gap-2">
+          <Badge tone="warn">stale</Badge>
+          <Age at={performance.at} before="updated" />
+        </span>
+      ) : null,
+    [performance],
+  );
   return (
     <>
-      <div class="grid gap-4 xl:grid-cols-2">
-        <Distribution run={run} histogram={histogram} latency={latency} />
+      <div class={UPPER}>
+        <Distribution run={run} note={note} histogram={histogram} latency={latency} />
         <NodeLines
           title="Latency over time"
           run={run}
+          note={note}
           lines={course}
-          colours={colours}
+          expected={expected}
+          looks={looks}
           axes={COURSE}
-          nothing="Nothing was acknowledged yet."
+          nothing="No acknowledgement is known so far."
+          silence="no acknowledgement"
           remark="Round trips on the sender's clock. Click a node to see it alone."
         />
+      </div>
+      <div class={LOWER}>
         <NodeLines
           title="Receipt staircase"
           run={run}
+          note={note}
           lines={staircase}
-          colours={colours}
+          expected={expected}
+          looks={looks}
           axes={STAIRCASE}
-          nothing="No node has told of a receipt yet."
+          nothing="No node has told of a receipt so far."
+          silence="no receipt"
           remark="Each node by its own clock: heights of two nodes cannot be compared."
         />
-        <Receipts summary={data.receipt_summary} />
+        <ReceiptsCard summary={data.receipt_summary} note={note} />
       </div>
-      <ResourceCard
-        title="Node performance"
-        resource={performance}
-        flush
-        empty={({ per_node_performance: nodes }) =>
-          nodes.length === 0 ? "No node has acknowledged anything yet." : null
-        }
-      >
-        {({ per_node_performance: nodes }) => (
-          <Table label="Node performance" columns={COLUMNS} rows={nodes} rowKey={({ node_id }) => node_id} />
-        )}
-      </ResourceCard>
+      <PerformanceCard performance={performance} expected={expected} looks={looks} />
     </>
   );
 }
 
-function Receipts({ summary }: { readonly summary: ReceiptSummary }) {
-  return (
-    <Card title="Receipt summary">
-      <Facts>
-        <Fact name="Messages">{summary.message_count}</Fact>
-        <Fact name="Receipts">{summary.receipt_count}</Fact>
-        <Fact name="Receipts a message">{summary.average_receipts ?? "–"}</Fact>
-        <Fact name="Nodes that received">{summary.node_count}</Fact>
-      </Facts>
+/** As large as the charts will be, so that nothing jumps when they come. */
+function Undrawn() {
+  const waiting = (title: string) => (
+    <Card title={title}>
+      <div style={{ minHeight: `${CHART_HEIGHT + 56}px` }}>
+        <Skeleton lines={9} />
+      </div>
     </Card>
   );
+  return (
+    <>
+      <div class={UPPER}>
+        {waiting("Latency distribution")}
+        {waiting("Latency over time")}
+      </div>
+      <div class={LOWER}>
+        {waiting("Receipt staircase")}
+        <Card title="Receipt summary">
+          <Skeleton lines={6} />
+        </Card>
+      </div>
+      <Card title="Node performance">
+        <Skeleton lines={3} />
+      </Card>
+    </>
+  );
 }
-
-const ms = (
-  key: string,
-  title: string,
-  of: (row: NodePerformance) => number | null,
-): Column<NodePerformance> => ({
-  key,
-  title,
-  align: "right",
-  cell: (row) => msText(of(row)),
-});
-
-const COLUMNS: readonly Column<NodePerformance>[] = [
-  { key: "node", title: "Node", cell: ({ node_id }) => <span class="font-mono text-xs">{node_id}</span> },
-  { key: "acks", title: "Acks", align: "right", cell: ({ ack_count }) => ack_count },
-  ms("min", "Min", ({ min_ms }) => min_ms),
-  ms("avg", "Avg", ({ avg_ms }) => avg_ms),
-  ms("max", "Max", ({ max_ms }) => max_ms),
-  ms("p50", "P50", ({ p50_ms }) => p50_ms),
-  ms("p95", "P95", ({ p95_ms }) => p95_ms),
-  ms("p99", "P99", ({ p99_ms }) => p99_ms),
-];

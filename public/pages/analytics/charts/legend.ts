@@ -1,14 +1,16 @@
 /** @module The legend of a picture: where its entries stand, and which colours are meant. Pure. */
+import type { Shape } from "./shapes.ts";
 
 export interface LegendEntry {
   readonly text: string;
   /** A CSS colour. */
   readonly colour: string;
+  readonly shape: Shape;
 }
 
 /** Pixels. */
 export const MARGIN = 16;
-/** From the square to its text. */
+/** From the begin of the shape to its text. */
 export const SWATCH = 16;
 /** Of a letter of 11 px, about: a file knows nothing of fonts. */
 const LETTER = 6.5;

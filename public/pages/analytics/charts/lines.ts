@@ -1,5 +1,8 @@
-/** @module Lines of nodes: their points for the charts, and the colour that a node keeps. Pure. */
-import type { Line } from "../../../../services/analytics/series.ts";
+/** @module Lines of nodes: their points for the charts, and the colour and shape that a node keeps. Pure. */
+
+import type { ExperimentJson } from "../../../../services/analytics/bodies.ts";
+import type { Line, NodePerformance } from "../../../../services/analytics/series.ts";
+import { SHAPES, type Shape } from "./shapes.ts";
 
 export interface Point {
   readonly node: string;
@@ -7,24 +10,79 @@ export interface Point {
   readonly y: number;
 }
 
-/** Leader colours in `style.css`. */
-const PALETTE = 9;
-
-/** Names in order, so that a node has one colour in every chart of a run. */
-export function nodesOf(...charts: readonly (readonly Line[])[]): readonly string[] {
-  return [...new Set(charts.flatMap((lines) => lines.map(({ node_id }) => node_id)))].sort();
+/** How a node looks in every chart and table of a run. */
+export interface NodeLook {
+  /** A CSS colour. */
+  readonly colour: string;
+  readonly shape: Shape;
 }
 
-/** A CSS colour for each node, by its place. */
-export function nodeColours(nodes: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(nodes.map((node, at) => [node, `var(--leader-${at % PALETTE})`]));
+export type NodeLooks = ReadonlyMap<string, NodeLook>;
+
+/** Leader colours in `style.css`. */
+const PALETTE = 9;
+/** Of a line: more of them hide it. */
+const MOST_MARKS = 40;
+
+/** A look for each node, by its place in the order of names, so that it is the same in all runs of the same nodes. */
+export function nodeLooks(nodes: Iterable<string>): NodeLooks {
+  return new Map(
+    [...new Set(nodes)]
+      .sort()
+      .map((node, at) => [
+        node,
+        { colour: `var(--leader-${at % PALETTE})`, shape: SHAPES[at % SHAPES.length]! },
+      ]),
+  );
+}
+
+/** Who was there at the start and has to acknowledge what the owner sends; nobody while the run is not known. */
+export function owing(run: Pick<ExperimentJson, "expected_nodes" | "owner_node"> | null): readonly string[] {
+  return run === null ? [] : run.expected_nodes.filter((node) => node !== run.owner_node);
+}
+
+/** Nodes that should have a line, and have none. */
+export function silentOf(expected: readonly string[], lines: readonly Line[]): readonly string[] {
+  return expected.filter((node) => !lines.some(({ node_id }) => node_id === node)).sort();
+}
+
+/** The figures of each node, in the order of names; of one that owes and told nothing, that it told nothing. */
+export function withSilent(
+  rows: readonly NodePerformance[],
+  expected: readonly string[],
+): readonly NodePerformance[] {
+  const none = {
+    ack_count: 0,
+    min_ms: null,
+    avg_ms: null,
+    max_ms: null,
+    p50_ms: null,
+    p95_ms: null,
+    p99_ms: null,
+  };
+  const silent = expected.filter((node) => !rows.some(({ node_id }) => node_id === node));
+  return [...rows, ...silent.map((node_id) => ({ node_id, ...none }))].sort((a, b) =>
+    a.node_id < b.node_id ? -1 : 1,
+  );
 }
 
 /** Every point of the lines, or of the isolated node's alone. */
 export function pointsOf(lines: readonly Line[], isolated: string | null): readonly Point[] {
-  return lines
-    .filter(({ node_id }) => isolated === null || node_id === isolated)
-    .flatMap(({ node_id: node, points }) => points.map(([x, y]) => ({ node, x, y })));
+  return linesShown(lines, isolated).flatMap(({ node_id: node, points }) =>
+    points.map(([x, y]) => ({ node, x, y })),
+  );
+}
+
+/** Points that get their node's shape: all of a short line, some of a long one, its last one always. */
+export function marksOf(lines: readonly Line[], isolated: string | null): readonly Point[] {
+  return linesShown(lines, isolated).flatMap(({ node_id: node, points }) => {
+    const step = Math.ceil(points.length / MOST_MARKS);
+    return points.filter((_, at) => (points.length - 1 - at) % step === 0).map(([x, y]) => ({ node, x, y }));
+  });
+}
+
+function linesShown(lines: readonly Line[], isolated: string | null): readonly Line[] {
+  return lines.filter(({ node_id }) => isolated === null || node_id === isolated);
 }
 
 /** How many points the node left out of these lines, so that a chart says so. */

@@ -1,5 +1,6 @@
 /** @module A chart as a file of its own: the colours that the page's style gives written out, a title, a legend. */
 import { type LegendEntry, legendPlaces, MARGIN, SWATCH, withValues } from "./legend.ts";
+import { shapePath } from "./shapes.ts";
 
 export interface PictureText {
   readonly title: string;
@@ -26,18 +27,22 @@ export function svgText(drawn: SVGSVGElement, { title, legend }: PictureText): s
     height: above + height + MARGIN,
     color: style.color,
     "font-family": FONT,
+    role: "img",
+    "aria-label": title,
   });
   file.setAttribute("viewBox", `0 0 ${width + 2 * MARGIN} ${above + height + MARGIN}`);
   file.append(element("rect", { width: "100%", height: "100%", fill: resolved("var(--surface)") }));
   file.append(label(title, { x: MARGIN, y: MARGIN + 12, "font-size": 13, "font-weight": 600 }));
-  for (const { colour, row, text, x } of places) {
+  for (const { colour, row, shape, text, x } of places) {
     const y = MARGIN + TITLE + row * ROW;
-    file.append(element("rect", { x: MARGIN + x, y, width: 10, height: 10, rx: 2, fill: resolved(colour) }));
+    const transform = `translate(${MARGIN + x + 5},${y + 5})`;
+    file.append(element("path", { d: shapePath(shape, 4.5), transform, fill: resolved(colour) }));
     file.append(label(text, { x: MARGIN + x + SWATCH, y: y + 9, "font-size": 11 }));
   }
   const chart = drawn.cloneNode(true) as SVGSVGElement;
   chart.setAttribute("x", String(MARGIN));
   chart.setAttribute("y", String(above));
+  chart.removeAttribute("aria-hidden");
   // Where somebody points is not part of the picture.
   for (const tip of chart.querySelectorAll('[aria-label="tip"]')) tip.remove();
   for (const part of [chart, ...chart.querySelectorAll("*")]) {

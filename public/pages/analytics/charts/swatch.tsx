@@ -1,11 +1,22 @@
-/** @module The square that says which colour is meant. */
+/** @module The shape in a colour that says which mark of a chart is meant. */
+import { type Shape, shapePath } from "./shapes.ts";
 
-export function Swatch({ colour }: { readonly colour: string }) {
+export interface SwatchProps {
+  readonly colour: string;
+  readonly shape: Shape;
+  /** Of something that is not drawn. */
+  readonly hollow?: boolean;
+}
+
+export function Swatch({ colour, shape, hollow = false }: SwatchProps) {
   return (
-    <span
-      aria-hidden="true"
-      class="inline-block size-2.5 shrink-0 rounded-sm"
-      style={{ backgroundColor: colour }}
-    />
+    <svg aria-hidden="true" class="size-3 shrink-0" viewBox="-6 -6 12 12">
+      <path
+        d={shapePath(shape, 4.2)}
+        fill={hollow ? "none" : colour}
+        stroke={hollow ? colour : "none"}
+        stroke-width="1.5"
+      />
+    </svg>
   );
 }

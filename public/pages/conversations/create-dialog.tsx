@@ -2,22 +2,30 @@
 import { useState } from "preact/hooks";
 import type { Session } from "../../../services/conversations/contract.ts";
 import { Button } from "../../components/button.tsx";
-import { Card } from "../../components/card.tsx";
+import { Dialog } from "../../components/dialog.tsx";
 import { Field } from "../../components/field.tsx";
 import { send } from "../../data/api.ts";
 import { ApiError } from "../../data/api-error.ts";
 import { tell } from "../../data/toasts.ts";
 
-export interface CreateCardProps {
+export interface CreateDialogProps {
   readonly userId: string;
-  readonly onCreated: (session: Session) => Promise<void>;
+  /** Agents that the user talks with already: a click chooses one. */
+  readonly agentIds: readonly string[];
+  readonly onCreated: (session: Session) => void;
+  readonly onCancel: () => void;
 }
 
-export function CreateCard({ userId, onCreated }: CreateCardProps) {
+export function CreateDialog({ userId, agentIds, onCreated, onCancel }: CreateDialogProps) {
   const [agent, setAgent] = useState("");
   const [id, setId] = useState("");
   const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
   const [busy, setBusy] = useState(false);
+
+  function choose(agentId: string): void {
+    setAgent(agentId);
+    setErrors({});
+  }
 
   async function create(): Promise<void> {
     const agentId = agent.trim();
@@ -40,24 +48,39 @@ export function CreateCard({ userId, onCreated }: CreateCardProps) {
       },
       { done: ({ session }) => `Session ${session.id} is there.`, failed: "The session was not created" },
     );
-    if (created !== null) {
-      setId("");
-      await onCreated(created.session);
-    }
     setBusy(false);
+    if (created !== null) onCreated(created.session);
   }
 
   return (
-    <Card title="New session">
+    <Dialog title="New session" onCancel={onCancel}>
       <form
-        class="space-y-3"
+        class="mt-4 space-y-3"
         noValidate
         onSubmit={(event) => {
           event.preventDefault();
           if (!busy) void create();
         }}
       >
-        <Field label="Agent id" value={agent} error={errors.agent_id ?? null} onChange={setAgent} />
+        <p class="text-muted wrap-anywhere">
+          Of user <span class="font-medium text-ink">{userId}</span> with an agent.
+        </p>
+        <Field label="Agent id" autoFocus value={agent} error={errors.agent_id ?? null} onChange={choose} />
+        {agentIds.length > 0 && (
+          <div class="flex flex-wrap gap-1.5">
+            {agentIds.map((known) => (
+              <Button
+                key={known}
+                size="small"
+                pressed={agent === known}
+                label={`Choose agent ${known}`}
+                onPress={() => choose(known)}
+              >
+                <span class="max-w-40 truncate">{known}</span>
+              </Button>
+            ))}
+          </div>
+        )}
         <Field
           label="Id of the session"
           hint="Empty: the node chooses one."
@@ -66,11 +89,14 @@ export function CreateCard({ userId, onCreated }: CreateCardProps) {
           error={errors.id ?? null}
           onChange={setId}
         />
-        <Button type="submit" tone="primary" busy={busy}>
-          Create session
-        </Button>
+        <div class="flex justify-end gap-2 pt-2">
+          <Button onPress={onCancel}>Cancel</Button>
+          <Button type="submit" tone="primary" busy={busy}>
+            Create session
+          </Button>
+        </div>
       </form>
-    </Card>
+    </Dialog>
   );
 }
 

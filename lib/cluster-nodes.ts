@@ -1,6 +1,6 @@
 /** @module What this node's registry shows of the others: which nodes there are, and which of them can be asked. */
 import type { ServiceBroker } from "moleculer";
-import { runtimeOf } from "../../lib/runtime.ts";
+import { runtimeOf } from "./runtime.ts";
 
 export interface RegistryNode {
   readonly id: string;

@@ -1,5 +1,4 @@
 /** @module Bootstrap hosts as people write them: `name:port`, `ipv4:port`, `[ipv6]:port`. */
-import { isIPv4, isIPv6 } from "node:net";
 
 export type Hosts =
   | { readonly kind: "hosts"; readonly hosts: readonly string[] }
@@ -8,6 +7,8 @@ export type Hosts =
 
 export const MAX_HOSTS = 100;
 const MAX_NAME = 253;
+const OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
 const LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/;
 
 /**
@@ -24,16 +25,17 @@ export function parseHosts(given: string | readonly string[]): Hosts {
     };
   }
   const hosts = new Set<string>();
-  const problems: Record<string, string> = {};
+  // A map: a host may be called as it likes, `__proto__` too.
+  const problems = new Map<string, string>();
   for (const entry of entries) {
     const host = entry.trim();
     const problem = problemOf(host);
     if (problem === null) hosts.add(host);
-    else problems[host] = problem;
+    else problems.set(host, problem);
   }
-  return Object.keys(problems).length === 0
+  return problems.size === 0
     ? { kind: "hosts", hosts: [...hosts] }
-    : { kind: "refused", problems };
+    : { kind: "refused", problems: Object.fromEntries(problems) };
 }
 
 /** One sentence on why this is no bootstrap host; null when it is one. */
@@ -51,10 +53,7 @@ function problemOf(host: string): string | null {
     return `${shown} has a port that is no whole number from 1 to 65535.`;
   }
   if (bracketed !== undefined) {
-    // A zone names an interface of one machine and means nothing to another one.
-    return isIPv6(bracketed) && !bracketed.includes("%")
-      ? null
-      : `${shown} has no IPv6 address between its brackets.`;
+    return isIPv6(bracketed) ? null : `${shown} has no IPv6 address between its brackets.`;
   }
   return isName(name ?? "") ? null : `${shown} has no host name or IPv4 address before its port.`;
 }
@@ -62,6 +61,11 @@ function problemOf(host: string): string | null {
 /** A DNS name or an IPv4 address; a name whose last label is a number can only be an address. */
 function isName(name: string): boolean {
   const labels = name.replace(/\.$/, "").split(".");
-  if (/^\d+$/.test(labels.at(-1) ?? "")) return isIPv4(name);
+  if (/^\d+$/.test(labels.at(-1) ?? "")) return IPV4.test(name);
   return name.length <= MAX_NAME && labels.every((label) => LABEL.test(label));
+}
+
+/** By what browsers have too. A zone names an interface of one machine and means nothing to another: it is none. */
+function isIPv6(address: string): boolean {
+  return /^[0-9A-Fa-f:.]+$/.test(address) && URL.canParse(`http://[${address}]`);
 }

@@ -2,10 +2,10 @@
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TomlTable } from "smol-toml";
-import { parseToml, tableAt, UnusableToml } from "./toml.ts";
+import { parseToml, tableAt, UnusableToml } from "../toml.ts";
 
 /** The agent's working folder: what relative paths of its TOML start from. */
-export const AGENT_FOLDER = fileURLToPath(new URL("../../..", import.meta.url));
+export const AGENT_FOLDER = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Absolute paths, and addresses as `host:port`. */
 export interface AgentToml {
