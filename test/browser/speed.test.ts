@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Locator } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import type { Session } from "../../services/conversations/contract.ts";
 import { type Actions, ask, DISCOVERY, SENT } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
@@ -16,6 +16,8 @@ import { FACTS, scriptedNode } from "./scripted-node.ts";
 import { acksAfter, membershipAfter, messageAfter, receptionAfter } from "./stream-of-events.ts";
 
 const USABLE_MS = 1000;
+/** Of JavaScript for the first page, as it comes over the wire. */
+const SCRIPT_BYTES = 250 * 1024;
 const RATE = 200;
 /** FLEET_LIVE_MS=60000 for the whole minute. */
 const LIVE_MS = Number(process.env.FLEET_LIVE_MS ?? 15_000);
@@ -96,13 +98,15 @@ describe("The dashboard's speed", function () {
     };
 
     for (const [path, use] of Object.entries(uses)) {
-      it(`shows data at ${path} and reacts to a button within 1 s`, async () => {
+      it(`shows data at ${path} and reacts to a button within 1 s, with at most 250 KB of compressed scripts`, async () => {
         const at = path === "/conversations" ? placeOf(session) : path;
         open = await real.open(at, { prepare: (page) => watchUse(page, use) });
         const limit = USABLE_MS * loadShare();
         const { data, reaction } = await usable(open.page, limit + 10_000);
         const told = `data after ${data.toFixed()} ms, reaction after ${reaction.toFixed()} ms`;
         assert.ok(reaction < limit, `${told} at a load of ${loadavg()}`);
+        const bytes = await scriptBytes(open.page);
+        assert.ok(bytes > 0 && bytes <= SCRIPT_BYTES, `${bytes} bytes of scripts`);
       });
     }
 
@@ -190,6 +194,16 @@ describe("The dashboard's speed", function () {
 
 function wordsOf(n: number): string {
   return `word ${n} of many that an agent says, long enough to fill more than half a line`;
+}
+
+function scriptBytes(page: Page): Promise<number> {
+  return page.evaluate(() =>
+    performance
+      .getEntriesByType("resource")
+      .filter((entry) => entry instanceof PerformanceResourceTiming)
+      .filter(({ name }) => new URL(name).pathname.endsWith(".js"))
+      .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
+  );
 }
 
 interface Live {
