@@ -1,8 +1,8 @@
 /** @module The states of the Analytics page, as a test scripts them, at every look. */
 import assert from "node:assert/strict";
 import type { Context } from "moleculer";
+import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { AnalyticsNews } from "../../services/analytics/contract.ts";
-import { CorrosionError } from "../../services/corrosion/failures.ts";
 import type { Actions } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
