@@ -49,7 +49,7 @@ describe("Overview", function () {
       }),
     });
     const card = page.getByRole("region", { name: "Last experiment" });
-    await card.getByText("9 of 10").waitFor();
+    await card.getByText("9 messages").waitFor();
     const link = card.getByRole("link", { name: "a<b>&c=1" });
     assert.equal(await link.getAttribute("href"), "/analytics?experiment_id=a%3Cb%3E%26c%3D1");
   });

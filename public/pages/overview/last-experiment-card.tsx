@@ -10,6 +10,7 @@ import type { Tone } from "../../components/tone.ts";
 import { ApiError } from "../../data/api-error.ts";
 import { errorOf } from "../../data/resource.ts";
 import { useResource } from "../../data/use-resource.ts";
+import { countText } from "../../data/wording.ts";
 
 const POLL_MS = 10_000;
 
@@ -84,9 +85,7 @@ function Experiment({ experiment: { experiment_id: id, ...run }, count }: Experi
           </span>
         )}
       </Fact>
-      <Fact name="Sent">
-        {run.send_count} of {run.message_count}
-      </Fact>
+      <Fact name="Sent">{countText(run.send_count, "message")}</Fact>
       <Fact name="Acks">{run.ack_count}</Fact>
       <Fact name="Known">{count}</Fact>
     </Facts>
