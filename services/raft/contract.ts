@@ -100,7 +100,7 @@ export interface ReplicaReport {
   readonly role: ReplicaRole;
   readonly epoch: number;
   readonly applied: number;
-  /** Log index up to which the archive holds the group. */
+  /** Log index up to which the archive holds the group: `applied` when nothing waits for it. */
   readonly archived: number;
   readonly sessions: number;
   /** Why it is halted, or cannot recover now; null otherwise. */
