@@ -166,7 +166,7 @@ describe("An open conversation", function () {
       reason: "timeout",
     });
     await page.locator("[data-toast=bad]").getByText("bot did not answer: timeout, 5 attempts.").waitFor();
-    assert.equal(await page.locator("[data-draft]").count(), 0);
+    await until("the draft is gone", async () => (await page.locator("[data-draft]").count()) === 0);
   });
 });
 
