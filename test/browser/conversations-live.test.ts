@@ -1,5 +1,6 @@
 /** @module The Conversations page while messages come: connections that break, answers that are streamed. */
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import type { Page, WebSocketRoute } from "playwright-core";
 import type { Message, Session } from "../../services/conversations/contract.ts";
 import { Cluster } from "../helpers/cluster.ts";
@@ -8,7 +9,16 @@ import { startProxy } from "../helpers/tcp-proxy.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import { type Visited, visit } from "./browser.ts";
-import { agentSays, drawnSeqs, isLive, log, makeSession, placeOf, write } from "./conversations.ts";
+import {
+  agentSays,
+  agentSaysMuch,
+  drawnSeqs,
+  isLive,
+  log,
+  makeSession,
+  placeOf,
+  write,
+} from "./conversations.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
 
@@ -85,16 +95,13 @@ describe("An open conversation", function () {
         .getByText(/Attempt [2-6] of 6/)
         .waitFor();
       await picture("conversations-offline");
-      for (let i = 1; i <= 150; i++) await says(made, `meanwhile ${i}`);
+      await agentSaysMuch(real.url(2), made, 150);
       proxy.heal();
       await isLive(page);
-      await log(page).getByText("meanwhile 150", { exact: true }).waitFor();
       await sendAgainIfNeeded(page);
       await log(page).locator("article").getByText("written in the dark").waitFor();
-      assert.deepEqual(
-        await drawnSeqs(page),
-        Array.from({ length: 152 }, (_, i) => i + 1),
-      );
+      const all = Array.from({ length: 152 }, (_, i) => i + 1);
+      await until("all is there, once", async () => isDeepStrictEqual(await drawnSeqs(page), all));
       assert.equal(await page.locator("[data-outgoing]").count(), 0);
       assert.deepEqual(
         (await stored(real.url(), made)).filter(({ sender_id }) => sender_id === made.user_id).length,
@@ -159,7 +166,7 @@ describe("An open conversation", function () {
       reason: "timeout",
     });
     await page.locator("[data-toast=bad]").getByText("bot did not answer: timeout, 5 attempts.").waitFor();
-    assert.equal(await page.locator("[data-draft]").count(), 0);
+    await until("the draft is gone", async () => (await page.locator("[data-draft]").count()) === 0);
   });
 });
 

@@ -7,6 +7,7 @@ import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visited } from "./browser.ts";
 import {
   agentSays,
+  agentSaysMuch,
   drawnSeqs,
   freshUser,
   inSight,
@@ -186,13 +187,17 @@ describe("The Conversations page", function () {
     assert.equal(await page.getByRole("button", { name: "Send" }).count(), 0);
     assert.ok(await page.getByRole("button", { name: "Mark as read" }).isDisabled());
     await picture("conversations-foreign");
+    await page.getByRole("link", { name: "Open it as its user" }).click();
+    await isLive(page);
+    assert.ok(await page.getByRole("button", { name: "Send" }).isVisible());
   });
 
   it("loads older messages as somebody scrolls up, without moving what is read, and comes back to the newest", async () => {
-    const made = await session(450);
+    const made = await session(0);
+    await agentSaysMuch(real.url(), made, 450);
     const { page, picture, shifts } = await at(placeOf(made));
     await isLive(page);
-    await log(page).getByText("word 450", { exact: true }).waitFor();
+    await log(page).locator("[data-seq='450']").waitFor();
     assert.equal(await log(page).locator("article").count(), 100);
     const before = await shifts();
     for (let first = 351; first > 1; ) {
@@ -206,7 +211,7 @@ describe("The Conversations page", function () {
       assert.ok(Math.abs(moved) < 2, `message ${first} moved by ${moved} px`);
       first = await firstSeq(page);
     }
-    await log(page).getByText("word 1", { exact: true }).waitFor();
+    await log(page).locator("[data-seq='1']").waitFor();
     assert.equal(await log(page).locator("article").count(), 300);
     assert.equal(await page.getByRole("button", { name: "Earlier messages" }).count(), 0);
     await says(made, "the newest of all");

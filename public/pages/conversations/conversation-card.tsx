@@ -18,6 +18,7 @@ import { confirmed } from "../../shell/confirm.tsx";
 import { Composer } from "./composer.tsx";
 import type { Link } from "./conversation.ts";
 import { MessageList } from "./message-list.tsx";
+import { placeOf } from "./session-list.ts";
 import { type OpenConversation, useConversation } from "./use-conversation.ts";
 import { useOutbox } from "./use-outbox.ts";
 import { useReadCursor } from "./use-read-cursor.ts";
@@ -185,21 +186,37 @@ function Attention({ conversation: { link, load }, session, foreign, userId }: A
   // What is wrong with all of it is said once.
   const interrupted = link.kind === "reconnecting" && dataOf(session) !== null;
   const problem = interrupted || load instanceof Error ? null : errorOf(session);
-  const texts = [
-    problem === null ? null : sentenceOf(problem),
-    foreign ? `This session is not ${userId}'s: it can be read here, but nothing is live.` : null,
-    link.kind === "refused" && !foreign && problem === null
-      ? `The node does not open this session for ${userId}: ${link.reason}.`
-      : null,
-  ].filter((text) => text !== null);
+  const owner = dataOf(session)?.session ?? null;
   return (
     <>
-      {texts.map((text) => (
-        <div key={text} class="px-4 pt-3">
-          <Notice tone="bad">{text}</Notice>
-        </div>
-      ))}
+      {problem !== null && <Warning text={sentenceOf(problem)} />}
+      {foreign && owner !== null && (
+        <Warning
+          text={`This session is not ${userId}'s: it can be read here, but nothing is live.`}
+          action={
+            <a
+              href={placeOf(owner.user_id, owner.id)}
+              class="rounded font-medium underline underline-offset-2"
+            >
+              Open it as its user
+            </a>
+          }
+        />
+      )}
+      {link.kind === "refused" && !foreign && problem === null && (
+        <Warning text={`The node does not open this session for ${userId}: ${link.reason}.`} />
+      )}
     </>
+  );
+}
+
+function Warning({ text, action }: { readonly text: string; readonly action?: ComponentChildren }) {
+  return (
+    <div class="px-4 pt-3">
+      <Notice tone="bad" action={action}>
+        {text}
+      </Notice>
+    </div>
   );
 }
 
