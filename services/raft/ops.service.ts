@@ -106,6 +106,7 @@ export default defineService<OpsService>({
         const leaders: (string | null)[] = Array.from({ length: config.groups }, () => null);
         const applied: (number | null)[] = Array.from({ length: config.groups }, () => null);
         const archived: (number | null)[] = Array.from({ length: config.groups }, () => null);
+        const behind: (number | null)[] = Array.from({ length: config.groups }, () => null);
         const followers: string[][] = Array.from({ length: config.groups }, () => []);
         const problems: string[] = [];
         let sessions = 0;
@@ -121,6 +122,7 @@ export default defineService<OpsService>({
             leaders[replica.group] = node;
             applied[replica.group] = replica.applied;
             archived[replica.group] = replica.archived;
+            behind[replica.group] = replica.behind;
             sessions += replica.sessions;
           }
         }
@@ -140,6 +142,7 @@ export default defineService<OpsService>({
           leaders,
           applied,
           archived,
+          behind,
           followers,
           problems: problems.slice(0, MAX_PROBLEMS),
           resident_sessions: sessions,
