@@ -99,9 +99,9 @@ describe("The dashboard of a distributed cluster", function () {
         const engines = page.getByRole("region", { name: "Engines" });
         for (const name of ["jetstream", "nats"]) await engines.getByText(name, { exact: true }).waitFor();
         await page.goto("/overview");
-        const own = page.getByRole("region", { name: "This node", exact: true });
-        await own.getByText(id, { exact: true }).waitFor();
-        await page.getByRole("region", { name: "Fleet", exact: true }).getByText("3 of 3").waitFor();
+        const both = page.getByRole("region", { name: "Nodes of both halves" });
+        await both.locator("tbody tr").filter({ hasText: "Local" }).getByText(id, { exact: true }).waitFor();
+        await page.locator('[data-figure="Nodes"]').getByText("3 / 3", { exact: true }).waitFor();
       }
       assert.equal(new Set(led).size, 1, "all nodes say the same leaders");
     });
@@ -134,11 +134,13 @@ describe("The dashboard of a distributed cluster", function () {
       conversation = await at(VICTIM, placeOf(made), OF_A_LOST_NODE);
       // Writes may find no leader for a moment.
       elsewhere = await at("n3", placeOf(made), [/status of 50[34]/]);
-      groups = await at("n2", "/groups");
-      overview = await at("n3", "/overview");
+      // A node is not ready while a group that it holds has no leader.
+      const notReady = [/status of 503 .*\/health\/ready/];
+      groups = await at("n2", "/groups", notReady);
+      overview = await at("n3", "/overview", notReady);
       for (const { page } of [conversation, elsewhere]) await link(page, "live").waitFor();
       await groups.page.getByRole("grid").waitFor();
-      await overview.page.getByText("nothing in the fleet needs attention").waitFor();
+      await overview.page.getByText("and nothing needs attention").waitFor();
       await cluster.node(VICTIM).program.end("SIGKILL");
     });
     after(closeAll);
@@ -171,10 +173,12 @@ describe("The dashboard of a distributed cluster", function () {
     it("shows on another node's Overview who is lost", async () => {
       const { page, picture } = overview;
       await page.getByText(`Not answering: ${VICTIM}.`).waitFor();
-      const fleet = page.getByRole("region", { name: "Fleet", exact: true });
-      await fleet.getByText("2 of 3").waitFor();
-      await fleet.getByText("not all answer").waitFor();
-      await fleet.getByText(`${cluster.groups} of ${cluster.groups}`).waitFor();
+      const figure = (title: string) => page.locator(`[data-figure="${title}"]`);
+      await figure("Nodes").getByText("2 / 3", { exact: true }).waitFor();
+      await figure("Nodes").getByText("not all answer").waitFor();
+      await figure("Groups with a leader")
+        .getByText(`${cluster.groups} / ${cluster.groups}`, { exact: true })
+        .waitFor();
       await picture("distributed-overview-lost");
     });
 
@@ -217,7 +221,7 @@ describe("The dashboard of a distributed cluster", function () {
       await picture("distributed-conversation-back");
       const nodes = groups.page.getByRole("region", { name: "Nodes of the fleet" });
       await nodes.locator("tbody tr").filter({ hasText: VICTIM }).getByText("available").waitFor();
-      await overview.page.getByRole("region", { name: "Fleet" }).getByText("3 of 3").waitFor();
+      await overview.page.locator('[data-figure="Nodes"]').getByText("3 / 3", { exact: true }).waitFor();
     });
   });
 });
