@@ -35,15 +35,6 @@ export function columnsOf(groups: number): number {
   return groups <= 256 ? 16 : groups <= 1024 ? 32 : 64;
 }
 
-/** Log entries of a group that the archive does not hold yet; null where nobody leads it. */
-export function lagOf(
-  { applied, archived }: Pick<FleetStatus, "applied" | "archived">,
-  group: number,
-): number | null {
-  const [last, kept] = [applied[group] ?? null, archived[group] ?? null];
-  return last === null || kept === null ? null : Math.max(0, last - kept);
-}
-
 export interface ArchiveLag {
   /** Entries of all groups that have a leader. */
   readonly entries: number;
@@ -51,13 +42,12 @@ export interface ArchiveLag {
   readonly worst: { readonly group: number; readonly entries: number } | null;
 }
 
-export function archiveLagOf(fleet: Pick<FleetStatus, "applied" | "archived" | "groups">): ArchiveLag {
+export function archiveLagOf({ behind }: Pick<FleetStatus, "behind">): ArchiveLag {
   let entries = 0;
   let worst: ArchiveLag["worst"] = null;
-  for (let group = 0; group < fleet.groups; group += 1) {
-    const lag = lagOf(fleet, group) ?? 0;
-    entries += lag;
-    if (lag > (worst?.entries ?? 0)) worst = { group, entries: lag };
+  for (const [group, lag] of behind.entries()) {
+    entries += lag ?? 0;
+    if ((lag ?? 0) > (worst?.entries ?? 0)) worst = { group, entries: lag ?? 0 };
   }
   return { entries, worst };
 }

@@ -4,9 +4,10 @@ import { Badge } from "../components/badge.tsx";
 import type { LeaderMark } from "./leaders.ts";
 import type { Readied } from "./readiness.ts";
 
-export function NodeState({ node: { available, draining } }: { readonly node: FleetNode }) {
+export function NodeState({ node: { available, draining, leads } }: { readonly node: FleetNode }) {
   if (!available) return <Badge tone="bad">not answering</Badge>;
-  return draining ? <Badge tone="warn">draining</Badge> : <Badge tone="good">available</Badge>;
+  if (!draining) return <Badge tone="good">available</Badge>;
+  return leads > 0 ? <Badge tone="warn">draining</Badge> : <Badge tone="warn">drained</Badge>;
 }
 
 /** The square that stands for a node on the map, with its number. */

@@ -20,6 +20,12 @@ export function warningsOf({ leaders, groups, engine, nodes, problems }: FleetSt
   for (const text of problems) warnings.push({ tone: "bad", text });
   const silent = nodes.filter(({ available }) => !available).map(({ id }) => id);
   if (silent.length > 0) warnings.push({ tone: "warn", text: `Not answering: ${silent.join(", ")}.` });
+  const drained = nodes.filter(({ available, draining }) => available && draining).map(({ id }) => id);
+  if (drained.length > 0) {
+    const what =
+      drained.length === 1 ? "It leads no groups until it is" : "They lead no groups until they are";
+    warnings.push({ tone: "warn", text: `Out of placement: ${drained.join(", ")}. ${what} undrained.` });
+  }
   for (const text of engine.warnings) warnings.push({ tone: "warn", text });
   return warnings;
 }

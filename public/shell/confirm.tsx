@@ -1,4 +1,4 @@
-/** @module The question before something is destroyed. */
+/** @module The question before something is destroyed, or changes more than the person may think of. */
 import { signal } from "@preact/signals";
 import { Button } from "../components/button.tsx";
 import { Dialog } from "../components/dialog.tsx";
@@ -9,6 +9,8 @@ export interface Question {
   readonly text: string;
   /** On the button: what happens, e.g. `Delete experiment`. */
   readonly action: string;
+  /** For what can be taken back. Default `danger`. */
+  readonly tone?: "primary" | "danger";
 }
 
 const open = signal<(Question & { readonly answer: (yes: boolean) => void }) | null>(null);
@@ -35,7 +37,7 @@ export function ConfirmDialog() {
       <p class="mt-2 text-sm break-words text-muted">{question.text}</p>
       <div class="mt-5 flex justify-end gap-2">
         <Button onPress={() => question.answer(false)}>Cancel</Button>
-        <Button tone="danger" onPress={() => question.answer(true)}>
+        <Button tone={question.tone ?? "danger"} onPress={() => question.answer(true)}>
           {question.action}
         </Button>
       </div>

@@ -100,8 +100,10 @@ export interface ReplicaReport {
   readonly role: ReplicaRole;
   readonly epoch: number;
   readonly applied: number;
-  /** Log index up to which the archive holds the group: `applied` when nothing waits for it. */
+  /** Log index up to which the archive holds the group. */
   readonly archived: number;
+  /** Log entries from there to the last one that the archive is to hold; claims and the like are none. */
+  readonly behind: number;
   readonly sessions: number;
   /** Why it is halted, or cannot recover now; null otherwise. */
   readonly problem: string | null;

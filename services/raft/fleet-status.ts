@@ -21,6 +21,8 @@ export interface FleetStatus {
   readonly applied: readonly (number | null)[];
   /** Log index up to which the archive holds each group; null where there is no leader. */
   readonly archived: readonly (number | null)[];
+  /** Log entries that the archive is yet to hold, of each group; 0 when it holds all that was written to sessions. */
+  readonly behind: readonly (number | null)[];
   /** Nodes that hold a copy of each group and do not lead it, in their order; halted ones included. */
   readonly followers: readonly (readonly string[])[];
   /** What a person should look at, a sentence each: groups that cannot go on, or are not archived. At most 20. */

@@ -96,7 +96,8 @@ export class Replica {
       role: problem !== null ? "halted" : this.#holding.kind === "leader" ? "leader" : recovering,
       epoch: state?.epoch ?? 0,
       applied: state?.applied ?? 0,
-      archived: archivedOf(state),
+      archived: state?.archived ?? 0,
+      behind: state ? Math.max(0, state.changed - state.archived) : 0,
       sessions: state?.sessions.size ?? 0,
       problem: problem ?? obstacle,
       archive_problem: this.leader?.archiver.problem ?? null,
@@ -291,10 +292,4 @@ export class Replica {
     this.#changes = result.catch(() => undefined);
     return result;
   }
-}
-
-/** All of the log is archived when nothing in what came since is for the archive, such as a leader's claim. */
-function archivedOf(state: GroupState | null): number {
-  if (state === null) return 0;
-  return state.changed > state.archived ? state.archived : state.applied;
 }

@@ -3,12 +3,17 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import type { FleetStatus } from "../../services/raft/fleet-status.ts";
 import { ask } from "../helpers/console.ts";
+import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import { type Dashboard, type DashboardVisit, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
 
 const STATUS = "**/api/fleet/status";
+/** While a group that this node holds has no leader, the node is not ready, and says so with a 503. */
+const MOVING = [/status of 503 .*\/health\/ready/];
+/** What moving a third of the groups may take on a machine that does much else. */
+const MOVED_MS = 60_000;
 
 describe("Groups", function () {
   this.timeout(120_000);
@@ -65,8 +70,7 @@ describe("Groups", function () {
     assert.match((await detail.textContent()) ?? "", /3 replicas, followed by dev-node\d, dev-node\d/);
     await page.getByRole("heading", { name: "Groups", level: 1 }).hover();
     await detail.waitFor({ state: "detached" });
-    // What a number's width makes, and nothing that an eye would see.
-    assert.ok((await shifts()) - before < 0.001);
+    assert.equal(await shifts(), before);
 
     await page.getByRole("gridcell", { name: /^g000/ }).focus();
     for (const key of ["ArrowRight", "ArrowDown", "End"]) await page.keyboard.press(key);
@@ -101,6 +105,142 @@ describe("Groups", function () {
     taken = false;
     await changes.getByText("2 seen").or(page.getByText("2 seen")).waitFor();
     await page.getByRole("gridcell", { name: /^g007: led by/ }).waitFor();
+  });
+
+  it("drains a node, whose groups get other leaders on the map at once, and takes it back", async () => {
+    const { page, picture } = await at({ expected: MOVING });
+    const row = page
+      .getByRole("region", { name: "Nodes of the fleet" })
+      .getByRole("row")
+      .filter({ hasText: "dev-node2" });
+    const led = page.getByRole("gridcell", { name: /led by dev-node2$/ });
+    const dialog = page.getByRole("dialog");
+    await row.getByText("available").waitFor();
+    assert.ok((await led.count()) > 0);
+    try {
+      await row.getByRole("button", { name: "Drain dev-node2" }).click();
+      await dialog.getByText(/hands the \d+ groups that it leads to the 2 other nodes/).waitFor();
+      await dialog.getByRole("button", { name: "Cancel" }).click();
+      await row.getByText("available").waitFor();
+
+      await row.getByRole("button", { name: "Drain dev-node2" }).click();
+      await picture("groups-drain-question");
+      await dialog.getByRole("button", { name: "Drain dev-node2" }).click();
+      await page.getByText("Node dev-node2 hands its groups over.").waitFor();
+      await row.getByText("drained").waitFor({ timeout: MOVED_MS });
+      await until("no square is its", async () => (await led.count()) === 0, MOVED_MS);
+      await until(
+        "every square has a leader",
+        async () => (await page.getByRole("gridcell", { name: /no leader$/ }).count()) === 0,
+      );
+      await page.getByText(/^Out of placement: dev-node2\./).waitFor();
+      await page.getByText(/^\d+ seen$/).waitFor();
+      assert.ok((await status()).leaders.every((leader) => leader !== null && leader !== "dev-node2"));
+      await assertAccessible(page);
+      await picture("groups-drained");
+
+      await row.getByRole("button", { name: "Undrain dev-node2" }).click();
+      await dialog.getByText(/takes part in placement again/).waitFor();
+      await dialog.getByRole("button", { name: "Undrain dev-node2" }).click();
+      await page.getByText("Node dev-node2 takes groups again.").waitFor();
+      await row.getByText("available").waitFor();
+      await led.first().waitFor({ timeout: MOVED_MS });
+      await page.getByText(/^Out of placement/).waitFor({ state: "detached" });
+    } finally {
+      await ask({ url: real.url() }, "POST /api/fleet/nodes/dev-node2/undrain");
+      await until("it leads again", async () => (await status()).leaders.includes("dev-node2"), MOVED_MS);
+    }
+  });
+
+  it("shows a drain under way with what is left, its end, and that the node went away before it", async () => {
+    let left = 84;
+    let available = true;
+    const { page, picture } = await at({
+      prepare: (page) =>
+        changed(page, (fleet) => ({
+          ...fleet,
+          nodes: fleet.nodes.map((node) =>
+            node.id === "dev-node2" ? { ...node, available, draining: true, leads: left } : node,
+          ),
+        })),
+    });
+    const row = page
+      .getByRole("region", { name: "Nodes of the fleet" })
+      .getByRole("row")
+      .filter({ hasText: "dev-node2" });
+    await row.getByText("84 left").waitFor();
+    left = 12;
+    await row.getByText("12 left").waitFor();
+    await picture("groups-draining");
+    left = 0;
+    await row.getByText("drained").waitFor();
+    await page
+      .locator("[data-toast=good]")
+      .getByText("Node dev-node2 is drained: it leads nothing.")
+      .waitFor();
+    left = 3;
+    await row.getByText("3 left").waitFor();
+    available = false;
+    await row.getByText("not answering").waitFor();
+    await page
+      .locator("[data-toast=bad]")
+      .getByText(/^Node dev-node2 went away before/)
+      .waitFor();
+    assert.ok(await row.getByRole("button", { name: "Undrain dev-node2" }).isDisabled());
+  });
+
+  it("says why a node was not drained, and offers no drain where nobody could take over", async () => {
+    let others = true;
+    const { page, picture } = await at({
+      expected: [/status of 409/],
+      prepare: async (page) => {
+        await changed(page, (fleet) => ({
+          ...fleet,
+          nodes: fleet.nodes.map((node) => ({ ...node, available: others || node.id === "dev-node3" })),
+        }));
+        await page.route("**/api/fleet/nodes/dev-node3/drain", (route) =>
+          route.fulfill({
+            status: 409,
+            json: { status: "error", code: "no_other_node", error: "No other node takes groups." },
+          }),
+        );
+      },
+    });
+    const button = page.getByRole("button", { name: "Drain dev-node3" });
+    await button.click();
+    await page.getByRole("dialog").getByRole("button", { name: "Drain dev-node3" }).click();
+    await page
+      .locator("[data-toast=bad]")
+      .getByText("Node dev-node3 was not drained: No other node takes groups.")
+      .waitFor();
+    await picture("groups-drain-refused");
+    others = false;
+    await page.getByText("Not answering: dev-node1, dev-node2.").waitFor();
+    assert.ok(await button.isDisabled());
+  });
+
+  it("shows a change of leader by its event alone, without waiting for the next poll", async () => {
+    const { page } = await at({ expected: MOVING, prepare: (page) => page.clock.install() });
+    await page.getByRole("grid").waitFor();
+    await page.clock.runFor(100);
+    await page.clock.pauseAt(new Date(Date.now() + 3_600_000));
+    const led = page.getByRole("gridcell", { name: /led by dev-node3$/ });
+    await led.first().waitFor();
+    try {
+      assert.equal((await ask({ url: real.url() }, "POST /api/fleet/nodes/dev-node3/drain")).status, 202);
+      // Frames and what the page does once an event is there, and no poll.
+      await until(
+        "no square is its",
+        async () => {
+          await page.clock.runFor(20);
+          return (await led.count()) === 0;
+        },
+        MOVED_MS,
+      );
+    } finally {
+      await ask({ url: real.url() }, "POST /api/fleet/nodes/dev-node3/undrain");
+      await until("it leads again", async () => (await status()).leaders.includes("dev-node3"), MOVED_MS);
+    }
   });
 
   it("keeps the last state with its age when the node stops answering, and goes on when it is back", async () => {

@@ -1,5 +1,9 @@
 /** @module Overview: both halves of a real node, what needs somebody, and the experiment that was run last. */
 import assert from "node:assert/strict";
+import type { MembersAnswer } from "../../public/data/sourced.ts";
+import type { ListEntry } from "../../services/analytics/bodies.ts";
+import type { NodeFacts } from "../../services/corrosion/contract.ts";
+import type { FleetStatus } from "../../services/raft/fleet-status.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visited } from "./browser.ts";
 import type { DashboardVisit } from "./dashboard.ts";
@@ -16,30 +20,115 @@ describe("Overview", function () {
   const pages = openPages();
   const at = (options?: DashboardVisit) => pages.at("/overview", { prepare: none, ...options });
 
-  it("shows the node, the fleet, the engine, the archive and the agents of a cluster that is well", async () => {
+  it("shows the nodes, groups, engines, archive, bus and agents of a cluster that is well, each with its page", async () => {
     const { page } = await at();
-    const card = (name: string) => page.getByRole("region", { name, exact: true });
-    await page.getByText("nothing in the fleet needs attention").waitFor();
-    await card("This node").getByText("ready").waitFor();
-    await card("Fleet").getByText("3 of 3").waitFor();
-    await card("Fleet").getByText("256 of 256").waitFor();
-    await card("Log engine").getByText("sqlite", { exact: true }).waitFor();
-    await card("Archive").getByText("Lag").waitFor();
-    await card("Agents").getByText("running").waitFor();
-    await card("Agents").getByText("3 active").waitFor();
-    await card("Fleet").getByRole("link", { name: "Groups" }).click();
+    const figure = (title: string) => page.locator(`[data-figure="${title}"]`);
+    await page.getByText("and nothing needs attention").waitFor();
+    for (const [title, value, path] of [
+      ["Nodes", "3 / 3", "/groups"],
+      ["Groups with a leader", "256 / 256", "/groups"],
+      ["Log engine", "connected", "/groups"],
+      ["Archive lag", "0", "/groups"],
+      ["Bus", "connected", "/node"],
+      ["Agents", "3 / 3", "/cluster"],
+    ] as const) {
+      await figure(title).getByText(value, { exact: true }).waitFor();
+      assert.equal(await figure(title).getByRole("link").getAttribute("href"), path);
+      assert.equal(await figure(title).getAttribute("data-tone"), "plain", title);
+    }
+    const rows = page.getByRole("region", { name: "Nodes of both halves" }).locator("tbody tr");
+    for (const node of ["dev-node1", "dev-node2", "dev-node3"]) {
+      const row = rows.filter({ hasText: node });
+      await row.getByText("available").waitFor();
+      await row.getByText("active").waitFor();
+    }
+    await page.getByRole("region", { name: "Agents", exact: true }).getByText("running").waitFor();
+    await figure("Groups with a leader").click();
     await page.getByRole("grid").waitFor();
   });
 
+  it("colours what needs somebody, and says in words what it is", async () => {
+    const { page, picture } = await at({
+      prepare: async (page) => {
+        await none(page);
+        await page.route("**/api/fleet/status", async (route) => {
+          const fleet: FleetStatus = await (await route.fetch()).json();
+          await route.fulfill({
+            json: {
+              ...fleet,
+              leaders: fleet.leaders.with(7, null),
+              behind: fleet.behind.with(3, 12_345),
+              engine: { ...fleet.engine, connected: false },
+              nodes: fleet.nodes.map((node) => ({ ...node, available: node.id !== "dev-node3" })),
+            },
+          });
+        });
+        await page.route("**/api/cluster/members", async (route) => {
+          const answer: MembersAnswer = await (await route.fetch()).json();
+          const members = answer.data.members.map((member) =>
+            member.node_id === "dev-node3" ? { ...member, state: "Down" } : member,
+          );
+          await route.fulfill({ json: { ...answer, data: { ...answer.data, members } } });
+        });
+        await page.route("**/api/node", async (route) => {
+          const facts: NodeFacts = await (await route.fetch()).json();
+          await route.fulfill({ json: { ...facts, bus_connected: false } });
+        });
+      },
+    });
+    for (const [title, value, words] of [
+      ["Nodes", "2 / 3", "not all answer"],
+      ["Groups with a leader", "255 / 256", "the others take no messages"],
+      ["Log engine", "lost", "sqlite"],
+      ["Bus", "lost", "in-process"],
+      ["Agents", "2 / 3", "some are down"],
+    ] as const) {
+      const figure = page.locator(`[data-figure="${title}"][data-tone=bad]`);
+      await figure.getByText(value, { exact: true }).waitFor();
+      await figure.getByText(words).waitFor();
+    }
+    await page.locator('[data-figure="Archive lag"]').getByText("12,345", { exact: true }).waitFor();
+    const row = page
+      .getByRole("region", { name: "Nodes of both halves" })
+      .locator("tbody tr")
+      .filter({ hasText: "dev-node3" });
+    await row.getByText("not answering").waitFor();
+    await row.getByText("Down").waitFor();
+    for (const text of [
+      "The log engine cannot be reached.",
+      "This node cannot reach the others over the bus.",
+      "Agents that are down: dev-node3.",
+    ])
+      await page.getByRole("alert").getByText(text).waitFor();
+    await assertAccessible(page);
+    await picture("overview-trouble");
+  });
+
+  it("says that it waits for the node, and that it does not know where the node does not say", async () => {
+    const { page, picture } = await at({
+      expected: [/ERR_FAILED/],
+      prepare: (page) =>
+        page.route(/\/api\/(fleet\/status|cluster\/members|analytics)/, (route) => route.abort()),
+    });
+    await page.getByText("How the fleet is cannot be said").waitFor();
+    for (const title of ["Nodes", "Groups with a leader", "Log engine", "Archive lag", "Agents"])
+      await page.locator(`[data-figure="${title}"]`).getByText("not known").waitFor();
+    await picture("overview-error");
+  });
+
   it("shows the newest experiment, and leads to it whatever its id", async () => {
-    const run = {
+    const run: ListEntry = {
       experiment_id: "a<b>&c=1",
-      message_count: 10,
+      // Sends and acknowledgements.
+      message_count: 27,
       send_count: 9,
       ack_count: 18,
       time_range: null,
       status: "completed",
       transport: "pubsub",
+      started_at: null,
+      ended_at: null,
+      run_count: 1,
     };
     const { page } = await at({
       prepare: experiments({
@@ -49,7 +138,7 @@ describe("Overview", function () {
       }),
     });
     const card = page.getByRole("region", { name: "Last experiment" });
-    await card.getByText("9 messages").waitFor();
+    await card.getByText("9", { exact: true }).waitFor();
     const link = card.getByRole("link", { name: "a<b>&c=1" });
     assert.equal(await link.getAttribute("href"), "/analytics?experiment_id=a%3Cb%3E%26c%3D1");
   });
@@ -79,7 +168,7 @@ describe("Overview", function () {
   for (const look of LOOKS) {
     it(`has no serious problem of accessibility, and fits the screen (${lookText(look)})`, async () => {
       const { page, picture } = await at({ look });
-      await page.getByText("nothing in the fleet needs attention").waitFor();
+      await page.getByText("and nothing needs attention").waitFor();
       await page.getByText("3 active").waitFor();
       await assertAccessible(page);
       await assertFits(page);

@@ -50,9 +50,33 @@ describe("The dashboard's shell", function () {
     }
     assert.equal(await page.evaluate(() => document.documentElement.dataset.same), "yes");
     await page.goBack();
-    await page.waitForFunction(() => document.title === "Cluster · Fleetport");
+    await page.waitForFunction(() => document.title === "Groups · Fleetport");
     await page.reload();
-    assert.equal(await page.title(), "Cluster · Fleetport");
+    assert.equal(await page.title(), "Groups · Fleetport");
+  });
+
+  it("shows on a narrow screen that there are more tabs, goes to them, and keeps the open one in sight", async () => {
+    const { page } = await at("/conversations", { look: { theme: "light", width: 390 } });
+    const tabs = page.getByRole("navigation", { name: "Pages" });
+    const inSight = (name: string) =>
+      tabs.getByRole("link", { name, exact: true }).evaluate((link) => {
+        const { left, right } = link.getBoundingClientRect();
+        return left >= 0 && right <= document.documentElement.clientWidth;
+      });
+    const more = (side: string) => page.locator(`[data-more-tabs=${side}]`);
+    await until("the open tab is in sight", () => inSight("Conversations"));
+    await more("left").waitFor();
+    assert.deepEqual([await more("right").count(), await inSight("Overview")], [0, false]);
+    await more("left").click();
+    await more("right").waitFor();
+    await more("left").click();
+    await until("the first tab is in sight", () => inSight("Overview"));
+    await more("left").waitFor({ state: "detached" });
+    await tabs.getByRole("link", { name: "Node", exact: true }).click();
+    await until("the open tab is in sight", () => inSight("Node"));
+
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await until("all fit", async () => (await page.locator("[data-more-tabs]").count()) === 0);
   });
 
   it("works by keyboard: skips to the content, goes through the tabs, and tells a change of page by the focus", async () => {

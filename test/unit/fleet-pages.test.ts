@@ -2,18 +2,20 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ApiError } from "../../public/data/api-error.ts";
+import { drainsEnded } from "../../public/fleet/drains.ts";
 import {
   archiveLagOf,
   changesBetween,
   columnsOf,
   groupName,
-  lagOf,
   leaderMarks,
 } from "../../public/fleet/leaders.ts";
 import { readinessOf } from "../../public/fleet/readiness.ts";
 import { warningsOf } from "../../public/fleet/warnings.ts";
 import { stepFrom } from "../../public/pages/groups/walk.ts";
-import { countByState } from "../../public/pages/overview/count-by-state.ts";
+import { countByState } from "../../public/pages/overview/members.ts";
+import { nodeRows } from "../../public/pages/overview/node-rows.ts";
+import type { Member } from "../../services/corrosion/contract.ts";
 import type { FleetNode, FleetStatus } from "../../services/raft/fleet-status.ts";
 
 const node = (id: string, more: Partial<FleetNode> = {}): FleetNode => ({
@@ -35,6 +37,7 @@ const WELL: FleetStatus = {
   leaders: ["a", "b", "b"],
   applied: [5, 9, 2],
   archived: [5, 4, 0],
+  behind: [0, 5, 2],
   followers: [["b"], ["a"], ["a"]],
   problems: [],
   resident_sessions: 0,
@@ -69,12 +72,40 @@ describe("The fleet's pages", () => {
 
   it("say how far the archive is behind, and where most", () => {
     assert.deepEqual(archiveLagOf(WELL), { entries: 7, worst: { group: 1, entries: 5 } });
-    assert.deepEqual(archiveLagOf({ ...WELL, archived: [5, 9, 2] }), { entries: 0, worst: null });
+    assert.deepEqual(archiveLagOf({ behind: [0, null, 0] }), { entries: 0, worst: null });
   });
 
-  it("know no lag of a group that nobody leads, and none below zero", () => {
-    assert.equal(lagOf({ applied: [null], archived: [null] }, 0), null);
-    assert.equal(lagOf({ applied: [3], archived: [4] }, 0), 0);
+  it("tell when a drain is over, and when the node went away before", () => {
+    const under = { nodes: [node("a"), node("b", { draining: true, leads: 4 })] };
+    const ended = (...nodes: FleetNode[]) => drainsEnded(under, { nodes });
+    assert.deepEqual(ended(node("a"), node("b", { draining: true, leads: 1 })), []);
+    assert.deepEqual(ended(node("a"), node("b", { draining: true, leads: 0 })), [
+      { node: "b", how: "drained" },
+    ]);
+    assert.deepEqual(ended(node("a"), node("b", { draining: false, leads: 2 })), []);
+    assert.deepEqual(ended(node("a"), node("b", { available: false, leads: 0 })), [
+      { node: "b", how: "lost" },
+    ]);
+    assert.deepEqual(ended(node("a")), [{ node: "b", how: "lost" }]);
+    const drained = { nodes: [node("b", { draining: true, leads: 0 })] };
+    assert.deepEqual(drainsEnded(drained, drained), []);
+    assert.deepEqual(drainsEnded({ nodes: [node("b")] }, { nodes: [] }), []);
+  });
+
+  it("make one row a node of what both halves know of it", () => {
+    const member = (node_id: string | null) => ({ node_id }) as Member;
+    assert.deepEqual(
+      nodeRows([node("b"), node("a")], [member("c"), member("a"), member(null)]).map((row) => [
+        row.id,
+        row.fleet?.id ?? null,
+        row.member?.node_id ?? null,
+      ]),
+      [
+        ["a", "a", "a"],
+        ["b", "b", null],
+        ["c", null, "c"],
+      ],
+    );
   });
 
   it("see each change of leader, the loss of one too, and nothing else", () => {
@@ -92,7 +123,7 @@ describe("The fleet's pages", () => {
     const warnings = warningsOf({
       ...WELL,
       leaders: ["a", null, "b"],
-      nodes: [node("a"), node("b", { available: false })],
+      nodes: [node("a"), node("b", { available: false }), node("c", { draining: true })],
       engine: { ...WELL.engine, connected: false, warnings: ["two copies only"] },
       problems: ["a: the log is full"],
     });
@@ -101,6 +132,7 @@ describe("The fleet's pages", () => {
       { tone: "bad", text: "The log engine cannot be reached." },
       { tone: "bad", text: "a: the log is full" },
       { tone: "warn", text: "Not answering: b." },
+      { tone: "warn", text: "Out of placement: c. It leads no groups until it is undrained." },
       { tone: "warn", text: "two copies only" },
     ]);
   });

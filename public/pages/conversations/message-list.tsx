@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Session } from "../../../services/conversations/contract.ts";
 import { Button } from "../../components/button.tsx";
 import { countText } from "../../data/wording.ts";
+import { COMPOSER_ID } from "./composer.tsx";
 import { firstSeqOf, firstUnreadOf, hasLater } from "./conversation.ts";
 import { beginsDay, clockText, dayText } from "./days.ts";
 import { type Draft, shownDrafts } from "./drafts.ts";
@@ -20,9 +21,11 @@ export interface MessageListProps {
   /** Null: not known yet. */
   readonly session: Session | null;
   readonly outbox: Outbox;
+  /** Whether there is a place below to write in. */
+  readonly writable: boolean;
 }
 
-export function MessageList({ conversation, userId, session, outbox }: MessageListProps) {
+export function MessageList({ conversation, userId, session, outbox, writable }: MessageListProps) {
   const { following, head, messages } = conversation;
   const later = hasLater(conversation);
   const first = firstSeqOf(conversation);
@@ -40,6 +43,7 @@ export function MessageList({ conversation, userId, session, outbox }: MessageLi
 
   return (
     <div class="relative flex min-h-0 flex-1 flex-col">
+      {writable && <SkipToComposer />}
       <section
         ref={box}
         role="log"
@@ -89,7 +93,7 @@ export function MessageList({ conversation, userId, session, outbox }: MessageLi
       </section>
       {!following && (
         <div class="pointer-events-none absolute inset-x-0 bottom-3 flex justify-center">
-          <div class="pointer-events-auto rounded-md shadow-lg">
+          <div class="pointer-events-auto rounded-md shadow-lg ring-1 ring-line-strong">
             <Button size="small" tone={unseen > 0 ? "primary" : "plain"} onPress={conversation.newest}>
               {unseen > 0 ? countText(unseen, "new message") : "Newest messages"} ↓
             </Button>
@@ -129,6 +133,21 @@ class Rows extends Component<RowsProps> {
   }
 }
 
+/** Every message has things to press: whoever moves by keyboard need not pass them all. */
+function SkipToComposer() {
+  return (
+    <div class="absolute top-2 left-4 z-10 not-focus-within:sr-only">
+      <Button
+        size="small"
+        tone="primary"
+        onPress={() => document.getElementById(COMPOSER_ID)?.querySelector("textarea")?.focus()}
+      >
+        Skip to writing
+      </Button>
+    </div>
+  );
+}
+
 /** Messages that came since the newest was in sight. */
 function useUnseen(following: boolean, head: number): number {
   const seen = useRef(head);
@@ -166,6 +185,7 @@ function DraftRow({ draft: { agentId, attempt, text } }: { readonly draft: Draft
         head={
           <>
             <span class="min-w-0 truncate font-medium text-ink">{agentId}</span>
+            <span aria-hidden="true" class="size-1.5 animate-pulse self-center rounded-full bg-accent" />
             <span class="shrink-0">is writing{attempt > 1 && `, attempt ${attempt}`}</span>
           </>
         }

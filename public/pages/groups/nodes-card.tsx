@@ -1,4 +1,4 @@
-/** @module The nodes of the fleet, and how many groups each leads and follows. */
+/** @module The nodes of the fleet: how many groups each leads and follows, and taking one out of placement. */
 import { useMemo } from "preact/hooks";
 import type { FleetNode, FleetStatus } from "../../../services/raft/fleet-status.ts";
 import { Badge } from "../../components/badge.tsx";
@@ -6,7 +6,9 @@ import { ResourceCard } from "../../components/card.tsx";
 import { type Column, Table } from "../../components/table.tsx";
 import { dataOf, type Resource } from "../../data/resource.ts";
 import { type LeaderMark, leaderMarks } from "../../fleet/leaders.ts";
+import { NodeLink } from "../../fleet/node-link.tsx";
 import { NodeState, Swatch } from "../../fleet/node-state.tsx";
+import { DrainButton } from "./drain-button.tsx";
 
 export function NodesCard({ fleet }: { readonly fleet: Resource<FleetStatus> }) {
   return (
@@ -17,59 +19,74 @@ export function NodesCard({ fleet }: { readonly fleet: Resource<FleetStatus> }) 
       note={dataOf(fleet)?.nodes.length}
       empty={({ nodes }) => (nodes.length === 0 ? "No node is known yet." : null)}
     >
-      {(status) => <NodesTable status={status} />}
+      {(status) => <NodesTable status={status} reload={fleet.reload} />}
     </ResourceCard>
   );
 }
 
-function NodesTable({ status }: { readonly status: FleetStatus }) {
-  const marks = useMemo(() => leaderMarks(status), [status]);
-  const rows = useMemo(() => [...status.nodes].sort((a, b) => (a.id < b.id ? -1 : 1)), [status]);
-  return (
-    <>
-      <Table
-        label="Nodes of the fleet"
-        columns={columnsFor(marks, status.node_id)}
-        rows={rows}
-        rowKey={({ id }) => id}
-      />
-      <p class="px-4 py-2 text-xs text-muted">
-        To take a node out of service, use <code class="font-mono">fleet drain &lt;node&gt;</code> in the
-        REPL: it hands its groups over, and ends.
-      </p>
-    </>
-  );
+interface NodesTableProps {
+  readonly status: FleetStatus;
+  readonly reload: () => Promise<void>;
 }
 
-function columnsFor(marks: ReadonlyMap<string, LeaderMark>, own: string): readonly Column<FleetNode>[] {
+function NodesTable({ status, reload }: NodesTableProps) {
+  const columns = useMemo(() => columnsFor(status, reload), [status, reload]);
+  const rows = useMemo(() => [...status.nodes].sort((a, b) => (a.id < b.id ? -1 : 1)), [status]);
+  return <Table label="Nodes of the fleet" columns={columns} rows={rows} rowKey={({ id }) => id} />;
+}
+
+function columnsFor(status: FleetStatus, reload: () => Promise<void>): readonly Column<FleetNode>[] {
+  const marks: ReadonlyMap<string, LeaderMark> = leaderMarks(status);
+  const othersOf = (id: string) =>
+    status.nodes.filter((node) => node.id !== id && node.available && !node.draining).length;
   return [
     {
       key: "node",
       title: "Node",
-      cell: ({ id, url }) => (
-        <span class="inline-flex items-center gap-2">
-          <Swatch mark={marks.get(id)} />
-          <NodeLink id={id} url={url} />
-          {id === own && <Badge tone="info">Local</Badge>}
+      class: "w-full max-w-0",
+      cell: (node) => (
+        <span class="flex min-h-12 min-w-0 items-center gap-2.5">
+          <Swatch mark={marks.get(node.id)} />
+          <span class="flex min-w-0 flex-col items-start gap-1">
+            <span class="flex max-w-full min-w-0 items-center gap-2">
+              <NodeLink id={node.id} url={node.url} page="/groups" />
+              {node.id === status.node_id && <Badge tone="info">Local</Badge>}
+            </span>
+            <span class="flex items-center gap-2">
+              <NodeState node={node} />
+              {node.draining && node.leads > 0 && (
+                <span class="text-xs text-muted tabular-nums">{node.leads} left</span>
+              )}
+            </span>
+          </span>
         </span>
       ),
     },
-    { key: "state", title: "State", cell: (node) => <NodeState node={node} /> },
-    { key: "leads", title: "Leads", align: "right", cell: ({ leads }) => leads.toLocaleString("en") },
-    { key: "follows", title: "Follows", align: "right", cell: ({ follows }) => follows.toLocaleString("en") },
+    {
+      key: "groups",
+      title: "Groups",
+      align: "right",
+      cell: ({ leads, follows }) => (
+        <span class="flex flex-col text-xs leading-5">
+          <span>
+            leads <b class="inline-block min-w-7 text-sm font-semibold">{leads.toLocaleString("en")}</b>
+          </span>
+          <span class="text-muted">
+            follows <span class="inline-block min-w-7">{follows.toLocaleString("en")}</span>
+          </span>
+        </span>
+      ),
+    },
+    {
+      key: "drain",
+      title: "Placement",
+      align: "right",
+      // As wide when it is busy, so that the table stays as it is.
+      cell: (node) => (
+        <span class="inline-flex w-21 justify-end">
+          <DrainButton node={node} others={othersOf(node.id)} reload={reload} />
+        </span>
+      ),
+    },
   ];
-}
-
-/** To the node's own dashboard; only to what a browser opens as a page. */
-function NodeLink({ id, url }: Pick<FleetNode, "id" | "url">) {
-  if (url === null || !/^https?:\/\//.test(url)) return <span class="font-mono text-xs">{id}</span>;
-  return (
-    <a
-      class="font-mono text-xs text-accent underline-offset-2 hover:underline"
-      href={`${url.replace(/\/$/, "")}/groups`}
-      title={`The dashboard of ${id}`}
-    >
-      {id}
-    </a>
-  );
 }

@@ -3,6 +3,7 @@ import type { FleetStatus } from "../../../services/raft/fleet-status.ts";
 import { Badge } from "../../components/badge.tsx";
 import { PageHeading } from "../../components/page-heading.tsx";
 import { dataOf, type Resource } from "../../data/resource.ts";
+import { EnginesCard } from "../../fleet/engines-card.tsx";
 import { Figure } from "../../fleet/figure.tsx";
 import { archiveLagOf, groupName } from "../../fleet/leaders.ts";
 import { ReadinessBadge } from "../../fleet/node-state.tsx";
@@ -11,9 +12,9 @@ import { WarningList } from "../../fleet/warning-list.tsx";
 import { warningsOf } from "../../fleet/warnings.ts";
 import { nodeFacts } from "../../shell/node-facts.ts";
 import { ChangesCard } from "./changes-card.tsx";
-import { EnginesCard } from "./engines-card.tsx";
 import { MapCard } from "./map-card.tsx";
 import { NodesCard } from "./nodes-card.tsx";
+import { useDrains } from "./use-drains.ts";
 import { useLeaderChanges } from "./use-leader-changes.ts";
 
 export default function GroupsPage() {
@@ -21,6 +22,7 @@ export default function GroupsPage() {
   const readiness = useReadiness();
   const changes = useLeaderChanges(dataOf(fleet)?.leaders ?? null);
   const known = dataOf(fleet);
+  useDrains(known);
   return (
     <div class="space-y-4">
       <PageHeading

@@ -3,28 +3,18 @@ import type { NodeFacts } from "../../../services/corrosion/contract.ts";
 import { Badge } from "../../components/badge.tsx";
 import { ResourceCard } from "../../components/card.tsx";
 import { Fact, Facts, More } from "../../components/facts.tsx";
-import type { Tone } from "../../components/tone.ts";
+import { AGENT_TONES } from "../../components/state-tones.ts";
 import { sentenceOf } from "../../data/api-error.ts";
 import { dataOf, type Resource } from "../../data/resource.ts";
 import type { MembersAnswer } from "../../data/sourced.ts";
-import { useResource } from "../../data/use-resource.ts";
-import { countByState } from "./count-by-state.ts";
+import { countByState, MEMBER_TONES } from "./members.ts";
 
-const POLL_MS = 15_000;
+export interface AgentsCardProps {
+  readonly facts: Resource<NodeFacts>;
+  readonly members: Resource<MembersAnswer>;
+}
 
-const MEMBER_TONES: Readonly<Record<string, Tone>> = {
-  active: "good",
-  connected: "good",
-  reachable: "info",
-  Suspect: "warn",
-  Down: "bad",
-};
-
-export function AgentsCard({ facts }: { readonly facts: Resource<NodeFacts> }) {
-  const members = useResource<MembersAnswer>("/api/cluster/members", {
-    topics: ["cluster_membership"],
-    pollMs: POLL_MS,
-  });
+export function AgentsCard({ facts, members }: AgentsCardProps) {
   const known = dataOf(facts);
   return (
     <ResourceCard
@@ -41,7 +31,7 @@ export function AgentsCard({ facts }: { readonly facts: Resource<NodeFacts> }) {
             <Fact name="Members">
               {data.members.length}
               {countByState(data.members).map(([state, count]) => (
-                <Badge key={state} tone={MEMBER_TONES[state] ?? "plain"}>
+                <Badge key={state} tone={MEMBER_TONES[state]}>
                   {count} {state}
                 </Badge>
               ))}
@@ -57,21 +47,11 @@ export function AgentsCard({ facts }: { readonly facts: Resource<NodeFacts> }) {
   );
 }
 
-const AGENT_TONES: Readonly<Record<string, Tone>> = {
-  running: "good",
-  external: "good",
-  stopped: "plain",
-  crashed: "bad",
-};
-
 function OwnAgent({ agent }: Pick<NodeFacts, "agent">) {
   if (agent === null) return <Badge>off</Badge>;
   return (
     <>
-      <Badge
-        tone={AGENT_TONES[agent.state] ?? "warn"}
-        {...(agent.reason !== null && { title: agent.reason })}
-      >
+      <Badge tone={AGENT_TONES[agent.state]} {...(agent.reason !== null && { title: agent.reason })}>
         {agent.state}
       </Badge>
       <span class="text-xs font-normal text-muted">{agent.kind}</span>

@@ -1,10 +1,10 @@
 /** @module What the fleet runs on: log engine, bus, database, cache and agent. */
 import type { ComponentChildren } from "preact";
-import type { NodeFacts } from "../../../services/corrosion/contract.ts";
-import type { FleetStatus } from "../../../services/raft/fleet-status.ts";
-import { Badge } from "../../components/badge.tsx";
-import { ResourceCard } from "../../components/card.tsx";
-import type { Resource } from "../../data/resource.ts";
+import type { NodeFacts } from "../../services/corrosion/contract.ts";
+import type { FleetStatus } from "../../services/raft/fleet-status.ts";
+import { Badge } from "../components/badge.tsx";
+import { ResourceCard } from "../components/card.tsx";
+import type { Resource } from "../data/resource.ts";
 
 export interface EnginesCardProps {
   readonly fleet: Resource<FleetStatus>;
