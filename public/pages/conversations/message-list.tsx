@@ -1,6 +1,6 @@
 /** @module What was said: the newest at the bottom, where the list stays unless somebody scrolls up. */
-import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { Component, type ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import type { Session } from "../../../services/conversations/contract.ts";
 import { Button } from "../../components/button.tsx";
 import { countText } from "../../data/wording.ts";
@@ -41,21 +41,6 @@ export function MessageList({ conversation, userId, session, outbox, writable }:
   const drafts = later ? [] : shownDrafts(conversation.drafts);
   const outgoing = later ? [] : outgoingBeside(outbox.outgoing, messages);
 
-  // What was drawn is not drawn again for every word that an agent writes.
-  const rows = useMemo(
-    () =>
-      messages.map((message, i) => (
-        <div key={message.seq} class="space-y-3">
-          {beginsDay(message.inserted_at, messages[i - 1]?.inserted_at) && (
-            <Separator>{dayText(message.inserted_at, Date.now())}</Separator>
-          )}
-          {message.seq === firstUnread && <Separator unread>unread</Separator>}
-          <MessageRow message={message} own={message.sender_id === userId} />
-        </div>
-      )),
-    [messages, firstUnread, userId],
-  );
-
   return (
     <div class="relative flex min-h-0 flex-1 flex-col">
       {writable && <SkipToComposer />}
@@ -84,7 +69,7 @@ export function MessageList({ conversation, userId, session, outbox, writable }:
           {messages.length === 0 && outgoing.length === 0 && (
             <p class="py-8 text-center text-muted">Nothing was said yet.</p>
           )}
-          {rows}
+          <Rows messages={messages} firstUnread={firstUnread} userId={userId} />
           {later && (
             <div class="flex h-8 items-center justify-center">
               <Button
@@ -117,6 +102,35 @@ export function MessageList({ conversation, userId, session, outbox, writable }:
       )}
     </div>
   );
+}
+
+interface RowsProps {
+  readonly messages: OpenConversation["messages"];
+  readonly firstUnread: number | null;
+  readonly userId: string;
+}
+
+/**
+ * What was drawn is not drawn again for every word that an agent writes. A component that says so, and no elements that
+ * are kept: those would keep all that ever stood beside them.
+ */
+class Rows extends Component<RowsProps> {
+  override shouldComponentUpdate({ messages, firstUnread, userId }: RowsProps): boolean {
+    const { props } = this;
+    return messages !== props.messages || firstUnread !== props.firstUnread || userId !== props.userId;
+  }
+
+  override render({ messages, firstUnread, userId }: RowsProps) {
+    return messages.map((message, i) => (
+      <div key={message.seq} class="space-y-3">
+        {beginsDay(message.inserted_at, messages[i - 1]?.inserted_at) && (
+          <Separator>{dayText(message.inserted_at, Date.now())}</Separator>
+        )}
+        {message.seq === firstUnread && <Separator unread>unread</Separator>}
+        <MessageRow message={message} own={message.sender_id === userId} />
+      </div>
+    ));
+  }
 }
 
 /** Every message has things to press: whoever moves by keyboard need not pass them all. */
