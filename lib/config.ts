@@ -155,6 +155,7 @@ export function readConfig(env: Env): Config {
   const consoleOf = readConsole(reader, {
     dataDir,
     dataDirGiven: dataDirGiven !== null,
+    host,
     embedded: nats === null,
     nodes,
   });

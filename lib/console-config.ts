@@ -1,4 +1,5 @@
 /** @module Configuration of the Corrosion console: who this node is, its agent, and how it watches the cluster. */
+import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import type { EnvReader } from "./env.ts";
 
@@ -30,6 +31,8 @@ export interface ConsoleConfig {
   readonly token: string | null;
   /** Origins, beside the node's own, whose pages may change something. */
   readonly allowedOrigins: readonly string[];
+  /** Names, in lower case, by which a browser may reach this node's own pages; any address of IP does, too. */
+  readonly ownHosts: readonly string[];
 }
 
 /** Messages and their acknowledgements. */
@@ -91,6 +94,8 @@ export type ConsoleOfNode = (node: number) => ConsoleConfig;
 export interface ConsoleBase {
   readonly dataDir: string;
   readonly dataDirGiven: boolean;
+  /** Where the web server listens. */
+  readonly host: string;
   /** Whether all nodes are in this process: then a port that is given counts from node 0. */
   readonly embedded: boolean;
   /** Nodes of an embedded start. */
@@ -138,11 +143,14 @@ export function readConsole(env: EnvReader, base: ConsoleBase): ConsoleOfNode {
     );
   }
   const configDir = env.text("CORROSION_CONFIG_DIR");
+  const appName = env.text("FLY_APP_NAME");
+  const names = ["localhost", hostname(), base.host, ...(appName === null ? [] : [`${appName}.fly.dev`])];
   const shared = {
     environment,
     clusterSize,
+    ownHosts: names.map((name) => name.toLowerCase()),
     fly: {
-      appName: env.text("FLY_APP_NAME"),
+      appName,
       region: env.text("FLY_REGION"),
       machineId: env.text("FLY_MACHINE_ID"),
       privateIp: env.text("FLY_PRIVATE_IP"),

@@ -27,6 +27,7 @@ export function csvFile(header: readonly string[], rows: Iterable<readonly CsvVa
   return lines.join("");
 }
 
-function csvLine(values: readonly CsvValue[]): string {
+/** A line with its end. */
+export function csvLine(values: readonly CsvValue[]): string {
   return `${values.map(csvField).join(",")}\r\n`;
 }

@@ -33,7 +33,7 @@ export function Card({ title, note, actions, flush = false, fill = false, childr
       )}
     >
       <header class="flex min-h-11 flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-1.5">
-        <h2 id={id} class="text-sm font-semibold">
+        <h2 id={id} class="line-clamp-2 max-w-full min-w-0 text-sm font-semibold wrap-anywhere">
           {title}
         </h2>
         {note !== undefined && <div class="text-xs text-muted">{note}</div>}

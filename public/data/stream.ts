@@ -55,7 +55,7 @@ const batches = new EventBatches<StreamEvent>((events) => {
   }
 });
 
-/** Subscribes until the function that it returns is called. Events come in batches, at most one a frame. */
+/** Subscribes until the function that it returns is called. Events come in batches, at most ten a second. */
 export function subscribe(subscriber: Subscriber): () => void {
   subscribers.add(subscriber);
   settleSoon();

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { type StreamEvent, subscribe } from "./stream.ts";
 
 export interface StreamHandlers {
-  /** Events of the topics in the order in which they came, at most one call a frame. */
+  /** Events of the topics in the order in which they came, at most ten calls a second. */
   readonly onEvents: (events: readonly StreamEvent[]) => void;
   /** Events may have been missed. */
   readonly onReconnect?: () => void;

@@ -1,21 +1,10 @@
 /** @module The top line: whose page this is, whether its bus and its agent live, and the theme. */
 import type { NodeFacts } from "../../services/corrosion/contract.ts";
 import { Lamp } from "../components/badge.tsx";
-import type { Tone } from "../components/tone.ts";
+import { AGENT_TONES } from "../components/state-tones.ts";
 import { dataOf, type Resource } from "../data/resource.ts";
 import { useNodeFacts } from "./node-facts.ts";
 import { ThemeToggle } from "./theme-toggle.tsx";
-
-const AGENT_TONES: Readonly<Record<string, Tone>> = {
-  running: "good",
-  external: "good",
-  starting: "warn",
-  restarting: "warn",
-  stopping: "warn",
-  unhealthy: "warn",
-  stopped: "plain",
-  crashed: "bad",
-};
 
 export function Header() {
   const resource = useNodeFacts();
@@ -59,5 +48,5 @@ function AgentLamp({ resource }: { readonly resource: Resource<NodeFacts> }) {
   if (agent === null)
     return <Lamp tone="plain" label="Agent" state="off" title="This node runs no Corrosion agent." />;
   const title = agent.reason ?? `${agent.kind} agent, since ${agent.since}`;
-  return <Lamp tone={AGENT_TONES[agent.state] ?? "warn"} label="Agent" state={agent.state} title={title} />;
+  return <Lamp tone={AGENT_TONES[agent.state]} label="Agent" state={agent.state} title={title} />;
 }

@@ -105,7 +105,7 @@ const COMMANDS: Readonly<Record<string, Description>> = {
   },
 };
 
-const USAGE_WIDTH = 28;
+const USAGE_WIDTH = 31;
 
 export const ACK_USAGE = Object.entries(COMMANDS)
   .map(([name, { does, syntax }]) => `  ${`${name} ${syntax}`.trim().padEnd(USAGE_WIDTH)}${does}`)
@@ -134,7 +134,7 @@ export async function runAckCommand(broker: ServiceBroker, command: AckCommand, 
 
 function showReceptions({ count, receptions }: Receptions, print: Print): void {
   for (const reception of receptions) print(showReception(reception));
-  print(`${count} messages`);
+  print(count === 1 ? "1 message" : `${count} messages`);
 }
 
 function showReception(reception: Reception): string {

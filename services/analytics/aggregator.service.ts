@@ -154,8 +154,9 @@ export default defineService<AggregatorService>({
       },
     },
 
-    /** `{experiment_id, format?, include_raw_events?, include_system_metrics?, scope?}` -> `ExportFile`. Throws `invalid_request`. */
+    /** `{experiment_id, format?, include_raw_events?, include_system_metrics?, scope?}` -> `ExportFile`, or `ExportStream`, which crosses no bus. */
     export: {
+      visibility: "protected",
       params: EXPORT_PARAMS,
       handler(ctx: Context<ExportRequest>): Promise<object> {
         return this.reports.export(ctx.params);

@@ -1,6 +1,14 @@
 /** @module Bodies of the reports of a run (contract corroport, section 6); who reported is added by who asked. */
 import type { Timestamp } from "../../lib/clock.ts";
-import type { ExperimentRow, MessageEventRow, SystemMetricRow, TopologySnapshotRow } from "./contract.ts";
+import type { Transport } from "../acks/contract.ts";
+import type {
+  ExperimentRow,
+  ExperimentStatus,
+  MessageEventRow,
+  Reported,
+  SystemMetricRow,
+  TopologySnapshotRow,
+} from "./contract.ts";
 import type { Histogram, LatencyStats } from "./maths.ts";
 import type { Line, MessageFlow, NodePerformance, ReceiptSummary } from "./series.ts";
 
@@ -89,4 +97,54 @@ export interface ReportBodies {
   readonly events: EventsBody;
   readonly topology: TopologyBody;
   readonly performance: PerformanceBody;
+}
+
+/** `experiments/list`, the latest first. */
+export interface ExperimentList extends Pick<Reported, "nodes_reporting" | "nodes_missing"> {
+  readonly experiments: readonly ListEntry[];
+  readonly count: number;
+}
+
+export interface ListEntry {
+  readonly experiment_id: string;
+  /** Events: sends and acknowledgements. */
+  readonly message_count: number;
+  readonly send_count: number;
+  readonly ack_count: number;
+  readonly time_range: { readonly start: Timestamp; readonly end: Timestamp } | null;
+  /** Null where no node has its row: only what nodes recorded is left. */
+  readonly status: ExperimentStatus | null;
+  readonly transport: Transport | null;
+  readonly started_at: Timestamp | null;
+  readonly ended_at: Timestamp | null;
+  readonly run_count: number | null;
+}
+
+/** What stands at the top of an export and of a comparison. */
+export interface ExportMetadata {
+  readonly exported_at: Timestamp;
+  readonly exporter_version: string;
+  readonly node_id: string;
+  readonly region: string;
+}
+
+/** One run of a comparison; a run that nobody knows has zeros and nulls. */
+export interface ComparedExperiment {
+  readonly experiment_id: string;
+  readonly started_at: string | null;
+  readonly duration_seconds: number | null;
+  readonly node_count: number;
+  /** Sends. */
+  readonly message_count: number;
+  readonly ack_count: number;
+  /** The ack rate, in percent. */
+  readonly success_rate: number | null;
+  readonly avg_latency_ms: number | null;
+  readonly p95_latency_ms: number | null;
+}
+
+export interface Comparison {
+  readonly metadata: ExportMetadata;
+  readonly experiments: readonly ComparedExperiment[];
+  readonly count: number;
 }

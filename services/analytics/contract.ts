@@ -5,7 +5,7 @@ import type { Transport } from "../acks/contract.ts";
 import type { ExperimentJson } from "./bodies.ts";
 
 /*
- * `analytics.store` (record, flush, experiments, query, export, compared, part, chunk, delete, recordRun, runs, status): one SQLite file
+ * `analytics.store` (record, flush, experiments, query, export, events, compared, part, chunk, delete, recordRun, runs, status): one SQLite file
  * a node. `record`, `flush` and `query` are of the own node; `part`, `chunk`, `experiments` and `delete` are asked by others too.
  */
 
@@ -257,16 +257,25 @@ export interface Query {
   readonly parts?: readonly Uint8Array[];
 }
 
-/** `analytics.store.export` -> `ExportFile` of export/file.ts; parts as for `Query`, with rows if raw events are wanted. */
+/** `analytics.store.export` -> `ExportFile` of export/file.ts, without raw events; parts as for `Query`. */
 export interface ExportQuery {
   readonly experiment_id: string;
   readonly format: "json" | "csv";
-  readonly include_raw_events: boolean;
   readonly include_system_metrics: boolean;
   readonly parts?: readonly Uint8Array[];
 }
 
-/** `analytics.store.compared` -> `ComparedExperiment` of export/comparison.ts, a run's line in a comparison. */
+/** What is unique of an event of a run, and the order in which `analytics.store.events` gives them: a send first. */
+export type EventKey = Pick<MessageEvent, "message_id" | "target_node">;
+
+/** `analytics.store.events` with `{experiment_id, after?}`: this node's events of a run behind that one. */
+export interface EventPage {
+  readonly rows: readonly MessageEventRow[];
+  /** What the next page is behind; null: there is none. */
+  readonly next: EventKey | null;
+}
+
+/** `analytics.store.compared` -> `ComparedExperiment` of bodies.ts, a run's line in a comparison. */
 export interface ComparedQuery {
   readonly experiment_id: string;
   readonly parts?: readonly Uint8Array[];

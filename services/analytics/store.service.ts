@@ -9,10 +9,12 @@ import { regionOf } from "../../lib/regions.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import type { ConsoleRunRecord, NewConsoleRun } from "../corrosion/contract.ts";
-import type { ReportBodies } from "./bodies.ts";
+import type { ComparedExperiment, ReportBodies } from "./bodies.ts";
 import type {
   ComparedQuery,
   Deleted,
+  EventKey,
+  EventPage,
   ExperimentPart,
   ExportQuery,
   PartChunk,
@@ -20,7 +22,6 @@ import type {
   Recorded,
   StoreStatus,
 } from "./contract.ts";
-import type { ComparedExperiment } from "./export/comparison.ts";
 import type { Exporter } from "./export/experiment.ts";
 import type { ExportFile } from "./export/file.ts";
 import { chunkOf } from "./parts.ts";
@@ -38,6 +39,11 @@ type StoreService = Service<{ intervalMs: number; retryMs: number; capacity: num
 
 const experiment_id = { type: "string", min: 1, max: 255 } as const;
 const parts = { type: "array", optional: true, items: { type: "class", instanceOf: Uint8Array } } as const;
+const eventKey = {
+  type: "object",
+  optional: true,
+  props: { message_id: "string", target_node: { type: "string", nullable: true } },
+} as const;
 const PART_TTL_MS = 60_000;
 const PARTS_BYTES = 64 * 1024 * 1024;
 
@@ -95,7 +101,6 @@ export default defineService<StoreService>({
       params: {
         experiment_id,
         format: { type: "enum", values: ["json", "csv"] },
-        include_raw_events: "boolean",
         include_system_metrics: "boolean",
         parts,
       },
@@ -104,6 +109,19 @@ export default defineService<StoreService>({
         checkRunId(id);
         await this.writer.flush();
         return this.thread.call("exported", id, format, exporter(this), options, given ?? null);
+      },
+    },
+
+    /** `{experiment_id, after?}` -> `EventPage`. */
+    events: {
+      params: { experiment_id, after: eventKey },
+      async handler(
+        this: StoreService,
+        ctx: Context<{ experiment_id: string; after?: EventKey }>,
+      ): Promise<EventPage> {
+        const { after, experiment_id: id } = ctx.params;
+        if (after === undefined) await this.writer.flush();
+        return this.thread.call("events", id, after ?? null);
       },
     },
 

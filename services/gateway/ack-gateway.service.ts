@@ -12,7 +12,7 @@ import { ackAnswer, answer, BadAck, GOSSIP, PUBSUB, readAck, refusal, type Way }
 import { type Answer, send } from "./answer.ts";
 import { RequestRefused } from "./http-errors.ts";
 import { jsonReader } from "./json-body.ts";
-import { webServerMixin } from "./web-server.mixin.ts";
+import { QUIET, TABLE, webServerMixin } from "./web-server.mixin.ts";
 
 /** An acknowledgement is a few hundred bytes. */
 const readBody = jsonReader(16 * 1024);
@@ -34,12 +34,7 @@ const alias = (respond: Respond) =>
   };
 
 const api = {
-  path: "/",
-  mappingPolicy: "restrict" as const,
-  mergeParams: false,
-  bodyParsers: false,
-  logging: false,
-  pathToRegexpOptions: { sensitive: true },
+  ...TABLE,
   aliases: {
     "POST /api/acknowledge": alias((...given) => acknowledge(GOSSIP, ...given)),
     "POST /api/acknowledge_pubsub": alias((...given) => acknowledge(PUBSUB, ...given)),
@@ -49,10 +44,7 @@ const api = {
 
 const settings: ApiSettingsSchema = {
   $secureSettings: ["routes"],
-  logRequest: null,
-  logRequestParams: null,
-  logResponse: null,
-  logRouteRegistration: null,
+  ...QUIET,
   routes: [api],
 };
 

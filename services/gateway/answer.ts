@@ -1,10 +1,11 @@
 /** @module An HTTP answer as data, the headers that every answer has, and how it is written. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { pipeline, Readable } from "node:stream";
 
 export interface Answer {
   readonly status: number;
-  /** A JSON value; a string goes out as it is and needs its `content-type`; null for none. */
-  readonly body: object | string | null;
+  /** A JSON value; a string or a stream goes out as it is and needs its `content-type`; null for none. */
+  readonly body: object | string | Readable | null;
   readonly headers?: Readonly<Record<string, string>>;
   /** The one origin, beside the node's own, whose pages may read it; null: none. Default: any. */
   readonly readableBy?: string | null;
@@ -59,9 +60,25 @@ export function encode(answer: Answer): { head: Record<string, string | number>;
 /** Sends the answer; does nothing when the caller was answered already. */
 export function send(response: ServerResponse, answer: Answer): void {
   if (response.headersSent) return;
+  if (answer.body instanceof Readable) {
+    sendStream(response, answer, answer.body);
+    return;
+  }
   const { head, text } = encode(answer);
   response.writeHead(answer.status, head);
   response.end(text);
+}
+
+/** As fast as the caller reads. One that goes away ends the stream, and a stream that fails ends the connection. */
+function sendStream(response: ServerResponse, { headers, readableBy, status }: Answer, body: Readable): void {
+  response.writeHead(status, { ...headersFor(readableBy), ...headers });
+  if (response.req.method === "HEAD") {
+    body.destroy();
+    response.end();
+    return;
+  }
+  // Whoever made the stream says why it failed; the caller sees that the answer is not whole.
+  pipeline(body, response, () => undefined);
 }
 
 /** What OPTIONS is answered with on every path: any method, the headers that were asked for. */

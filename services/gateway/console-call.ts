@@ -1,4 +1,5 @@
 /** @module A call of the console: to this very node's actors, never to those of another one. */
+import { Readable } from "node:stream";
 import type { Context } from "moleculer";
 import type { IncomingRequest } from "moleculer-web";
 import { isoMicros, systemClock } from "../../lib/clock.ts";
@@ -33,7 +34,10 @@ export async function callHere(
   const { body, ...answer } = route.answer(result, timestamp);
   return {
     ...answer,
-    body: typeof body === "string" ? body : { node_id: broker.nodeID, timestamp, ...body },
+    body:
+      typeof body === "string" || body instanceof Readable
+        ? body
+        : { node_id: broker.nodeID, timestamp, ...body },
     readableBy: trustedOrigin(request.headers, runtimeOf(broker).config.console),
   };
 }

@@ -23,7 +23,7 @@ import { apiRequest } from "./request.ts";
 import type { Route } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 import { socketsMixin } from "./sockets.mixin.ts";
-import { webServerMixin } from "./web-server.mixin.ts";
+import { QUIET, TABLE, webServerMixin } from "./web-server.mixin.ts";
 
 const READY_TIMEOUT_MS = 2000;
 
@@ -48,14 +48,8 @@ function aliasOf(route: Route) {
   };
 }
 
-/** All routes are one moleculer-web route: no middleware runs for a path that is not in the table. */
 const api = {
-  path: "/",
-  mappingPolicy: "restrict" as const,
-  mergeParams: false,
-  bodyParsers: false,
-  logging: false,
-  pathToRegexpOptions: { sensitive: true },
+  ...TABLE,
   aliases: Object.fromEntries(ROUTES.map((route) => [targetOf(route), aliasOf(route)])),
 
   async onBeforeCall(
@@ -100,10 +94,7 @@ const gateway: ServiceSchema<ApiSettingsSchema, Methods> = {
   settings: {
     // What other nodes have no use for stays out of the registry.
     $secureSettings: ["routes", "assets"],
-    logRequest: null,
-    logRequestParams: null,
-    logResponse: null,
-    logRouteRegistration: null,
+    ...QUIET,
     routes: [api],
     assets: {
       folder: DASHBOARD_FOLDER,

@@ -1,4 +1,5 @@
 /** @module What a route of the HTTP API is: a row of a table that names an action, what it gets, and how it answers. */
+import type { Readable } from "node:stream";
 
 import type { Timestamp } from "../../lib/clock.ts";
 import type { ErrorCode } from "../../lib/errors.ts";
@@ -48,10 +49,10 @@ export interface ConsoleRoute extends RouteBase {
   readonly answer: (result: unknown, now: Timestamp) => ConsoleAnswer;
 }
 
-/** What a console route answers. To an object the gateway adds `node_id` and `timestamp`; a text goes out as it is. */
+/** What a console route answers. To an object the gateway adds `node_id` and `timestamp`; a text or a stream goes out as it is. */
 export interface ConsoleAnswer {
   readonly status: number;
-  readonly body: object | string;
+  readonly body: object | string | Readable;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -19,6 +19,24 @@ const REQUEST_TIMEOUT_MS = 60_000;
 // it broadcasts to all nodes whenever a service comes or goes.
 const { started: _started, stopped: _stopped, events: _events, ...moleculerWeb } = ApiGateway;
 
+/** Settings of moleculer-web: it logs no request by itself. */
+export const QUIET = {
+  logRequest: null,
+  logRequestParams: null,
+  logResponse: null,
+  logRouteRegistration: null,
+};
+
+/** Of the one moleculer-web route that holds a server's table: no middleware runs for a path that is not in it. */
+export const TABLE = {
+  path: "/",
+  mappingPolicy: "restrict" as const,
+  mergeParams: false,
+  bodyParsers: false,
+  logging: false,
+  pathToRegexpOptions: { sensitive: true },
+};
+
 /** One of the servers that a node has. */
 export interface WebServer {
   /** For the log, e.g. `web server`. */

@@ -1,5 +1,5 @@
 /** @module What operators ask of a node: is it ready, and what does the fleet look like. */
-import type { Context, Service } from "moleculer";
+import type { Context, Service, ServiceBroker } from "moleculer";
 import { FleetError } from "../../lib/errors.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
@@ -7,6 +7,7 @@ import { isDraining, liveNodes, lostNodes, placeableNodes } from "./cluster-view
 import type { Drain, Drained, NodeReport } from "./contract.ts";
 import type { FleetStatus, Readiness } from "./fleet-status.ts";
 
+const REPORT = "raft.topology.report";
 /** How long a node may take to say what it holds before it counts as not answering. */
 const REPORT_TIMEOUT_MS = 1000;
 
@@ -33,9 +34,10 @@ export default defineService<OpsService>({
         if (isDraining(this.broker, this.broker.nodeID)) return { status: "draining", reason: "draining" };
         const status = this.wasReady ? "degraded" : "starting";
         if (!runtimeOf(this.broker).fanout.connected) return { status, reason: "bus_disconnected" };
-        const report = await ctx
-          .call<NodeReport, object>("raft.topology.report", {}, { nodeID: this.broker.nodeID })
-          .catch(() => null);
+        const { nodeID } = this.broker;
+        const report = canReport(this.broker, nodeID)
+          ? await ctx.call<NodeReport, object>(REPORT, {}, { nodeID }).catch(() => null)
+          : null;
         if (!report?.recovered) return { status, reason: "groups_recovering" };
         if (!report.writable) return { status, reason: "engine_unwritable" };
         this.wasReady = true;
@@ -195,13 +197,16 @@ async function order<Params extends object>(
 
 /** What a node holds; null when it does not answer, or has no place in this node's registry yet. */
 async function askNode(ctx: Context, node: string): Promise<{ node: string; report: NodeReport | null }> {
-  const action = "raft.topology.report";
-  const endpoints = ctx.broker.registry.getActionEndpoints(action);
-  if (!endpoints?.getEndpointByNodeID(node)) return { node, report: null };
+  if (!canReport(ctx.broker, node)) return { node, report: null };
   const report = await ctx
-    .call<NodeReport, object>(action, {}, { nodeID: node, timeout: REPORT_TIMEOUT_MS })
+    .call<NodeReport, object>(REPORT, {}, { nodeID: node, timeout: REPORT_TIMEOUT_MS })
     .catch(() => null);
   return { node, report };
+}
+
+/** A call to a node that cannot would be a warning in the log, and every start has such a moment. */
+function canReport({ registry }: ServiceBroker, node: string): boolean {
+  return Boolean(registry.getActionEndpoints(REPORT)?.getEndpointByNodeID(node));
 }
 
 /** Every node tells the others in its metadata where its gateway listens. */

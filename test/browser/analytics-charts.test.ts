@@ -1,13 +1,11 @@
 /** @module The charts of the Analytics page: what is drawn, one node alone, and the files that they are saved as. */
 import assert from "node:assert/strict";
 import type { Context } from "moleculer";
-import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
 import { answered, DONE, reportsOf, WELL } from "./analytics-answers.ts";
 import { card, cells, lineCount } from "./analytics-parts.ts";
-import { type Visited, visit } from "./browser.ts";
+import { openPages } from "./open-pages.ts";
 import { assertColour, savedBy, seen } from "./pictures.ts";
-import { scriptedNode } from "./scripted-node.ts";
 
 const BANDS = ["#10B981", "#F59E0B", "#F97316", "#EF4444"];
 /** Of the second and the third node by name, on the light ground. */
@@ -16,26 +14,17 @@ const CHARTS = ["Latency distribution", "Latency over time", "Receipt staircase"
 
 describe("The charts of the Analytics page", function () {
   this.timeout(180_000);
-  let gateway: TestGateway;
-  let open: Visited;
+  const open = openPages();
 
   async function chartsOf(measured = DONE, missing: readonly string[] = []) {
-    gateway = await scriptedNode({
+    const actions = {
       ...WELL,
       "analytics.aggregator.get": (ctx: Context) => answered(ctx, measured, missing),
-    });
-    open = await visit({ url: gateway.url, path: "/analytics?experiment_id=r1" });
-    await card(open.page, "Latency distribution").locator("svg text").first().waitFor();
-    return open;
+    };
+    const visited = await open.scripted("/analytics?experiment_id=r1", actions);
+    await card(visited.page, "Latency distribution").locator("svg text").first().waitFor();
+    return visited;
   }
-
-  afterEach(async () => {
-    try {
-      await open.close();
-    } finally {
-      await gateway.stop();
-    }
-  });
 
   it("draw every bar in the colour of its lower edge, and dashed lines at the node's percentiles", async () => {
     const { page } = await chartsOf();
@@ -72,7 +61,7 @@ describe("The charts of the Analytics page", function () {
   });
 
   it("say what is pointed at, and leave its node alone after a click on its line", async () => {
-    const { page, picture } = await chartsOf();
+    const { page } = await chartsOf();
     const title = "Latency over time";
     const drawing = card(page, title).locator(".chart svg");
     await drawing.scrollIntoViewIfNeeded();
@@ -82,7 +71,6 @@ describe("The charts of the Analytics page", function () {
     const told = drawing.locator('g[aria-label="tip"]');
     await told.getByText("dev-node3").waitFor();
     await told.getByText("sent 9500 ms after the first").waitFor();
-    await picture("analytics-tip");
     await page.mouse.down();
     await page.mouse.up();
     await until("one is alone", async () => (await lineCount(page, title)) === 1);

@@ -4,7 +4,6 @@ import type { Context } from "moleculer";
 import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { AnalyticsNews } from "../../services/analytics/contract.ts";
 import type { Actions } from "../helpers/console.ts";
-import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import {
@@ -19,35 +18,24 @@ import {
   WELL,
 } from "./analytics-answers.ts";
 import { card, figure, lineCount } from "./analytics-parts.ts";
-import { type Visited, visit } from "./browser.ts";
+import type { Visit } from "./browser.ts";
 import { LOOKS, lookText } from "./looks.ts";
-import { scriptedNode } from "./scripted-node.ts";
+import { openPages } from "./open-pages.ts";
 
 describe("The Analytics page, whatever the state of its runs", function () {
   this.timeout(180_000);
-  let open: Visited | null = null;
-  let gateway: TestGateway | null = null;
+  const open = openPages();
 
-  afterEach(async () => {
-    const [visited, node] = [open, gateway];
-    [open, gateway] = [null, null];
-    try {
-      await visited?.close();
-    } finally {
-      await node?.stop();
-    }
-  });
-
+  /** A page of a node with these actions, and `tell`, by which the node tells it something. */
   async function scripted(
     actions: Actions,
-    options: Partial<Parameters<typeof visit>[0]> = {},
-  ): Promise<Visited & { readonly tell: (news: AnalyticsNews) => Promise<unknown> }> {
-    gateway = await scriptedNode({ ...WELL, ...actions });
-    const { broker, url } = gateway;
-    open = await visit({ url, path: "/analytics?experiment_id=r1", ...options });
+    { path = "/analytics?experiment_id=r1", ...options }: Partial<Omit<Visit, "url">> = {},
+  ) {
+    const visited = await open.scripted(path, { ...WELL, ...actions }, options);
+    const { broker } = visited.node;
     const tell = (news: AnalyticsNews) =>
       broker.broadcastLocal("analytics_events", { node_id: broker.nodeID, experiment_id: "r1", ...news });
-    return { ...open, tell };
+    return { ...visited, tell };
   }
 
   const on = experiment({ status: "running", sent_count: 4, ended_at: null, started_at: AT });

@@ -7,8 +7,8 @@ import { msText } from "../../public/data/wording.ts";
 import { ask } from "../helpers/console.ts";
 import { until } from "../helpers/until.ts";
 import { card, cells, figure, lineCount } from "./analytics-parts.ts";
-import type { Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
+import { openPages } from "./open-pages.ts";
 
 const RUN_LIMIT_MS = 60_000;
 const MESSAGES = 40;
@@ -23,14 +23,10 @@ interface Plan {
 describe("The Analytics page of three real nodes", function () {
   this.timeout(180_000);
   let real: Dashboard;
-  const open: Visited[] = [];
+  const open = openPages();
 
   before(async () => {
     real = await dashboard();
-  });
-
-  afterEach(async () => {
-    for (const visited of open.splice(0)) await visited.close();
   });
 
   after(async () => {
@@ -42,12 +38,6 @@ describe("The Analytics page of three real nodes", function () {
     );
     await ask({ url: real.url() }, "DELETE /api/analytics/experiments");
   });
-
-  async function opened(node: number, path = "/analytics"): Promise<Visited> {
-    const visited = await real.open(path, { node });
-    open.push(visited);
-    return visited;
-  }
 
   async function start(page: Page, { id, messages, interval, transport = "gossip" }: Plan): Promise<void> {
     await page.getByLabel("Transport").selectOption(transport);
@@ -80,7 +70,7 @@ describe("The Analytics page of three real nodes", function () {
   }
 
   it("fills its charts while a run goes on, without a jump, and unlocks the form at its end", async () => {
-    const { page, picture, shifts } = await opened(1);
+    const { page, picture, shifts } = await open.at("/analytics");
     await start(page, { id: "live", messages: MESSAGES, interval: 300 });
     assert.match(page.url(), /experiment_id=live$/);
     assert.ok(await page.getByLabel("Experiment id").isDisabled());
@@ -94,7 +84,7 @@ describe("The Analytics page of three real nodes", function () {
     await until("more is drawn while it is on", async () => (await marks()) > drawn);
     assert.ok((await shifts()) - before < 0.01, `nothing jumps: ${(await shifts()) - before}`);
     await picture("analytics-live");
-    await page.getByText("Experiment live: completed.").waitFor({ timeout: RUN_LIMIT_MS });
+    await over(page, "live", "completed");
     await acked(page, 2 * MESSAGES);
     assert.equal(await bar.getAttribute("aria-valuenow"), String(MESSAGES));
     assert.ok(await page.getByLabel("Experiment id").isEnabled());
@@ -109,12 +99,12 @@ describe("The Analytics page of three real nodes", function () {
   });
 
   it("gives a run as JSON and as CSV that read back as what the page shows", async () => {
-    const { page } = await opened(1, "/analytics?experiment_id=live");
+    const { page } = await open.at("/analytics?experiment_id=live");
     await acked(page, 2 * MESSAGES);
     await card(page, "Latency distribution").locator("svg text").first().waitFor();
     const shown = {
       performance: await cells(page, "Node performance"),
-      marks: (await card(page, "Latency distribution").locator("svg text").allInnerTexts()).filter((text) =>
+      marks: (await card(page, "Latency distribution").locator("svg text").allTextContents()).filter((text) =>
         /^P\d\d /.test(text),
       ),
       metrics: Number(await figure(page, "Metrics")),
@@ -166,7 +156,7 @@ describe("The Analytics page of three real nodes", function () {
       );
     assert.deepEqual(
       ["dev-node2", "dev-node3"].map((node_id) =>
-        rowOf({ node_id, ...fieldsOf("per_node_performance", node_id) }),
+        rowOf({ node_id, ...fieldsOf("performance.per_node_performance", node_id) }),
       ),
       shown.performance,
     );
@@ -174,7 +164,7 @@ describe("The Analytics page of three real nodes", function () {
   });
 
   it("shows on another node what this one runs, and stops it there", async () => {
-    const [first, second] = [await opened(1), await opened(2)];
+    const [first, second] = [await open.at("/analytics"), await open.at("/analytics", { node: 2 })];
     await second.page.getByLabel("Refresh", { exact: true }).selectOption("1000");
     await start(first.page, { id: "by-hand", messages: 0, interval: 1000, transport: "pubsub" });
     await second.page.getByText("led by dev-node1; locked").waitFor();
@@ -187,9 +177,9 @@ describe("The Analytics page of three real nodes", function () {
   });
 
   it("puts runs beside each other, as a table and as a file, and deletes them on every node", async () => {
-    const { page, picture } = await opened(3);
+    const { page, picture } = await open.at("/analytics", { node: 3 });
     await start(page, { id: "drill", messages: 5, interval: 50, transport: "pubsub" });
-    await page.getByText("Experiment drill: completed.").waitFor({ timeout: RUN_LIMIT_MS });
+    await over(page, "drill", "completed");
     await acked(page, 10);
     for (const id of ["live", "drill"]) await page.getByLabel(`Compare ${id}`).check();
     await page.getByRole("button", { name: "Compare 2" }).click();
@@ -233,7 +223,7 @@ describe("The Analytics page of three real nodes", function () {
   });
 
   it("refuses wrong values at their fields, and starts nothing", async () => {
-    const { page, picture } = await opened(1);
+    const { page, picture } = await open.at("/analytics");
     await page.getByLabel("Experiment id").fill("../etc");
     await page.getByLabel("Messages").fill("1001");
     await page.getByLabel("Interval, ms").fill("1");

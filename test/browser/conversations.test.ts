@@ -1,15 +1,25 @@
 /** @module The Conversations page: three real nodes, and failures that a test puts between them and the page. */
 import assert from "node:assert/strict";
-import type { Locator, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import type { Session } from "../../services/conversations/contract.ts";
-import { ask } from "../helpers/console.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visited } from "./browser.ts";
+import {
+  agentSays,
+  agentSaysMuch,
+  drawnSeqs,
+  freshUser,
+  inSight,
+  isLive,
+  log,
+  makeSession,
+  placeOf,
+  rowOf,
+  write,
+} from "./conversations.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
-import { LOOKS, lookText } from "./looks.ts";
-
-let users = 0;
+import { LOOKS, lookText, WIDE } from "./looks.ts";
 
 describe("The Conversations page", function () {
   this.timeout(120_000);
@@ -29,36 +39,9 @@ describe("The Conversations page", function () {
     return visited;
   }
 
-  /** A session of a user whom no other test has, with messages of the agent. */
-  async function session(messages: number, user = freshUser()): Promise<Session> {
-    const { body, status } = await ask({ url: real.url() }, "POST /api/sessions", {
-      user_id: user,
-      agent_id: "bot",
-    });
-    assert.equal(status, 201);
-    const made = body.session as unknown as Session;
-    for (let i = 1; i <= messages; i++) await says(made, `word ${i}`);
-    return made;
-  }
-
-  async function says({ id }: Session, text: string, node = 2): Promise<void> {
-    const { status } = await ask({ url: real.url(node) }, `POST /api/sessions/${id}/messages`, {
-      agent_id: "bot",
-      content: { text },
-    });
-    assert.equal(status, 200);
-  }
-
-  const place = ({ id, user_id }: Session) =>
-    `/conversations?user_id=${encodeURIComponent(user_id)}&session_id=${encodeURIComponent(id)}`;
-  const log = (page: Page) => page.getByRole("log", { name: "Messages" });
-  const live = (page: Page) =>
-    page.locator("[data-lamp=socket]").getByText("live", { exact: true }).waitFor();
-
-  async function write(page: Page, text: string): Promise<void> {
-    await page.getByLabel("Message", { exact: true }).fill(text);
-    await page.getByRole("button", { name: "Send" }).click();
-  }
+  const session = (messages: number, made: Parameters<typeof makeSession>[2] = {}) =>
+    makeSession(real.url(), messages, made);
+  const says = (made: Session, text: string) => agentSays(real.url(2), made, { text });
 
   it("creates a session, opens it, and shows what is sent in every window, whichever node it is of", async () => {
     const user = freshUser();
@@ -72,9 +55,9 @@ describe("The Conversations page", function () {
     await picture("conversations-new");
     await page.getByRole("button", { name: "Create session" }).click();
     await page.locator("[data-toast=good]").getByText("is there.").waitFor();
-    await live(page);
+    await isLive(page);
     const other = await at(new URL(page.url()).pathname + new URL(page.url()).search, { node: 3 });
-    await live(other.page);
+    await isLive(other.page);
     await write(page, "hello from node 1");
     await log(other.page).getByText("hello from node 1").waitFor();
     await write(other.page, "hello from node 3");
@@ -86,8 +69,8 @@ describe("The Conversations page", function () {
   for (const look of LOOKS) {
     it(`tells what is unread, marks it read, is accessible and fits (${lookText(look)})`, async () => {
       const made = await session(3);
-      const { page, picture } = await at(place(made), { look });
-      await live(page);
+      const { page, picture } = await at(placeOf(made), { look });
+      await isLive(page);
       await page.locator("[data-unread='3']").waitFor();
       assert.equal(await log(page).locator("[data-first-unread]").count(), 1);
       await assertAccessible(page);
@@ -103,56 +86,22 @@ describe("The Conversations page", function () {
 
   it("says in the list what is new in a session that is not open", async () => {
     const quiet = await session(1);
-    const loud = await session(1, quiet.user_id);
-    const { page } = await at(place(quiet));
-    await live(page);
-    await page.getByRole("button").filter({ hasText: loud.id }).waitFor();
+    const loud = await session(1, { user: quiet.user_id });
+    const { page } = await at(placeOf(quiet));
+    await isLive(page);
+    await rowOf(page, loud).waitFor();
     await says(loud, "psst");
-    const row = page.getByRole("button").filter({ hasText: loud.id });
+    const row = rowOf(page, loud);
     await row.getByText("1 new").waitFor();
     await row.click();
     await log(page).getByText("psst").waitFor();
     await until("it is seen", async () => (await row.getByText("1 new").count()) === 0);
   });
 
-  it("goes on after an interruption of the socket, with all that was said meanwhile, each once", async () => {
-    const made = await session(1);
-    const sockets: { close(): void }[] = [];
-    let blocked = false;
-    const { page, picture } = await at(place(made), {
-      expected: [/WebSocket/],
-      prepare: (tab) =>
-        tab.routeWebSocket(/\/socket\/websocket/, (socket) => {
-          if (blocked) return void socket.close({ code: 1012 });
-          socket.connectToServer();
-          sockets.push({ close: () => void socket.close({ code: 1012 }) });
-        }),
-    });
-    await live(page);
-    blocked = true;
-    for (const socket of sockets) socket.close();
-    await page.getByText("The socket is interrupted").waitFor();
-    await says(made, "said meanwhile");
-    // Asked for every 5 s while nothing is live.
-    await log(page).getByText("said meanwhile").waitFor();
-    await picture("conversations-interrupted");
-    blocked = false;
-    await live(page);
-    await says(made, "said after");
-    await log(page).getByText("said after").waitFor();
-    assert.deepEqual(
-      await log(page)
-        .locator("article")
-        .evaluateAll((rows) => rows.map((row) => row.getAttribute("data-seq"))),
-      ["1", "2", "3"],
-    );
-    assert.equal(await page.getByText("The socket is interrupted").count(), 0);
-  });
-
   it("stores a message once when the answer to an earlier attempt was lost", async () => {
     const made = await session(0);
     const keys: unknown[] = [];
-    const { page } = await at(place(made), {
+    const { page } = await at(placeOf(made), {
       expected: [/status of 504/],
       prepare: (tab) =>
         tab.route("**/api/sessions/*/messages", async (route) => {
@@ -163,7 +112,7 @@ describe("The Conversations page", function () {
           await route.fulfill({ status: 504, json: { error: "no outcome in time", code: "append_timeout" } });
         }),
     });
-    await live(page);
+    await isLive(page);
     await write(page, "once");
     await page.getByText("an earlier attempt had stored it already").waitFor();
     assert.equal(keys.length, 2);
@@ -174,7 +123,7 @@ describe("The Conversations page", function () {
   it("keeps what could not be sent, and sends it when the person tries again", async () => {
     const made = await session(0);
     let down = true;
-    const { page, picture } = await at(place(made), {
+    const { page, picture } = await at(placeOf(made), {
       expected: [/status of 503/],
       prepare: (tab) =>
         tab.route("**/api/sessions/*/messages", (route) =>
@@ -186,7 +135,7 @@ describe("The Conversations page", function () {
             : route.continue(),
         ),
     });
-    await live(page);
+    await isLive(page);
     await write(page, "patience");
     await page.locator("[data-outgoing=waiting], [data-outgoing=sending]").first().waitFor();
     await page
@@ -194,6 +143,9 @@ describe("The Conversations page", function () {
       .getByText("Not sent: the group has no leader now")
       .waitFor({ timeout: 30_000 });
     await picture("conversations-not-sent");
+    await page.getByRole("link", { name: "Overview" }).click();
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    await page.goBack();
     down = false;
     await page.getByRole("button", { name: "Retry" }).click();
     await log(page).locator("article").getByText("patience").waitFor();
@@ -202,8 +154,8 @@ describe("The Conversations page", function () {
 
   it("archives after a question only, and takes no messages then", async () => {
     const made = await session(1);
-    const { page } = await at(place(made));
-    await live(page);
+    const { page } = await at(placeOf(made));
+    await isLive(page);
     await page.getByRole("button", { name: "Archive", exact: true }).click();
     await page.getByRole("button", { name: "Cancel" }).click();
     assert.ok(await page.getByRole("button", { name: "Send" }).isVisible());
@@ -227,11 +179,25 @@ describe("The Conversations page", function () {
     assert.match(page.url(), new RegExp(made.user_id));
   });
 
+  it("shows a session to somebody else for reading only", async () => {
+    const made = await session(1);
+    const { page, picture } = await at(placeOf({ ...made, user_id: freshUser() }));
+    await page.getByText("it can be read here, but nothing is live").waitFor();
+    await log(page).getByText("word 1").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Send" }).count(), 0);
+    assert.ok(await page.getByRole("button", { name: "Mark as read" }).isDisabled());
+    await picture("conversations-foreign");
+    await page.getByRole("link", { name: "Open it as its user" }).click();
+    await isLive(page);
+    assert.ok(await page.getByRole("button", { name: "Send" }).isVisible());
+  });
+
   it("loads older messages as somebody scrolls up, without moving what is read, and comes back to the newest", async () => {
-    const made = await session(450);
-    const { page, picture, shifts } = await at(place(made));
-    await live(page);
-    await log(page).getByText("word 450", { exact: true }).waitFor();
+    const made = await session(0);
+    await agentSaysMuch(real.url(), made, 450);
+    const { page, picture, shifts } = await at(placeOf(made));
+    await isLive(page);
+    await log(page).locator("[data-seq='450']").waitFor();
     assert.equal(await log(page).locator("article").count(), 100);
     const before = await shifts();
     for (let first = 351; first > 1; ) {
@@ -245,7 +211,7 @@ describe("The Conversations page", function () {
       assert.ok(Math.abs(moved) < 2, `message ${first} moved by ${moved} px`);
       first = await firstSeq(page);
     }
-    await log(page).getByText("word 1", { exact: true }).waitFor();
+    await log(page).locator("[data-seq='1']").waitFor();
     assert.equal(await log(page).locator("article").count(), 300);
     assert.equal(await page.getByRole("button", { name: "Earlier messages" }).count(), 0);
     await says(made, "the newest of all");
@@ -259,8 +225,8 @@ describe("The Conversations page", function () {
 
   it("stays at the newest message while somebody is there, and where somebody reads otherwise", async () => {
     const made = await session(40);
-    const { page } = await at(place(made));
-    await live(page);
+    const { page } = await at(placeOf(made));
+    await isLive(page);
     await says(made, "followed");
     await until("the newest is in sight", () => inSight(log(page).getByText("followed")));
     await log(page).focus();
@@ -274,31 +240,141 @@ describe("The Conversations page", function () {
     assert.equal(await page.getByRole("button", { name: /new message|Newest/ }).count(), 0);
   });
 
-  it("shows hostile text as the text that it is", async () => {
-    const hostile = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
-    const made = await session(0, `${freshUser()}${hostile}`);
-    await says(made, hostile);
-    const { page } = await at(place(made));
-    await log(page).getByText(hostile).waitFor();
-    assert.equal(await page.locator("main img, main script").count(), 0);
-    assert.equal(await page.title(), "Conversations · Fleetport");
+  it("keeps what is written and not sent for each session, sends by Enter, and breaks the line by Shift+Enter", async () => {
+    const first = await session(1);
+    const second = await session(2, { user: first.user_id });
+    const { page } = await at(placeOf(first));
+    await isLive(page);
+    const field = page.getByLabel("Message", { exact: true });
+    await field.fill("half a thought");
+    await rowOf(page, second).click();
+    await log(page).getByText("word 2").waitFor();
+    assert.equal(await field.inputValue(), "");
+    await rowOf(page, first).click();
+    await until("the draft is there", async () => (await field.inputValue()) === "half a thought");
+    await field.press("End");
+    await field.press("Shift+Enter");
+    await field.pressSequentially("  and the rest");
+    await field.press("Enter");
+    const sent = log(page).locator("[data-seq='2'] p");
+    await sent.waitFor();
+    await page.getByRole("button", { name: "Archive", exact: true }).focus();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await until("whoever skips is where one writes", () =>
+      field.evaluate((element) => element === document.activeElement),
+    );
+    assert.equal(await sent.textContent(), "half a thought\n  and the rest");
+    assert.equal(await field.inputValue(), "");
   });
+
+  it("is two steps on a narrow screen, each of which can be taken by keyboard", async () => {
+    const made = await session(1);
+    const { page, picture } = await at(`/conversations?user_id=${made.user_id}`, { look: LOOKS[2]! });
+    const row = rowOf(page, made);
+    await row.waitFor();
+    await picture("conversations-list");
+    await row.focus();
+    await page.keyboard.press("Enter");
+    await log(page).getByText("word 1").waitFor();
+    assert.ok(!(await row.isVisible()));
+    await page.keyboard.press("Enter");
+    await row.waitFor();
+    assert.ok(!(await log(page).isVisible()));
+  });
+
+  it("keeps code as it is, shows what else is stored, and the beginning of what is long", async () => {
+    const made = await session(0);
+    const code = "for (const a of b) {\n    <b>c</b>;\n}";
+    await agentSays(real.url(), made, { text: `Try this:\n\`\`\`js\n${code}\n\`\`\`\nand say how it went.` });
+    await agentSays(real.url(), made, {
+      id: "a1",
+      role: "assistant",
+      parts: [
+        { type: "reasoning", text: "They want the weather.", state: "done" },
+        { type: "tool-weather", toolCallId: "t1", state: "output-available", output: { degrees: 21 } },
+        { type: "text", text: "It is 21 °C.", state: "done" },
+      ],
+    });
+    await agentSays(real.url(), made, { text: "long ".repeat(2000) });
+    for (const look of LOOKS) {
+      const { page, picture } = await at(placeOf(made), { look });
+      await isLive(page);
+      assert.equal(await log(page).locator("pre").first().textContent(), code);
+      assert.equal(await log(page).locator("[data-seq='2'] pre").count(), 1);
+      await log(page).getByText("They want the weather.").waitFor();
+      assert.ok(((await log(page).locator("[data-seq='3']").textContent()) ?? "").length < 3000);
+      await assertAccessible(page);
+      await assertFits(page);
+      await log(page).evaluate((box) => box.scrollTo(0, 0));
+      await picture("conversations-contents");
+      await page.getByRole("button", { name: "Show all 10,000 characters" }).click();
+      await until("all is shown", async () =>
+        ((await log(page).locator("[data-seq='3'] p").last().textContent()) ?? "").endsWith("long long "),
+      );
+      await page.getByRole("button", { name: "Show less" }).waitFor();
+    }
+  });
+
+  for (const look of LOOKS) {
+    it(`has a look for each state: nobody chosen, loading, failed (${lookText(look)})`, async () => {
+      const made = await session(1);
+      const nobody = await at("/conversations", { look });
+      await nobody.page.getByLabel("User id").waitFor();
+      await assertFits(nobody.page);
+      await nobody.picture("conversations-nobody");
+      let answer: "later" | "failure" | "real" = "later";
+      const waiting: (() => void)[] = [];
+      const { page, picture } = await at(placeOf(made), {
+        look,
+        expected: [/status of 503/],
+        prepare: (tab) =>
+          tab.route(/\/api\/sessions/, async (route) => {
+            if (answer === "later") await new Promise<void>((resolve) => waiting.push(resolve));
+            if (answer === "real") return route.continue();
+            await route.fulfill({
+              status: 503,
+              json: { error: "the group has no leader now", code: "leader_unavailable" },
+            });
+          }),
+      });
+      await page.getByRole("status", { name: "Loading" }).last().waitFor();
+      await picture("conversations-loading");
+      answer = "failure";
+      for (const go of waiting.splice(0)) go();
+      const retry = page.getByRole("button", { name: "Retry" }).last();
+      await retry.waitFor();
+      await assertAccessible(page);
+      await assertFits(page);
+      await picture("conversations-error");
+      answer = "real";
+      await retry.click();
+      await log(page).getByText("word 1").waitFor();
+    });
+  }
+
+  for (const look of [WIDE, LOOKS[2]!]) {
+    it(`shows hostile text as the text that it is, and long ids within their place (${lookText(look)})`, async () => {
+      const hostile = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+      const user = `${freshUser()}${hostile}`;
+      const agent = `${"long".repeat(30)}${hostile}`;
+      const made = await session(0, { user, agent });
+      await says(made, hostile);
+      await agentSays(real.url(), made, { parts: [{ type: hostile }], [hostile]: hostile });
+      const { page, picture } = await at(placeOf(made), { look });
+      await log(page).locator("[data-seq='1']").getByText(hostile, { exact: true }).waitFor();
+      await write(page, hostile);
+      await log(page).locator("[data-seq='3']").getByText(hostile, { exact: true }).waitFor();
+      await assertAccessible(page);
+      await assertFits(page);
+      await picture("conversations-hostile");
+      assert.equal(await page.locator("main img, main script").count(), 0);
+      assert.equal(await page.title(), "Conversations · Fleetport");
+    });
+  }
 });
 
 /** Seq of the first message that is drawn. */
 async function firstSeq(page: Page): Promise<number> {
-  return Number(await page.locator("[data-seq]").first().getAttribute("data-seq"));
-}
-
-async function inSight(element: Locator): Promise<boolean> {
-  return element.evaluate((found) => {
-    const { top, bottom } = found.getBoundingClientRect();
-    const box = found.closest("[role=log]")!.getBoundingClientRect();
-    return top >= box.top && bottom <= box.bottom;
-  });
-}
-
-function freshUser(): string {
-  users += 1;
-  return `user-${Date.now()}-${users}`;
+  return (await drawnSeqs(page))[0]!;
 }

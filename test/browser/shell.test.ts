@@ -1,6 +1,5 @@
 /** @module The frame around every page: tabs, lamps, theme, toasts, the token, and what happens when live events stop. */
 import assert from "node:assert/strict";
-import { gzipSync } from "node:zlib";
 import { ask } from "../helpers/console.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
@@ -199,25 +198,6 @@ describe("The dashboard's shell", function () {
     await picture("shell-toast");
     await failure.getByRole("button", { name: "Close this notification" }).click();
     assert.equal(await failure.count(), 0);
-  });
-
-  it("loads at most 250 KB of compressed JavaScript for a first page, whichever it is", async () => {
-    for (const [title, path] of TABS) {
-      const scripts = new Map<string, Promise<Buffer>>();
-      const { page } = await at(path, {
-        prepare: async (page) => {
-          page.on("response", (response) => {
-            if (response.url().endsWith(".js")) scripts.set(response.url(), response.body());
-          });
-        },
-      });
-      await page.locator("[data-lamp=agent]").getByText("running").waitFor();
-      await page.locator("main h1, main h2").first().waitFor();
-      const bodies = await Promise.all(scripts.values());
-      const bytes = bodies.reduce((sum, body) => sum + gzipSync(body).length, 0);
-      assert.ok(bytes > 0 && bytes <= 250 * 1024, `${title}: ${bytes} bytes`);
-      await pages.close();
-    }
   });
 
   for (const look of LOOKS) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ConsoleCommandFailed } from "../../lib/console-repl.ts";
 import diagnosis from "../../services/acks/diagnosis.service.ts";
 import messages from "../../services/acks/messages.service.ts";
-import { ackCommands, runAckCommand } from "../../services/acks/repl.ts";
+import { ACK_USAGE, ackCommands, runAckCommand } from "../../services/acks/repl.ts";
 import sender from "../../services/acks/sender.service.ts";
 import tracker from "../../services/acks/tracker.service.ts";
 import type { SubscriberStatus } from "../../services/corrosion/contract.ts";
@@ -61,9 +61,9 @@ describe("The REPL commands of messages", function () {
       return text.includes("acked") ? text : null;
     });
     assert.match(received, new RegExp(`^${pk}  received 1 ×, last \\S+  acked after 1 attempts$`));
-    assert.equal(await run("receptions", b.id), `${received}\n1 messages`);
+    assert.equal(await run("receptions", b.id), `${received}\n1 message`);
     assert.equal(await run("receptions:dup", b.id), "0 messages");
-    assert.equal(await run("receptions:dup 1", b.id), `${received}\n1 messages`);
+    assert.equal(await run("receptions:dup 1", b.id), `${received}\n1 message`);
     assert.equal(await run("receptions"), "0 messages");
   });
 
@@ -163,6 +163,7 @@ describe("The REPL commands of messages", function () {
         "acks:send [text]",
       ],
     );
+    for (const line of ACK_USAGE.split("\n")) assert.match(line, /^ {2}\S+( \S+)* {2,}\S/);
     const written: string[] = [];
     const { write } = process.stdout;
     process.stdout.write = (text) => (typeof text === "string" ? written.push(text) > 0 : true);

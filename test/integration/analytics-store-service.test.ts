@@ -8,7 +8,13 @@ import type { ServiceBroker } from "moleculer";
 import { MAX_CALL_BYTES } from "../../lib/bus-limits.ts";
 import { failureType } from "../../lib/corrosion/failures.ts";
 import type { PerformanceBody, SummaryBody } from "../../services/analytics/bodies.ts";
-import type { MessageEvent, PartChunk, Recorded, StoreStatus } from "../../services/analytics/contract.ts";
+import type {
+  EventPage,
+  MessageEvent,
+  PartChunk,
+  Recorded,
+  StoreStatus,
+} from "../../services/analytics/contract.ts";
 import type { ExportFile } from "../../services/analytics/export/file.ts";
 import { gatherPart, unpackPart } from "../../services/analytics/parts.ts";
 import storeService from "../../services/analytics/store.service.ts";
@@ -162,17 +168,39 @@ describe("The store of a node", function () {
   it("exports a run as JSON and CSV under its own name, and refuses other names", async () => {
     const broker = await start();
     await record(broker, { events: [sent("a", "n1", T0), acked("a", "n1", "n2", T0 + 9)] });
-    const options = { include_raw_events: true, include_system_metrics: true };
+    const options = { include_system_metrics: true };
     const exported = (experiment_id: string, format: "json" | "csv") =>
       call<ExportFile>(broker, "export", { experiment_id, format, ...options });
     const json = await exported("run", "json");
     assert.equal(json.filename, "experiment_run.json");
-    assert.equal((JSON.parse(json.text) as { raw_events: unknown[] }).raw_events.length, 2);
+    assert.deepEqual((JSON.parse(json.text) as { raw_events: unknown[] }).raw_events, []);
     assert.match((await exported("run", "csv")).text, /^section,key,field,value\r\n/);
     await assert.rejects(
       exported("../run", "csv"),
       (error: unknown) => failureType(error) === "invalid_request",
     );
+  });
+
+  it("gives the events of a run in pages that fit the bus, each once, a send before its acknowledgements", async () => {
+    const broker = await start();
+    const long = "x".repeat(240);
+    const events = Array.from({ length: 2500 }, (_, i) => {
+      const id = `${long}-${i}`;
+      return [acked(id, "n1", "n2", T0), sent(id, "n1", T0), acked(id, "n1", "n10", T0)];
+    }).flat();
+    await record(broker, { events: [...events, sent("other", "n1", T0, "another")] });
+    const found: string[] = [];
+    let [after, pages]: [EventPage["next"] | undefined, number] = [undefined, 0];
+    while (after !== null) {
+      const page: EventPage = await call(broker, "events", { experiment_id: "run", ...(after && { after }) });
+      assert.ok(Buffer.byteLength(JSON.stringify(page)) < MAX_CALL_BYTES);
+      found.push(...page.rows.map(({ message_id, target_node }) => `${message_id} ${target_node ?? ""}`));
+      after = page.next;
+      pages += 1;
+    }
+    assert.ok(pages > 10, `${pages} pages`);
+    const wanted = events.map(({ message_id, target_node }) => `${message_id} ${target_node ?? ""}`);
+    assert.deepEqual(found, wanted.sort());
   });
 
   it("deletes one run or all of them", async () => {

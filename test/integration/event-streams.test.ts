@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { ConsoleRefused } from "../../services/gateway/console-errors.ts";
 import { type EventStreamOptions, EventStreams } from "../../services/gateway/event-stream.ts";
 import { parseTopics } from "../../services/gateway/topics.ts";
 import { EventSource } from "../helpers/event-source.ts";
@@ -30,7 +31,8 @@ describe("Event streams", () => {
       try {
         streams.open(request, response, parseTopics("corrosion,agent_state"), {});
       } catch (error) {
-        response.writeHead(503).end(String(error));
+        if (!(error instanceof ConsoleRefused)) throw error;
+        response.writeHead(error.status).end(`${error.code}: ${error.message}`);
       }
     });
     server.listen(0, "127.0.0.1");
@@ -97,7 +99,9 @@ describe("Event streams", () => {
     await serve({ maxStreams: 2 });
     const first = await listen();
     await listen();
-    assert.equal((await fetch(url)).status, 503);
+    const refused = await fetch(url);
+    assert.equal(refused.status, 503);
+    assert.match(await refused.text(), /too_many_streams: this node has 2 event streams/);
     first.close();
     await until("there is room", () => streams.size === 1);
     await listen();

@@ -1,5 +1,8 @@
 /** @module What the console's routes refuse, whom, and in which form. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { hostname } from "node:os";
 import fc from "fast-check";
 import { type Context, Errors } from "moleculer";
 import { CorrosionError, FAILURE_STATUS, type FailureType } from "../../lib/corrosion/failures.ts";
@@ -363,6 +366,39 @@ describe("A change at the console", () => {
       assert.match(reply.headers.get("vary") ?? "", /Origin/);
     }
     assert.equal((await ask(gate, "POST /api/agent/restart", {})).status, 202);
+  });
+
+  /** The status of a change that a page of this origin asks for under a name of the node's. */
+  async function changed(port: number, host: string, origin: string): Promise<number | undefined> {
+    const headers = { host, origin };
+    const asked = request({ host: "127.0.0.1", port, path: "/api/agent/restart", method: "POST", headers });
+    const answered = once(asked, "response") as Promise<[IncomingMessage]>;
+    asked.end("{}");
+    const [response] = await answered;
+    response.resume();
+    return response.statusCode;
+  }
+
+  it("is 403 from a stranger's name that leads to this machine, and passes from the node's own names", async () => {
+    const gate = await over({}, { ALLOWED_ORIGINS: "https://console.example", FLY_APP_NAME: "our-app" });
+    const { port } = gate;
+    for (const [host, origin, status] of [
+      ["evil.example", "http://evil.example", 403],
+      [`evil.example:${port}`, `http://evil.example:${port}`, 403],
+      ["localhost.evil.example", "http://localhost.evil.example", 403],
+      ["our-app.fly.dev.evil.example", "http://our-app.fly.dev.evil.example", 403],
+      [`localhost:${port}`, `http://localhost:${port}`, 202],
+      [`LOCALHOST:${port}`, `http://localhost:${port}`, 202],
+      [`[::1]:${port}`, `http://[::1]:${port}`, 202],
+      ["10.1.2.3", "https://10.1.2.3", 202],
+      [`${hostname()}:${port}`, `http://${hostname()}:${port}`.toLowerCase(), 202],
+      ["our-app.fly.dev", "https://our-app.fly.dev", 202],
+      // A proxy passes its own name on, or the node's.
+      ["console.example", "https://console.example", 202],
+      [`127.0.0.1:${port}`, "https://console.example", 202],
+    ] as const) {
+      assert.equal(await changed(port, host, origin), status, `${origin} at ${host}`);
+    }
   });
 
   it("has no rule for the fleet's routes", async () => {

@@ -5,13 +5,16 @@ import fc from "fast-check";
 import { failureType } from "../../lib/corrosion/failures.ts";
 import { type CsvValue, csvFile } from "../../lib/csv.ts";
 import { columnsOf } from "../../services/analytics/columns.ts";
-import type { MessageEvent } from "../../services/analytics/contract.ts";
+import type { MessageEvent, MessageEventRow } from "../../services/analytics/contract.ts";
 import { comparedOf, comparisonCsv, comparisonOf } from "../../services/analytics/export/comparison.ts";
 import { exportOf } from "../../services/analytics/export/experiment.ts";
 import { experimentCsv } from "../../services/analytics/export/experiment-csv.ts";
 import { comparisonFile, experimentFile } from "../../services/analytics/export/file.ts";
-import type { RunRecords } from "../../services/analytics/run-records.ts";
-import { acked, experiment, sent, T0 } from "../helpers/run-events.ts";
+import { type EventSource, mergeEvents } from "../../services/analytics/export/merge-events.ts";
+import { withRawEvents } from "../../services/analytics/export/raw-events.ts";
+import { eventJson } from "../../services/analytics/reports.ts";
+import { mergeParts, type RunRecords } from "../../services/analytics/run-records.ts";
+import { acked, experiment, once, runEvents, sent, T0 } from "../helpers/run-events.ts";
 
 /** As RFC 4180 has it, and no more forgiving. */
 const read = (text: string): string[][] =>
@@ -21,7 +24,7 @@ const guarded = (value: CsvValue): string =>
   value === null ? "" : typeof value === "string" && /^[=+\-@]/.test(value) ? `'${value}` : String(value);
 
 const EXPORTER = { node_id: "ams-1", region: "ams", at: T0 };
-const ALL = { include_raw_events: true, include_system_metrics: true };
+const ALL = { include_system_metrics: true };
 
 function records(events: readonly MessageEvent[], given: Partial<RunRecords> = {}): RunRecords {
   return {
@@ -56,6 +59,18 @@ const RUN = records([
   acked("m1", "ams-1", "fra-2", T0 + 80_000, T0 + 3),
   sent("m2", "ams-1", T0 + 1_000_000),
 ]);
+
+/** The text of an export with the events of `RUN` behind it, in pages of these sizes. */
+async function whole(format: "json" | "csv", file: string, sizes: readonly number[]): Promise<string> {
+  async function* pages() {
+    let at = 0;
+    for (const size of sizes) {
+      yield (RUN.rows ?? []).slice(at, at + size);
+      at += size;
+    }
+  }
+  return (await Array.fromAsync(withRawEvents(format, file, pages()))).join("");
+}
 
 describe("CSV", () => {
   it("round-trips commas, quotes, newlines and formulas", () => {
@@ -153,14 +168,26 @@ describe("The export of a run", () => {
       sample_count: 1,
     });
     assert.equal(data.system_metrics[0]?.erlang_processes, 12);
-    assert.equal(data.raw_events[1]?.event_timestamp, "2026-01-01T00:00:00.080000Z");
   });
 
-  it("leaves out what is not wanted, and never takes missing rows for none", () => {
-    const without = { include_raw_events: false, include_system_metrics: false };
-    const { raw_events, system_metrics } = exportOf("run", records([], { rows: null }), EXPORTER, without);
-    assert.deepEqual([raw_events, system_metrics], [[], []]);
-    assert.throws(() => exportOf("run", records([], { rows: null }), EXPORTER, ALL), /hold only figures/);
+  it("leaves out what is not wanted", () => {
+    const { system_metrics } = exportOf("run", RUN, EXPORTER, { include_system_metrics: false });
+    assert.deepEqual(system_metrics, []);
+  });
+
+  for (const sizes of [[], [0], [1], [2, 0, 1], [3]]) {
+    it(`is one JSON text with its raw events behind it, in ${sizes.length} pages of ${sizes}`, async () => {
+      const text = await whole("json", JSON.stringify(data, null, 2), sizes);
+      const rows = (RUN.rows ?? []).slice(
+        0,
+        sizes.reduce((a, b) => a + b, 0),
+      );
+      assert.equal(text, JSON.stringify({ ...data, raw_events: rows.map(eventJson) }, null, 2));
+    });
+  }
+
+  it("is never written when something stands behind the raw events", async () => {
+    await assert.rejects(whole("json", '{"raw_events":[],"more":1}', []), /not the last part/);
   });
 
   it("of a run that nobody knows has zeros and nulls", () => {
@@ -173,8 +200,8 @@ describe("The export of a run", () => {
     assert.deepEqual([performance.latency.p95_ms, topology.node_count], [null, 0]);
   });
 
-  it("has the same figures in CSV as in JSON", () => {
-    const [header, ...rows] = read(experimentCsv(data));
+  it("has the same figures in CSV as in JSON", async () => {
+    const [header, ...rows] = read(await whole("csv", experimentCsv(data), [1, 2]));
     assert.deepEqual(header, ["section", "key", "field", "value"]);
     const value = (section: string, key: string, field: string) =>
       rows.find((row) => row[0] === section && row[1] === key && row[2] === field)?.[3];
@@ -188,6 +215,8 @@ describe("The export of a run", () => {
     assert.equal(value("performance.message_flows", "ams-1 > fra-2", "message_count"), "1");
     assert.equal(value("system_metrics", "0", "cpu_percent"), "1.5");
     assert.equal(value("raw_events", "1", "target_node"), "fra-2");
+    assert.equal(value("raw_events", "1", "event_timestamp"), "2026-01-01T00:00:00.080000Z");
+    assert.equal(value("raw_events", "2", "message_id"), "m2");
     assert.equal(value("raw_events", "0", "target_node"), "");
   });
 
@@ -242,5 +271,63 @@ describe("The file of an export", () => {
         id,
       );
     }
+  });
+});
+
+describe("The events of several nodes", () => {
+  const name = ({ message_id, target_node }: MessageEvent) => `${message_id}\n${target_node ?? ""}`;
+  const sorted = (rows: readonly MessageEventRow[]) =>
+    rows.toSorted((a, b) => Buffer.compare(Buffer.from(name(a)), Buffer.from(name(b))));
+
+  /** As a store answers: in the order of the keys, some at a time, perhaps with an empty page at the end. */
+  function source(node_id: string, events: readonly MessageEvent[], size: number): EventSource {
+    const rows = sorted(once(events).map((event, i) => ({ ...event, id: i, inserted_at: T0 })));
+    return {
+      node_id,
+      async page(after) {
+        const from =
+          after === null
+            ? 0
+            : rows.findIndex(
+                (row) => row.message_id === after.message_id && row.target_node === after.target_node,
+              ) + 1;
+        const page = rows.slice(from, from + size);
+        const last = page.at(-1);
+        return { rows: page, next: page.length < size || !last ? null : last };
+      },
+    };
+  }
+
+  it("are those of the merged parts, in the order of their keys, whatever the pages are", async () => {
+    const node = fc.constantFrom("n1", "n2", "n3");
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ node, events: runEvents, size: fc.integer({ min: 1, max: 5 }) }), {
+          maxLength: 4,
+        }),
+        async (given) => {
+          const nodes = [...new Map(given.map((one) => [one.node, one])).values()];
+          const merged = mergeParts(
+            nodes.map(({ node: node_id, events }) => ({
+              ...records(events, {
+                rows: once(events).map((event, i) => ({ ...event, id: i, inserted_at: T0 })),
+              }),
+              node_id,
+            })),
+          );
+          const sources = nodes.map(({ node: id, events, size }) => source(id, events, size));
+          const rows = (await Array.fromAsync(mergeEvents(sources))).flat();
+          assert.deepEqual(rows, sorted(merged.rows ?? []));
+        },
+      ),
+    );
+  });
+
+  it("end with the failure of a node that does not answer any more", async () => {
+    const gone: EventSource = { node_id: "n2", page: () => Promise.reject(new Error("n2 is away")) };
+    await assert.rejects(
+      Array.fromAsync(mergeEvents([source("n1", [sent("a", "n1", T0)], 1), gone])),
+      /n2 is away/,
+    );
   });
 });

@@ -1,7 +1,6 @@
 /** @module What the Analytics page decides apart from any browser: the form, progress, history. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { ListEntry } from "../../public/pages/analytics/answers.ts";
 import { comparisonPath, experimentPath } from "../../public/pages/analytics/answers.ts";
 import {
   clockText,
@@ -26,6 +25,7 @@ import {
   readRun,
 } from "../../public/pages/analytics/run-form.ts";
 import { readRunRequest } from "../../services/analytics/aggregator/parameters.ts";
+import type { ListEntry } from "../../services/analytics/bodies.ts";
 import { isRunId as nodeTakes } from "../../services/analytics/run-id.ts";
 
 const fields = freshFields(new Date("2026-01-02T03:04:05.678Z"));
@@ -177,6 +177,7 @@ describe("Progress of a run", () => {
 
 const entry = (id: string, more: Partial<ListEntry> = {}): ListEntry => ({
   experiment_id: id,
+  message_count: 0,
   send_count: 0,
   ack_count: 0,
   time_range: null,
@@ -184,6 +185,7 @@ const entry = (id: string, more: Partial<ListEntry> = {}): ListEntry => ({
   transport: "gossip",
   started_at: "2026-01-02T03:00:00.000000Z",
   ended_at: "2026-01-02T03:00:12.500000Z",
+  run_count: 1,
   ...more,
 });
 

@@ -52,6 +52,7 @@ describe("Bootstrap hosts", () => {
     ["fdaa::3:8787", /has no port, or no brackets/],
     ["[::1]", /no name:port/],
     ["[fe80::1%eth0]:1", /no IPv6 address between its brackets/],
+    ["[::\t1]:1", /no IPv6 address between its brackets/],
     ["[127.0.0.1]:1", /no IPv6 address between its brackets/],
     ["http://a:1", /no name:port/],
     [`${"a".repeat(64)}:1`, /no host name or IPv4 address/],
@@ -68,7 +69,20 @@ describe("Bootstrap hosts", () => {
   });
 
   it("take for IPv6 what Node.js does, but for zones", () => {
-    const piece = fc.constantFrom("", ":", "::", "0", "1", "ffff", "g", "12345", "1.2.3.4", "1.2.3", "%eth0");
+    const piece = fc.constantFrom(
+      "",
+      ":",
+      "::",
+      "0",
+      "1",
+      "ffff",
+      "g",
+      "12345",
+      "1.2.3.4",
+      "1.2.3",
+      "%eth0",
+      "\t",
+    );
     const address = fc.oneof(
       fc.ipV6(),
       fc.array(piece, { maxLength: 17 }).map((pieces) => pieces.join("")),

@@ -1,5 +1,6 @@
 /** @module What a request to the console asks for, before any agent hears of it. */
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { CorrosionError, type FailureData } from "../../lib/corrosion/failures.ts";
 import type { QueryRun } from "../../services/corrosion/contract.ts";
 import { judge } from "../../services/corrosion/query/blocked.ts";
@@ -46,6 +47,42 @@ describe("A request to the console", () => {
     for (const [run, fields] of wrong)
       assert.deepEqual(refusal(run), fields, JSON.stringify(run).slice(0, 200));
     assert.equal(refusal({ sql: "DROP TABLE t" }), "blocked_statement");
+  });
+
+  it("takes null for a field that is absent", () => {
+    const nothing = { preset: null, params: null, mode: null, limit: null };
+    const request = readRun({ ...nothing, sql: "SELECT 1" } as never);
+    assert.deepEqual([request.sql, request.mode, request.limit], ["SELECT 1", "read", 500]);
+    assert.equal(
+      readRun({ preset: "cluster_info", sql: null, params: null } as never).preset?.id,
+      "cluster_info",
+    );
+    assert.deepEqual(refusal({ sql: null } as never), ["sql"]);
+  });
+
+  it("is taken or refused with the fields that are wrong, whatever stands in them", () => {
+    const text = fc.oneof(
+      fc.constantFrom("SELECT :a", "SELECT ?", "cluster_info", "active_regions"),
+      fc.string(),
+    );
+    const optionalText = fc.option(text, { nil: undefined });
+    const anything = fc.record({
+      preset: fc.oneof(optionalText, fc.constant(null)),
+      sql: fc.oneof(optionalText, fc.constant(null)),
+      params: fc.jsonValue(),
+      mode: fc.oneof(fc.constantFrom("read", "write", undefined, null), fc.string()),
+      limit: fc.oneof(fc.constantFrom(undefined, null, 1, 5000), fc.double()),
+    });
+    fc.assert(
+      fc.property(anything, (run) => {
+        const outcome = refusal(run as never);
+        assert.ok(typeof outcome === "string" || outcome.length > 0);
+      }),
+      { numRuns: 2000 },
+    );
+    for (const params of [5, true, "ab"]) {
+      assert.deepEqual(refusal({ sql: "SELECT 1", params } as never), ["params"]);
+    }
   });
 
   it("binds names with the prefix that they have in the statement, comments and strings aside", () => {

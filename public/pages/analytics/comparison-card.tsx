@@ -1,17 +1,18 @@
 /** @module Some runs beside each other. */
+import type { ComparedExperiment } from "../../../services/analytics/bodies.ts";
 import { Button } from "../../components/button.tsx";
 import { ResourceCard } from "../../components/card.tsx";
 import { Notice } from "../../components/notice.tsx";
 import { type Column, Table } from "../../components/table.tsx";
 import { useResource } from "../../data/use-resource.ts";
 import { msText, timeText } from "../../data/wording.ts";
-import { type ComparedRun, type ComparisonAnswer, comparisonPath } from "./answers.ts";
+import { type ComparisonAnswer, comparisonPath } from "./answers.ts";
 import { DownloadLinks } from "./download-links.tsx";
 import { durationText } from "./history.ts";
 
 const right = { align: "right" } as const;
 
-const COLUMNS: readonly Column<ComparedRun>[] = [
+const COLUMNS: readonly Column<ComparedExperiment>[] = [
   {
     key: "id",
     title: "Experiment",

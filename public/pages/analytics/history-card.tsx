@@ -1,5 +1,7 @@
 /** @module The newest runs: look at one, delete it, or put some beside each other. */
+
 import { useState } from "preact/hooks";
+import type { ExperimentList, ListEntry } from "../../../services/analytics/bodies.ts";
 import type { DeletedOn } from "../../../services/analytics/contract.ts";
 import { Age } from "../../components/age.tsx";
 import { Badge } from "../../components/badge.tsx";
@@ -13,7 +15,7 @@ import type { Resource } from "../../data/resource.ts";
 import { tell } from "../../data/toasts.ts";
 import { countText } from "../../data/wording.ts";
 import { confirmed } from "../../shell/confirm.tsx";
-import { ALL_PATH, type ExperimentList, experimentPath, type ListEntry } from "./answers.ts";
+import { ALL_PATH, experimentPath } from "./answers.ts";
 import { ComparisonCard } from "./comparison-card.tsx";
 import {
   deletionText,

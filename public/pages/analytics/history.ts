@@ -1,22 +1,15 @@
 /** @module The list of runs: how long each took, and which are ticked for a comparison. Pure. */
+
+import type { ListEntry } from "../../../services/analytics/bodies.ts";
+import { EXPERIMENT_TONES } from "../../components/state-tones.ts";
 import type { Tone } from "../../components/tone.ts";
-import type { ListEntry } from "./answers.ts";
 
 export const SHOWN = 10;
 export const LEAST_COMPARED = 2;
 export const MOST_COMPARED = 6;
 
-const TONES: Readonly<Record<string, Tone>> = {
-  running: "info",
-  finalizing: "info",
-  completed: "good",
-  stopped: "plain",
-  failed: "bad",
-  interrupted: "warn",
-};
-
-export function statusTone(status: string | null): Tone {
-  return (status !== null && TONES[status]) || "plain";
+export function statusTone(status: ListEntry["status"]): Tone {
+  return status === null ? "plain" : EXPERIMENT_TONES[status];
 }
 
 /** When it began; of a run without a row, its first event. */

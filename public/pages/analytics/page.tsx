@@ -1,6 +1,8 @@
 /** @module Analytics: run an experiment, watch it, look at what it measured, and at earlier ones. */
+
 import { useEffect, useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
+import type { ExperimentList } from "../../../services/analytics/bodies.ts";
 import type { AggregationStatus, AnalyticsEvent } from "../../../services/analytics/contract.ts";
 import { Card } from "../../components/card.tsx";
 import { Notice } from "../../components/notice.tsx";
@@ -9,7 +11,7 @@ import { dataOf } from "../../data/resource.ts";
 import { toast } from "../../data/toasts.ts";
 import { useResource } from "../../data/use-resource.ts";
 import { useStream } from "../../data/use-stream.ts";
-import { type ExperimentList, experimentPath, LIST_PATH, type Report, STATUS_PATH } from "./answers.ts";
+import { experimentPath, LIST_PATH, type Report, STATUS_PATH } from "./answers.ts";
 import { HistoryCard } from "./history-card.tsx";
 import { NodesCard } from "./nodes-card.tsx";
 import { type Progress, progressAfter, progressOf } from "./progress.ts";

@@ -163,7 +163,9 @@ export function RunCard({ running, progress, refresh, onRefresh, onRefreshNow, o
       </form>
       <div class="mt-4 min-h-14 border-t border-line pt-3">
         {progress === null ? (
-          <p class="text-xs text-muted">No experiment is on.</p>
+          <p class="text-xs text-muted">
+            {running === undefined ? "Whether an experiment is on is not known yet." : "No experiment is on."}
+          </p>
         ) : (
           <>
             <p class="mb-2 flex flex-wrap items-center gap-2 text-xs">

@@ -6,6 +6,9 @@ import { Field, Select } from "../../components/field.tsx";
 import type { Outgoing } from "./outbox.ts";
 import { keepUnsent, unsentText } from "./unsent.ts";
 
+/** Of the form; there is one on the page. */
+export const COMPOSER_ID = "composer";
+
 export interface ComposerProps {
   readonly session: Session;
   readonly onWrite: (written: Pick<Outgoing, "sender" | "senderId" | "text">) => void;
@@ -30,6 +33,7 @@ export function Composer({ session, onWrite }: ComposerProps) {
 
   return (
     <form
+      id={COMPOSER_ID}
       class="grid grid-cols-[1fr_auto] items-start gap-x-2 gap-y-2 border-t border-line px-4 py-3 sm:grid-cols-[10rem_1fr_auto]"
       noValidate
       onSubmit={(event) => {

@@ -18,6 +18,7 @@ import { confirmed } from "../../shell/confirm.tsx";
 import { Composer } from "./composer.tsx";
 import type { Link } from "./conversation.ts";
 import { MessageList } from "./message-list.tsx";
+import { placeOf } from "./session-list.ts";
 import { type OpenConversation, useConversation } from "./use-conversation.ts";
 import { useOutbox } from "./use-outbox.ts";
 import { useReadCursor } from "./use-read-cursor.ts";
@@ -45,6 +46,7 @@ export function ConversationCard({
   const outbox = useOutbox(userId, sessionId, (message) => conversation.tell({ kind: "stored", message }));
   const unread = conversation.unread?.count ?? 0;
   const archived = session?.status === "archived";
+  const writable = session !== null && !foreign && !archived;
   useEffect(() => {
     if (session !== null) conversation.tell({ kind: "dispatch", dispatch: session.dispatch });
   }, [session]);
@@ -85,8 +87,10 @@ export function ConversationCard({
       }
       actions={
         <>
-          <span data-unread={conversation.unread === null ? undefined : unread}>
-            <Badge tone={unread > 0 ? "info" : "plain"}>{unread} unread</Badge>
+          <span class="min-w-16 text-right tabular-nums" data-unread={conversation.unread?.count}>
+            {conversation.unread !== null && (
+              <Badge tone={unread > 0 ? "info" : "plain"}>{unread.toLocaleString("en")} unread</Badge>
+            )}
           </span>
           <Button size="small" disabled={unread === 0 || foreign} onPress={markRead}>
             Mark as read
@@ -97,16 +101,26 @@ export function ConversationCard({
         </>
       }
     >
-      <Attention link={conversation.link} problem={errorOf(resource)} foreign={foreign} userId={userId} />
-      <Messages conversation={conversation}>
-        <MessageList conversation={conversation} userId={userId} session={session} outbox={outbox} />
+      <Attention conversation={conversation} session={resource} foreign={foreign} userId={userId} />
+      <Messages
+        conversation={conversation}
+        onRetry={() => Promise.all([conversation.newest(), resource.reload()])}
+      >
+        <MessageList
+          conversation={conversation}
+          userId={userId}
+          session={session}
+          outbox={outbox}
+          writable={writable}
+        />
       </Messages>
-      {session !== null && archived && (
+      {conversation.link.kind === "reconnecting" && <Interrupted since={conversation.link.since} />}
+      {archived && (
         <p class="border-t border-line px-4 py-3 text-muted">
           This session is archived: it takes no more messages.
         </p>
       )}
-      {session !== null && !foreign && !archived && (
+      {writable && (
         <Composer
           session={session}
           onWrite={(written) => {
@@ -121,11 +135,12 @@ export function ConversationCard({
 
 interface MessagesProps {
   readonly conversation: OpenConversation;
+  readonly onRetry: () => Promise<unknown>;
   readonly children: ComponentChildren;
 }
 
 /** The messages, or why there are none yet. */
-function Messages({ conversation: { load, newest }, children }: MessagesProps) {
+function Messages({ conversation: { load }, onRetry, children }: MessagesProps) {
   if (load === "ready") return <>{children}</>;
   return (
     <div class="min-h-0 flex-1 p-4">
@@ -135,7 +150,7 @@ function Messages({ conversation: { load, newest }, children }: MessagesProps) {
         <Notice
           tone="bad"
           action={
-            <Button size="small" onPress={newest}>
+            <Button size="small" onPress={onRetry}>
               Retry
             </Button>
           }
@@ -161,29 +176,47 @@ function LinkLamp({ link }: { readonly link: Link }) {
 }
 
 interface AttentionProps {
-  readonly link: Link;
-  readonly problem: Error | null;
+  readonly conversation: OpenConversation;
+  readonly session: ConversationCardProps["session"];
   readonly foreign: boolean;
   readonly userId: string;
 }
 
-function Attention({ link, problem, foreign, userId }: AttentionProps) {
-  const texts = [
-    problem === null ? null : sentenceOf(problem),
-    foreign ? `This session is not ${userId}'s: it can be read here, but nothing is live.` : null,
-    link.kind === "refused" && !foreign && problem === null
-      ? `The node does not open this session for ${userId}: ${link.reason}.`
-      : null,
-  ].filter((text) => text !== null);
+function Attention({ conversation: { link, load }, session, foreign, userId }: AttentionProps) {
+  // What is wrong with all of it is said once.
+  const interrupted = link.kind === "reconnecting" && dataOf(session) !== null;
+  const problem = interrupted || load instanceof Error ? null : errorOf(session);
+  const owner = dataOf(session)?.session ?? null;
   return (
     <>
-      {link.kind === "reconnecting" && <Interrupted since={link.since} />}
-      {texts.map((text) => (
-        <div key={text} class="px-4 pt-3">
-          <Notice tone="bad">{text}</Notice>
-        </div>
-      ))}
+      {problem !== null && <Warning text={sentenceOf(problem)} />}
+      {foreign && owner !== null && (
+        <Warning
+          text={`This session is not ${userId}'s: it can be read here, but nothing is live.`}
+          action={
+            <a
+              href={placeOf(owner.user_id, owner.id)}
+              class="rounded font-medium underline underline-offset-2"
+            >
+              Open it as its user
+            </a>
+          }
+        />
+      )}
+      {link.kind === "refused" && !foreign && problem === null && (
+        <Warning text={`The node does not open this session for ${userId}: ${link.reason}.`} />
+      )}
     </>
+  );
+}
+
+function Warning({ text, action }: { readonly text: string; readonly action?: ComponentChildren }) {
+  return (
+    <div class="px-4 pt-3">
+      <Notice tone="bad" action={action}>
+        {text}
+      </Notice>
+    </div>
   );
 }
 
@@ -194,7 +227,7 @@ function Interrupted({ since }: { readonly since: number }) {
   const forMs = useNow() - since;
   if (forMs < GRACE_MS) return null;
   return (
-    <div class="px-4 pt-3">
+    <div class="px-4 pb-3">
       <Notice tone="warn">
         The socket is interrupted ({ageText(forMs)}). Asking every 5 s, reconnecting; nothing that was sent is
         lost.

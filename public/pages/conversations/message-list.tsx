@@ -1,9 +1,10 @@
 /** @module What was said: the newest at the bottom, where the list stays unless somebody scrolls up. */
-import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { Component, type ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import type { Session } from "../../../services/conversations/contract.ts";
 import { Button } from "../../components/button.tsx";
 import { countText } from "../../data/wording.ts";
+import { COMPOSER_ID } from "./composer.tsx";
 import { firstSeqOf, firstUnreadOf, hasLater } from "./conversation.ts";
 import { beginsDay, clockText, dayText } from "./days.ts";
 import { type Draft, shownDrafts } from "./drafts.ts";
@@ -20,9 +21,11 @@ export interface MessageListProps {
   /** Null: not known yet. */
   readonly session: Session | null;
   readonly outbox: Outbox;
+  /** Whether there is a place below to write in. */
+  readonly writable: boolean;
 }
 
-export function MessageList({ conversation, userId, session, outbox }: MessageListProps) {
+export function MessageList({ conversation, userId, session, outbox, writable }: MessageListProps) {
   const { following, head, messages } = conversation;
   const later = hasLater(conversation);
   const first = firstSeqOf(conversation);
@@ -38,23 +41,9 @@ export function MessageList({ conversation, userId, session, outbox }: MessageLi
   const drafts = later ? [] : shownDrafts(conversation.drafts);
   const outgoing = later ? [] : outgoingBeside(outbox.outgoing, messages);
 
-  // What was drawn is not drawn again for every word that an agent writes.
-  const rows = useMemo(
-    () =>
-      messages.map((message, i) => (
-        <div key={message.seq} class="space-y-3">
-          {beginsDay(message.inserted_at, messages[i - 1]?.inserted_at) && (
-            <Separator>{dayText(message.inserted_at, Date.now())}</Separator>
-          )}
-          {message.seq === firstUnread && <Separator unread>unread</Separator>}
-          <MessageRow message={message} own={message.sender_id === userId} />
-        </div>
-      )),
-    [messages, firstUnread, userId],
-  );
-
   return (
     <div class="relative flex min-h-0 flex-1 flex-col">
+      {writable && <SkipToComposer />}
       <section
         ref={box}
         role="log"
@@ -80,7 +69,7 @@ export function MessageList({ conversation, userId, session, outbox }: MessageLi
           {messages.length === 0 && outgoing.length === 0 && (
             <p class="py-8 text-center text-muted">Nothing was said yet.</p>
           )}
-          {rows}
+          <Rows messages={messages} firstUnread={firstUnread} userId={userId} />
           {later && (
             <div class="flex h-8 items-center justify-center">
               <Button
@@ -104,13 +93,57 @@ export function MessageList({ conversation, userId, session, outbox }: MessageLi
       </section>
       {!following && (
         <div class="pointer-events-none absolute inset-x-0 bottom-3 flex justify-center">
-          <div class="pointer-events-auto rounded-md shadow-lg">
+          <div class="pointer-events-auto rounded-md shadow-lg ring-1 ring-line-strong">
             <Button size="small" tone={unseen > 0 ? "primary" : "plain"} onPress={conversation.newest}>
               {unseen > 0 ? countText(unseen, "new message") : "Newest messages"} ↓
             </Button>
           </div>
         </div>
       )}
+    </div>
+  );
+}
+
+interface RowsProps {
+  readonly messages: OpenConversation["messages"];
+  readonly firstUnread: number | null;
+  readonly userId: string;
+}
+
+/**
+ * What was drawn is not drawn again for every word that an agent writes. A component that says so, and no elements that
+ * are kept: those would keep all that ever stood beside them.
+ */
+class Rows extends Component<RowsProps> {
+  override shouldComponentUpdate({ messages, firstUnread, userId }: RowsProps): boolean {
+    const { props } = this;
+    return messages !== props.messages || firstUnread !== props.firstUnread || userId !== props.userId;
+  }
+
+  override render({ messages, firstUnread, userId }: RowsProps) {
+    return messages.map((message, i) => (
+      <div key={message.seq} class="space-y-3">
+        {beginsDay(message.inserted_at, messages[i - 1]?.inserted_at) && (
+          <Separator>{dayText(message.inserted_at, Date.now())}</Separator>
+        )}
+        {message.seq === firstUnread && <Separator unread>unread</Separator>}
+        <MessageRow message={message} own={message.sender_id === userId} />
+      </div>
+    ));
+  }
+}
+
+/** Every message has things to press: whoever moves by keyboard need not pass them all. */
+function SkipToComposer() {
+  return (
+    <div class="absolute top-2 left-4 z-10 not-focus-within:sr-only">
+      <Button
+        size="small"
+        tone="primary"
+        onPress={() => document.getElementById(COMPOSER_ID)?.querySelector("textarea")?.focus()}
+      >
+        Skip to writing
+      </Button>
     </div>
   );
 }
@@ -152,6 +185,7 @@ function DraftRow({ draft: { agentId, attempt, text } }: { readonly draft: Draft
         head={
           <>
             <span class="min-w-0 truncate font-medium text-ink">{agentId}</span>
+            <span aria-hidden="true" class="size-1.5 animate-pulse self-center rounded-full bg-accent" />
             <span class="shrink-0">is writing{attempt > 1 && `, attempt ${attempt}`}</span>
           </>
         }

@@ -34,7 +34,12 @@ export function MessageRow({ message, own }: MessageRowProps) {
               {clockText(inserted_at)}
             </time>
             <span class="tabular-nums">#{seq}</span>
-            <span class="inline-flex gap-2 opacity-0 transition-opacity group-focus-within:opacity-100 group-hover:opacity-100 pointer-coarse:opacity-100">
+            <span
+              class={classes(
+                "inline-flex gap-2 opacity-0 transition-opacity group-focus-within:opacity-100 group-hover:opacity-100 pointer-coarse:opacity-100",
+                own && "order-first",
+              )}
+            >
               <Copy text={id} what="message id" shown="id" />
               <button
                 type="button"

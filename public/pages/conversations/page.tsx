@@ -45,7 +45,7 @@ export default function ConversationsPage() {
       <div class={classes(isOpen && "max-lg:hidden")}>
         <PageHeading title="Conversations">Sessions of a user with agents, as any node has them.</PageHeading>
       </div>
-      <div class="grid gap-4 lg:h-[calc(100dvh-11rem)] lg:min-h-112 lg:grid-cols-[22rem_1fr]">
+      <div class="grid grid-cols-[minmax(0,1fr)] gap-4 lg:h-[calc(100dvh-11rem)] lg:min-h-112 lg:grid-cols-[22rem_minmax(0,1fr)]">
         <div class={classes("flex min-h-0 min-w-0 flex-col gap-4", isOpen && "max-lg:hidden")}>
           <FindCard
             userId={userId}
@@ -70,7 +70,7 @@ export default function ConversationsPage() {
           )}
         </div>
         {isOpen ? (
-          <div class="grid min-h-0 min-w-0 grid-rows-[auto_minmax(0,1fr)] gap-2 max-lg:h-[calc(100dvh-7rem)] max-lg:min-h-112 lg:grid-rows-[minmax(0,1fr)]">
+          <div class="grid min-h-0 min-w-0 grid-cols-[minmax(0,1fr)] grid-rows-[auto_minmax(0,1fr)] gap-2 max-lg:h-[calc(100dvh-7rem)] max-lg:min-h-112 lg:grid-rows-[minmax(0,1fr)]">
             <BackLink userId={userId} focus={entered} />
             <ConversationCard
               key={`${userId} ${sessionId}`}
@@ -82,7 +82,12 @@ export default function ConversationsPage() {
             />
           </div>
         ) : (
-          <div class="flex items-center justify-center rounded-lg border border-dashed border-line p-8 text-center text-muted max-lg:hidden">
+          <div
+            class={classes(
+              "flex items-center justify-center rounded-lg border border-dashed border-line-strong/50 p-8 text-center text-muted",
+              userId !== null && "max-lg:hidden",
+            )}
+          >
             {userId === null
               ? "Say whose sessions you want to see, or find a session by its id."
               : "Open a session, or create one."}

@@ -145,13 +145,13 @@ function SessionRow({
           <span class="min-w-0 flex-1 truncate font-medium">{agent_id}</span>
           {fresh > 0 && <Badge tone="info">{fresh} new</Badge>}
           {status === "archived" && <Badge>archived</Badge>}
+          <span class="min-w-16 text-right text-xs text-muted">
+            <Age at={updated_at} />
+          </span>
         </span>
         <span class="mt-0.5 flex items-center gap-2 text-xs text-muted">
           <span class="min-w-0 flex-1 truncate font-mono">{id}</span>
           <span class="tabular-nums">{countText(last_seq, "message")}</span>
-          <span class="min-w-16 text-right">
-            <Age at={updated_at} />
-          </span>
         </span>
       </button>
     </li>

@@ -1,5 +1,6 @@
 /** @module How the agent is, in one sentence that is always there. */
 import type { AgentStatus } from "../../../services/corrosion/contract.ts";
+import { AGENT_TONES } from "../../components/state-tones.ts";
 import type { Tone } from "../../components/tone.ts";
 import { sentenceOf } from "../../data/api-error.ts";
 import { failureText, type RestartView } from "./job-steps.ts";
@@ -9,17 +10,6 @@ export interface AgentCondition {
   readonly tone: Tone;
   readonly text: string;
 }
-
-export const AGENT_TONES: Readonly<Record<AgentStatus["state"], Tone>> = {
-  running: "good",
-  external: "good",
-  starting: "warn",
-  restarting: "warn",
-  stopping: "warn",
-  unhealthy: "warn",
-  stopped: "plain",
-  crashed: "bad",
-};
 
 export const NOT_MANAGED = "Somebody else runs this agent: start and stop it where it runs.";
 

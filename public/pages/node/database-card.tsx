@@ -141,7 +141,7 @@ const COLUMNS: readonly Column<DatabaseInfo["tables"][number]>[] = [
 function Info({ info: { facts, tables } }: { readonly info: DatabaseInfo }) {
   return (
     <>
-      <div class="p-4">
+      <div class={facts.length === 0 ? "pt-4" : "p-4"}>
         <Facts>
           {facts.map(([name, value]) => (
             <Fact key={name} name={name}>

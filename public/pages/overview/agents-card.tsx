@@ -3,7 +3,7 @@ import type { NodeFacts } from "../../../services/corrosion/contract.ts";
 import { Badge } from "../../components/badge.tsx";
 import { ResourceCard } from "../../components/card.tsx";
 import { Fact, Facts, More } from "../../components/facts.tsx";
-import type { Tone } from "../../components/tone.ts";
+import { AGENT_TONES } from "../../components/state-tones.ts";
 import { sentenceOf } from "../../data/api-error.ts";
 import { dataOf, type Resource } from "../../data/resource.ts";
 import type { MembersAnswer } from "../../data/sourced.ts";
@@ -47,21 +47,11 @@ export function AgentsCard({ facts, members }: AgentsCardProps) {
   );
 }
 
-const AGENT_TONES: Readonly<Record<string, Tone>> = {
-  running: "good",
-  external: "good",
-  stopped: "plain",
-  crashed: "bad",
-};
-
 function OwnAgent({ agent }: Pick<NodeFacts, "agent">) {
   if (agent === null) return <Badge>off</Badge>;
   return (
     <>
-      <Badge
-        tone={AGENT_TONES[agent.state] ?? "warn"}
-        {...(agent.reason !== null && { title: agent.reason })}
-      >
+      <Badge tone={AGENT_TONES[agent.state]} {...(agent.reason !== null && { title: agent.reason })}>
         {agent.state}
       </Badge>
       <span class="text-xs font-normal text-muted">{agent.kind}</span>

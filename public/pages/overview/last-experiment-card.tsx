@@ -1,42 +1,16 @@
 /** @module The newest experiment that the cluster knows. */
 
-import type { Transport } from "../../../services/acks/contract.ts";
-import type { ExperimentStatus } from "../../../services/analytics/contract.ts";
+import type { ExperimentList, ListEntry } from "../../../services/analytics/bodies.ts";
 import { Age } from "../../components/age.tsx";
 import { Badge } from "../../components/badge.tsx";
 import { ResourceCard } from "../../components/card.tsx";
 import { Fact, Facts, More } from "../../components/facts.tsx";
-import type { Tone } from "../../components/tone.ts";
+import { EXPERIMENT_TONES } from "../../components/state-tones.ts";
 import { ApiError } from "../../data/api-error.ts";
 import { errorOf } from "../../data/resource.ts";
 import { useResource } from "../../data/use-resource.ts";
 
 const POLL_MS = 10_000;
-
-/** The answer of `experiments/list` (contract corroport, section 6), newest first. */
-export interface ExperimentList {
-  readonly experiments: readonly ExperimentSummary[];
-  readonly count: number;
-}
-
-export interface ExperimentSummary {
-  readonly experiment_id: string;
-  readonly message_count: number;
-  readonly send_count: number;
-  readonly ack_count: number;
-  readonly time_range: { readonly start: string; readonly end: string } | null;
-  readonly status: ExperimentStatus;
-  readonly transport: Transport;
-}
-
-const TONES: Readonly<Record<ExperimentStatus, Tone>> = {
-  running: "info",
-  finalizing: "info",
-  completed: "good",
-  stopped: "plain",
-  failed: "bad",
-  interrupted: "warn",
-};
 
 /** Nothing on a node that records no experiments. */
 export function LastExperimentCard() {
@@ -60,7 +34,7 @@ export function LastExperimentCard() {
 }
 
 interface ExperimentProps {
-  readonly experiment: ExperimentSummary;
+  readonly experiment: ListEntry;
   /** How many there are in all. */
   readonly count: number;
 }
@@ -77,16 +51,18 @@ function Experiment({ experiment: { experiment_id: id, ...run }, count }: Experi
         </a>
       </Fact>
       <Fact name="State">
-        <Badge tone={TONES[run.status] ?? "plain"}>{run.status}</Badge>
+        {run.status === null ? (
+          <Badge>unknown</Badge>
+        ) : (
+          <Badge tone={EXPERIMENT_TONES[run.status]}>{run.status}</Badge>
+        )}
         {run.time_range !== null && (
           <span class="text-xs font-normal text-muted">
             <Age at={run.time_range.start} />
           </span>
         )}
       </Fact>
-      <Fact name="Sent">
-        {run.send_count} of {run.message_count}
-      </Fact>
+      <Fact name="Sent">{run.send_count}</Fact>
       <Fact name="Acks">{run.ack_count}</Fact>
       <Fact name="Known">{count}</Fact>
     </Facts>

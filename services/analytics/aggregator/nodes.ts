@@ -8,6 +8,8 @@ import type {
   ClaimAnswer,
   CurrentRun,
   Deleted,
+  EventKey,
+  EventPage,
   ExperimentPart,
   ExperimentRow,
 } from "../contract.ts";
@@ -84,6 +86,11 @@ export class NodeCalls {
 
   experiments(id?: string): Promise<ExperimentPart[]> {
     return this.#call("analytics.store.experiments", id === undefined ? {} : { id }, READ_MS);
+  }
+
+  events(experiment_id: string, after: EventKey | null): Promise<EventPage> {
+    const params = after === null ? { experiment_id } : { experiment_id, after };
+    return this.#call("analytics.store.events", params, READ_MS);
   }
 
   delete(experiment_id: string | null): Promise<Deleted> {

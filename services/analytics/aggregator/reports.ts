@@ -1,9 +1,10 @@
 /** @module Reports of experiments: what every node recorded, put together on the node that is asked. */
+import { Readable } from "node:stream";
 import type { ServiceBroker } from "moleculer";
 import { isoMicros, systemClock } from "../../../lib/clock.ts";
 import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import { regionOf } from "../../../lib/regions.ts";
-import type { ReportBodies } from "../bodies.ts";
+import type { ComparedExperiment, Comparison, ExperimentList, ListEntry, ReportBodies } from "../bodies.ts";
 import type {
   AggregationStatus,
   CurrentRun,
@@ -13,19 +14,16 @@ import type {
   ReportKind,
   Scope,
 } from "../contract.ts";
-import {
-  type ComparedExperiment,
-  type Comparison,
-  comparisonCsv,
-  comparisonOf,
-} from "../export/comparison.ts";
-import { comparisonFile, type ExportFile } from "../export/file.ts";
+import { comparisonCsv, comparisonOf } from "../export/comparison.ts";
+import { comparisonFile, type ExportFile, type ExportStream } from "../export/file.ts";
+import { mergeEvents } from "../export/merge-events.ts";
+import { withRawEvents } from "../export/raw-events.ts";
 import { gatherPart } from "../parts.ts";
 import { experimentJson } from "../reports.ts";
 import { checkRunId } from "../run-id.ts";
 import { type ListedExperiment, mergeExperiments, newestExperiment } from "../run-records.ts";
 import type { ReportCache } from "./cache.ts";
-import { type Answers, analyticsNodes, askAll, type KnownNode } from "./nodes.ts";
+import { type Answers, analyticsNodes, askAll, type KnownNode, NodeCalls } from "./nodes.ts";
 import { type CompareRequest, comparedIds, type ExportRequest, type GetRequest } from "./requests.ts";
 
 /** One message of the bus, for which a store packs its records first. */
@@ -38,21 +36,6 @@ type Coverage = Pick<Reported, "nodes_reporting" | "nodes_missing">;
 
 interface Gathered extends Coverage {
   readonly parts: readonly Uint8Array[];
-}
-
-/** An experiment in the list of all. */
-export interface ListEntry {
-  readonly experiment_id: string;
-  readonly message_count: number;
-  readonly send_count: number;
-  readonly ack_count: number;
-  readonly time_range: { readonly start: string; readonly end: string } | null;
-  /** Null where no node has its row: only what nodes recorded is left. */
-  readonly status: string | null;
-  readonly transport: string | null;
-  readonly started_at: string | null;
-  readonly ended_at: string | null;
-  readonly run_count: number | null;
 }
 
 export class Reports {
@@ -84,7 +67,7 @@ export class Reports {
   }
 
   /** `{experiments, count}`, the latest first. */
-  async list(scope: Scope): Promise<{ readonly experiments: readonly ListEntry[]; readonly count: number }> {
+  async list(scope: Scope): Promise<ExperimentList> {
     return this.#cache.get({ experiment: null, kind: "list", scope }, async () => {
       const { answers, missing, reporting } = await askAll(this.#broker, this.#nodes(scope), (node) =>
         node.experiments(),
@@ -99,11 +82,33 @@ export class Reports {
     });
   }
 
-  /** The whole experiment as a file. Throws as `get` does. */
-  async export({ experiment_id, format, scope, ...included }: ExportRequest): Promise<ExportFile> {
+  /**
+   * The whole experiment as a file. With raw events its text is a stream, which asks the nodes as fast as it is read,
+   * and fails when one of them does not answer any more. Throws as `get` does.
+   */
+  async export({
+    experiment_id,
+    format,
+    include_raw_events,
+    include_system_metrics,
+    scope,
+  }: ExportRequest): Promise<ExportFile | ExportStream> {
     const id = checkRunId(experiment_id);
-    const { parts } = await this.#gather(id, scope, included.include_raw_events);
-    return this.#own<ExportFile>("export", { experiment_id: id, format, ...included, parts });
+    const { nodes_reporting, parts } = await this.#gather(id, scope, false);
+    const query = { experiment_id: id, format, include_system_metrics, parts };
+    const file = await this.#own<ExportFile>("export", query);
+    if (!include_raw_events) return file;
+    const events = mergeEvents(
+      nodes_reporting.map((node_id) => {
+        const node = new NodeCalls(this.#broker, node_id);
+        return { node_id, page: (after) => node.events(id, after) };
+      }),
+    );
+    const text = Readable.from(withRawEvents(format, file.text, events), { objectMode: false });
+    text.on("error", (error) =>
+      this.#broker.logger.warn("an export broke off", { experiment: id, error: String(error) }),
+    );
+    return { ...file, text };
   }
 
   /** The experiments beside each other: a body, or with `csv` a file. Throws as `get` does. */

@@ -1,35 +1,9 @@
 /** @module Several runs beside each other, as JSON and as CSV (contract corroport, section 7). Pure. */
-import { isoMicros } from "../../../lib/clock.ts";
 import { csvFile } from "../../../lib/csv.ts";
+import type { ComparedExperiment, Comparison } from "../bodies.ts";
 import { latencyStats, nodesOf, samplesOf } from "../maths.ts";
 import type { RunRecords } from "../run-records.ts";
-import { EXPORTER_VERSION, type Exporter, factsOf } from "./experiment.ts";
-
-/** One run of a comparison; a run that nobody knows has zeros and nulls. */
-export interface ComparedExperiment {
-  readonly experiment_id: string;
-  readonly started_at: string | null;
-  readonly duration_seconds: number | null;
-  readonly node_count: number;
-  /** Sends. */
-  readonly message_count: number;
-  readonly ack_count: number;
-  /** The ack rate, in percent. */
-  readonly success_rate: number | null;
-  readonly avg_latency_ms: number | null;
-  readonly p95_latency_ms: number | null;
-}
-
-export interface Comparison {
-  readonly metadata: {
-    readonly exported_at: string;
-    readonly exporter_version: string;
-    readonly node_id: string;
-    readonly region: string;
-  };
-  readonly experiments: readonly ComparedExperiment[];
-  readonly count: number;
-}
+import { type Exporter, factsOf, metadataOf } from "./experiment.ts";
 
 const COMPARISON_HEADER = [
   "Experiment ID",
@@ -62,12 +36,7 @@ export function comparedOf(id: string, records: RunRecords): ComparedExperiment 
 
 export function comparisonOf(experiments: readonly ComparedExperiment[], exporter: Exporter): Comparison {
   return {
-    metadata: {
-      exported_at: isoMicros(exporter.at),
-      exporter_version: EXPORTER_VERSION,
-      node_id: exporter.node_id,
-      region: exporter.region,
-    },
+    metadata: metadataOf(exporter),
     experiments,
     count: experiments.length,
   };

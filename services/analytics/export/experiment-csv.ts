@@ -1,12 +1,13 @@
 /** @module The export of one run as CSV: `section,key,field,value`, a row for each value of the JSON. Pure. */
 import { type CsvValue, csvFile } from "../../../lib/csv.ts";
+import type { MessageEventJson } from "../bodies.ts";
 import type { ExperimentExport } from "./experiment.ts";
 
 export const EXPERIMENT_HEADER = ["section", "key", "field", "value"] as const;
 
 /**
  * `section` is where the value stands in the JSON down to the last list; `key` which element of that list it is
- * of: its own name, or its place from 0; `field` its name there.
+ * of: its own name, or its place from 0; `field` its name there. Raw events follow by `rawEventRows`.
  */
 export function experimentCsv(data: ExperimentExport): string {
   return csvFile(EXPERIMENT_HEADER, experimentRows(data));
@@ -37,7 +38,11 @@ function* experimentRows(data: ExperimentExport): Generator<Row> {
     yield* fields("performance.message_flows", `${from_node} > ${to_node}`, rest);
   }
   for (const [i, metric] of data.system_metrics.entries()) yield* fields("system_metrics", String(i), metric);
-  for (const [i, event] of data.raw_events.entries()) yield* fields("raw_events", String(i), event);
+}
+
+/** The rows of raw events, of which `from` came before. */
+export function* rawEventRows(events: readonly MessageEventJson[], from: number): Generator<Row> {
+  for (const [i, event] of events.entries()) yield* fields("raw_events", String(from + i), event);
 }
 
 /** A list of values is one field; what has parts has a field for each, `part.name`. */

@@ -1,13 +1,13 @@
 /** @module The export of one run (contract corroport, section 7), version 2.0.0. Pure. */
 import { isoMicros } from "../../../lib/clock.ts";
 import { regionOf } from "../../../lib/regions.ts";
-import type { MessageEventJson, PerformanceBody, SystemMetricJson } from "../bodies.ts";
+import type { ExportMetadata, PerformanceBody, SystemMetricJson } from "../bodies.ts";
 import type { ExperimentRow } from "../contract.ts";
 import { nodesOf } from "../maths.ts";
-import { eventJson, metricJson, reportOf } from "../reports.ts";
+import { metricJson, reportOf } from "../reports.ts";
 import type { RunRecords } from "../run-records.ts";
 
-export const EXPORTER_VERSION = "2.0.0";
+const EXPORTER_VERSION = "2.0.0";
 
 /** Who exports, and when: microseconds since 1970. */
 export interface Exporter {
@@ -17,7 +17,6 @@ export interface Exporter {
 }
 
 export interface ExportOptions {
-  readonly include_raw_events: boolean;
   readonly include_system_metrics: boolean;
 }
 
@@ -40,12 +39,7 @@ export interface ExperimentFacts {
 }
 
 export interface ExperimentExport {
-  readonly metadata: {
-    readonly exported_at: string;
-    readonly exporter_version: string;
-    readonly node_id: string;
-    readonly region: string;
-  };
+  readonly metadata: ExportMetadata;
   readonly experiment: ExperimentFacts;
   readonly topology: {
     readonly node_count: number;
@@ -56,10 +50,11 @@ export interface ExperimentExport {
   readonly performance: Omit<PerformanceBody, "receipt_staircase" | "receipt_summary">;
   /** Empty where it was not asked for. */
   readonly system_metrics: readonly SystemMetricJson[];
-  readonly raw_events: readonly MessageEventJson[];
+  /** Always empty here: `withRawEvents` writes them where they are wanted. */
+  readonly raw_events: readonly [];
 }
 
-/** Records need rows when `include_raw_events` is set. Throws when they have none. */
+/** All of it but the raw events. */
 export function exportOf(
   id: string,
   records: RunRecords,
@@ -71,26 +66,22 @@ export function exportOf(
     receipt_summary: _receipts,
     ...performance
   } = reportOf(records, "performance");
-  if (options.include_raw_events && records.rows === null) {
-    throw new Error("the raw events of a run were asked for, and its records hold only figures");
-  }
   const nodes = [
     ...new Set([...(records.experiment?.expected_nodes ?? []), ...nodesOf(records.events)]),
   ].sort();
   const regions = [...new Set(nodes.map(regionOf))].sort();
   return {
-    metadata: {
-      exported_at: isoMicros(exporter.at),
-      exporter_version: EXPORTER_VERSION,
-      node_id: exporter.node_id,
-      region: exporter.region,
-    },
+    metadata: metadataOf(exporter),
     experiment: factsOf(id, records),
     topology: { node_count: nodes.length, nodes, regions, region_count: regions.length },
     performance,
     system_metrics: options.include_system_metrics ? records.metrics.map(metricJson) : [],
-    raw_events: options.include_raw_events ? (records.rows ?? []).map(eventJson) : [],
+    raw_events: [],
   };
+}
+
+export function metadataOf({ at, node_id, region }: Exporter): ExportMetadata {
+  return { exported_at: isoMicros(at), exporter_version: EXPORTER_VERSION, node_id, region };
 }
 
 /** What an export and a comparison say of the run as a whole. Times are those of the run, or else of its events. */

@@ -1,4 +1,5 @@
 /** @module Files that an export is saved as. */
+import type { Readable } from "node:stream";
 import { checkRunId } from "../run-id.ts";
 
 export type ExportFormat = "json" | "csv";
@@ -8,6 +9,11 @@ export interface ExportFile {
   readonly filename: string;
   readonly content_type: string;
   readonly text: string;
+}
+
+/** The same, with a text that comes in pieces: it is never in memory as a whole, and crosses no bus. */
+export interface ExportStream extends Omit<ExportFile, "text"> {
+  readonly text: Readable;
 }
 
 const CONTENT_TYPES: Readonly<Record<ExportFormat, string>> = {

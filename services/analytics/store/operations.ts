@@ -1,8 +1,8 @@
 /** @module All that is done with a node's analytics file. */
 import type { ConsoleRunRecord, NewConsoleRun } from "../../corrosion/contract.ts";
-import type { ReportBodies } from "../bodies.ts";
-import type { Deleted, ExperimentPart, ReportKind } from "../contract.ts";
-import { type ComparedExperiment, comparedOf } from "../export/comparison.ts";
+import type { ComparedExperiment, ReportBodies } from "../bodies.ts";
+import type { Deleted, EventKey, EventPage, ExperimentPart, ReportKind } from "../contract.ts";
+import { comparedOf } from "../export/comparison.ts";
 import { type Exporter, type ExportOptions, exportOf } from "../export/experiment.ts";
 import { experimentCsv } from "../export/experiment-csv.ts";
 import { type ExportFile, type ExportFormat, experimentFile } from "../export/file.ts";
@@ -11,6 +11,7 @@ import { reportOf } from "../reports.ts";
 import { mergeParts, type RunRecords } from "../run-records.ts";
 import { ConsoleRuns } from "./console-runs.ts";
 import { interruptUnfinished, openDatabase } from "./database.ts";
+import { readEventPage } from "./read-events.ts";
 import { localPart } from "./read-part.ts";
 import { readExperiments, readSummary, readTiming } from "./read-reports.ts";
 import { type Batch, Writer } from "./write.ts";
@@ -32,7 +33,7 @@ export interface StoreOperations {
     kind: Kind,
     parts: readonly Uint8Array[] | null,
   ): ReportBodies[Kind];
-  /** The file of a run; `parts` as for `report`, with rows if raw events are wanted. */
+  /** The file of a run without raw events; `parts` as for `report`. */
   exported(
     experimentId: string,
     format: ExportFormat,
@@ -40,6 +41,8 @@ export interface StoreOperations {
     options: ExportOptions,
     parts: readonly Uint8Array[] | null,
   ): ExportFile;
+  /** This node's events of a run behind `after`. */
+  events(experimentId: string, after: EventKey | null): EventPage;
   /** A run's line in a comparison; `parts` as for `report`. */
   compared(experimentId: string, parts: readonly Uint8Array[] | null): ComparedExperiment;
   recordRun(run: NewConsoleRun): void;
@@ -62,7 +65,7 @@ export function openStore(path: string, nodeId: string): StoreOperations {
   }
 
   function exported(...[id, format, exporter, options, parts]: Parameters<StoreOperations["exported"]>) {
-    const data = exportOf(id, records(id, options.include_raw_events, parts), exporter, options);
+    const data = exportOf(id, records(id, false, parts), exporter, options);
     return experimentFile(
       id,
       format,
@@ -79,6 +82,7 @@ export function openStore(path: string, nodeId: string): StoreOperations {
     // The kind decides which body it is.
     report: report as StoreOperations["report"],
     exported,
+    events: (experimentId, after) => readEventPage(db, experimentId, after),
     compared: (id, parts) => comparedOf(id, records(id, false, parts)),
     recordRun: (run) => consoleRuns.add(run),
     runs: (limit) => consoleRuns.list(limit),

@@ -28,9 +28,13 @@ export async function knownGood(config: ConsoleConfig): Promise<KnownGood> {
   return { text: generateToml(config), canonical: false };
 }
 
+/** Fly's private network is a WireGuard tunnel: QUIC's own guesses at packets do not get through it. */
+const FLY_LINK = { max_mtu: 1372n, disable_gso: true };
+
 /** A TOML for this node's ports and folders. */
 export function generateToml({ agent, dataDir, environment, fly, node }: ConsoleConfig): string {
-  const host = environment === "prod" ? (fly.privateIp ?? "::") : "127.0.0.1";
+  const prod = environment === "prod";
+  const host = prod ? (fly.privateIp ?? "::") : "127.0.0.1";
   const table = {
     db: {
       path: join(dataDir, "corrosion.db"),
@@ -45,6 +49,7 @@ export function generateToml({ agent, dataDir, environment, fly, node }: Console
       addr: `${host.includes(":") ? `[${host}]` : host}:${agent.gossipPort}`,
       bootstrap: [...agent.bootstrap],
       plaintext: true,
+      ...(prod && FLY_LINK),
     },
     admin: { path: agent.adminPath },
   };

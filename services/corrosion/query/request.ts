@@ -27,8 +27,9 @@ type Values = NonNullable<QueryRun["params"]>;
 type Fields = Record<string, string>;
 
 /** Reads a request. Throws `invalid_request` with the fields that are wrong, and `blocked_statement`. */
-export function readRun(run: QueryRun): RunRequest {
+export function readRun(request: QueryRun): RunRequest {
   const fields: Fields = {};
+  const run = given(request);
   const { limit = DEFAULT_LIMIT, mode = "read" } = run;
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
     fields.limit = `must be a whole number from 1 to ${MAX_LIMIT}`;
@@ -41,6 +42,8 @@ export function readRun(run: QueryRun): RunRequest {
   if (preset && mode === "write") fields.mode = "presets only read";
   if (run.sql !== undefined && run.sql.length > MAX_SQL)
     fields.sql = `must have at most ${MAX_SQL} characters`;
+  if (run.params !== undefined && typeof run.params !== "object")
+    fields.params = "must be a list of values, or an object of named ones";
   refuse(fields);
 
   const sql = preset ? preset.sql : (run.sql ?? "");
@@ -52,6 +55,12 @@ export function readRun(run: QueryRun): RunRequest {
   const params = bind(values, verdict.tokens, fields);
   refuse(fields);
   return { preset, statement: [sql, params] as Statement, sql, mode, limit };
+}
+
+/** The bus takes null for any field that may be absent, and so does this. */
+function given(request: QueryRun): QueryRun {
+  const fields = Object.entries(request).filter(([, value]) => value !== null);
+  return Object.fromEntries(fields) as QueryRun;
 }
 
 function presetOf(id: string, fields: Fields): QueryPreset | null {

@@ -1,5 +1,6 @@
 /** @module The routes of experiments: what was measured, of all nodes or of this one, and runs themselves. */
 
+import type { Readable } from "node:stream";
 import type { Timestamp } from "../../../lib/clock.ts";
 import type { JsonObject } from "../../../lib/json.ts";
 import { type ApiRequest, type ConsoleAnswer, type ConsoleRoute, defined, pick } from "../route.ts";
@@ -43,7 +44,8 @@ function report(kind: string): ConsoleRoute {
 
 /** A body that is a file: its text, its type and its name come from the room. */
 interface FileOfRoom {
-  readonly text: string;
+  /** A stream of a file that may be large. */
+  readonly text: string | Readable;
   readonly content_type: string;
   readonly filename: string;
 }

@@ -64,6 +64,7 @@ export function linesOptions(
           ...own,
           stroke: "var(--line-strong)",
           fill: "var(--surface)",
+          lineHeight: 1.3,
           title: (point: Point) => `${point.node}\n${msText(point.y)}\n${at(point.x)}`,
         }),
       ),
