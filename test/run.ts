@@ -27,7 +27,7 @@ const SUITES: readonly ProjectSuite[] = [
   { name: "simulation", testTimeoutMs: 60_000, limitMs: 300_000, needsServers: false },
   { name: "integration", testTimeoutMs: 60_000, limitMs: 3_000_000, needsServers: true },
   { name: "corrosion", testTimeoutMs: 60_000, limitMs: 300_000, needsServers: false },
-  { name: "browser", testTimeoutMs: 60_000, limitMs: 900_000, needsServers: true, needsBrowser: true },
+  { name: "browser", testTimeoutMs: 60_000, limitMs: 2_400_000, needsServers: true, needsBrowser: true },
   { name: "faults", testTimeoutMs: 240_000, limitMs: 900_000, needsServers: true },
 ];
 

@@ -1,6 +1,6 @@
 /** @module A dialog over the page: the browser's own, which keeps the focus inside and closes by Escape. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 export interface DialogProps {
   readonly title: string;
@@ -13,11 +13,14 @@ export interface DialogProps {
 export function Dialog({ title, onCancel, children }: DialogProps) {
   const id = useId();
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // At once, not after the next frame: a key that comes quickly is already the dialog's.
+  useLayoutEffect(() => {
+    const dialog = element.current;
     const opener = document.activeElement;
-    element.current?.showModal();
+    dialog?.showModal();
     return () => {
-      // It has left the page by now: the browser gives the focus back only for one that closes on it.
+      // What is behind an open dialog takes no focus; one that left the page gives none back.
+      dialog?.close();
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
     };
   }, []);

@@ -35,8 +35,8 @@ const PICTURES: readonly Picture[] = [
     height: 660,
     looks: [WIDE, DARK],
     async show(page) {
-      await page.getByText("nothing in the fleet needs attention").waitFor();
-      await page.getByText("3 active").waitFor();
+      await page.getByText("and nothing needs attention").waitFor();
+      await page.locator("[data-figure=Agents]").getByText("3 / 3", { exact: true }).waitFor();
       await page.getByRole("region", { name: "Last experiment" }).getByText("completed").waitFor();
     },
   },
@@ -106,7 +106,7 @@ const PICTURES: readonly Picture[] = [
   {
     name: "groups",
     path: () => "/groups",
-    height: 1150,
+    height: 1180,
     looks: [WIDE, DARK],
     async show(page) {
       await page.getByRole("gridcell", { name: /^g100/ }).click();

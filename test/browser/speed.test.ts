@@ -67,7 +67,7 @@ describe("The dashboard's speed", function () {
     const busy = "main button[aria-busy=true]";
     const uses: Readonly<Record<string, Use>> = {
       "/overview": {
-        data: ["main dd", "3 of 3"],
+        data: ["main [data-figure=Nodes]", "3 / 3"],
         button: "Theme",
         reaction: "html[data-theme=light] button[aria-label^='Theme: light']",
       },
