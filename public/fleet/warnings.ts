@@ -23,7 +23,7 @@ export function warningsOf({ leaders, groups, engine, nodes, problems }: FleetSt
   const drained = nodes.filter(({ available, draining }) => available && draining).map(({ id }) => id);
   if (drained.length > 0) {
     const what =
-      drained.length === 1 ? "It leads no groups until it is" : "They lead no groups until they are";
+      drained.length === 1 ? "It takes no groups until it is" : "They take no groups until they are";
     warnings.push({ tone: "warn", text: `Out of placement: ${drained.join(", ")}. ${what} undrained.` });
   }
   for (const text of engine.warnings) warnings.push({ tone: "warn", text });

@@ -220,23 +220,34 @@ describe("Groups", function () {
   });
 
   it("shows a change of leader by its event alone, without waiting for the next poll", async () => {
-    const { page } = await at({ expected: MOVING, prepare: (page) => page.clock.install() });
-    await page.getByRole("grid").waitFor();
-    await page.clock.runFor(100);
-    await page.clock.pauseAt(new Date(Date.now() + 3_600_000));
+    let asked = 0;
+    const { page } = await at({
+      expected: MOVING,
+      prepare: async (page) => {
+        page.on("request", (request) => {
+          if (request.url().endsWith("/api/fleet/status")) asked += 1;
+        });
+        await page.clock.install();
+      },
+    });
     const led = page.getByRole("gridcell", { name: /led by dev-node3$/ });
     await led.first().waitFor();
+    await page.clock.pauseAt(Date.now() + 3_600_000);
+    const before = asked;
+    await until("a poll has just been", async () => {
+      await page.clock.runFor(50);
+      return asked > before;
+    });
     try {
       assert.equal((await ask({ url: real.url() }, "POST /api/fleet/nodes/dev-node3/drain")).status, 202);
-      // Frames and what the page does once an event is there, and no poll.
-      await until(
-        "no square is its",
-        async () => {
-          await page.clock.runFor(20);
-          return (await led.count()) === 0;
-        },
-        MOVED_MS,
-      );
+      await until("it leads nothing", async () => !(await status()).leaders.includes("dev-node3"), MOVED_MS);
+      // Time enough for frames and for what events start, and not for a poll, which comes each 2 s.
+      let left = 1500;
+      await until("no square is its", async () => {
+        if (left > 0) await page.clock.runFor(20);
+        left -= 20;
+        return (await led.count()) === 0;
+      });
     } finally {
       await ask({ url: real.url() }, "POST /api/fleet/nodes/dev-node3/undrain");
       await until("it leads again", async () => (await status()).leaders.includes("dev-node3"), MOVED_MS);

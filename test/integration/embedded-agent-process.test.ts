@@ -369,7 +369,7 @@ describe("endless SQL in an embedded agent", () => {
     const one = (await agent.transact([slow])).body.results[0]?.time ?? 1;
     // Seconds, whole: three times what one takes, so that a busy machine does not end it.
     const limit = Math.ceil(3 * one);
-    const times = Math.ceil((1.5 * limit) / one) + 1;
+    const times = Math.ceil((4 * limit) / one);
     const { status, body } = await agent.transact(
       Array.from({ length: times }, () => slow),
       `?timeout=${limit}`,

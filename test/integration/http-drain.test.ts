@@ -64,7 +64,7 @@ describe("A drain over HTTP", () => {
     const { body, status: code } = await order("drain", one.id);
     assert.deepEqual([code, body.code], [409, "no_other_node"]);
     assert.match(String(body.error), /^No other node takes groups: dev-node1 keeps what it leads/);
-    assert.equal(await leads(one.id), 16);
+    await until("it leads all", async () => (await leads(one.id)) === 16);
     for (const { id } of [two, three]) await order("undrain", id);
     await until("all lead again", async () =>
       (await status()).nodes.every(({ leads, draining }) => leads > 0 && !draining),

@@ -132,7 +132,7 @@ describe("The fleet's pages", () => {
       { tone: "bad", text: "The log engine cannot be reached." },
       { tone: "bad", text: "a: the log is full" },
       { tone: "warn", text: "Not answering: b." },
-      { tone: "warn", text: "Out of placement: c. It leads no groups until it is undrained." },
+      { tone: "warn", text: "Out of placement: c. It takes no groups until it is undrained." },
       { tone: "warn", text: "two copies only" },
     ]);
   });

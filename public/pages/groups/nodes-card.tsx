@@ -48,12 +48,12 @@ function columnsFor(status: FleetStatus, reload: () => Promise<void>): readonly 
         <span class="flex min-h-12 min-w-0 items-center gap-2.5">
           <Swatch mark={marks.get(node.id)} />
           <span class="flex min-w-0 flex-col items-start gap-1">
-            <span class="flex max-w-full min-w-0 items-center gap-2">
+            <span class="flex max-w-full min-w-0">
               <NodeLink id={node.id} url={node.url} page="/groups" />
-              {node.id === status.node_id && <Badge tone="info">Local</Badge>}
             </span>
             <span class="flex items-center gap-2">
               <NodeState node={node} />
+              {node.id === status.node_id && <Badge tone="info">Local</Badge>}
               {node.draining && node.leads > 0 && (
                 <span class="text-xs text-muted tabular-nums">{node.leads} left</span>
               )}
