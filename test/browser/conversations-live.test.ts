@@ -8,7 +8,7 @@ import { ask } from "../helpers/console.ts";
 import { startProxy } from "../helpers/tcp-proxy.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
-import { type Visited, visit } from "./browser.ts";
+import type { Visited } from "./browser.ts";
 import {
   agentSays,
   agentSaysMuch,
@@ -21,6 +21,7 @@ import {
 } from "./conversations.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
+import { openPages } from "./open-pages.ts";
 
 /** What the console says of connections that a test breaks. */
 const BROKEN = [/WebSocket/, /net::ERR_/, /status of 503/];
@@ -28,20 +29,12 @@ const BROKEN = [/WebSocket/, /net::ERR_/, /status of 503/];
 describe("An open conversation", function () {
   this.timeout(120_000);
   let real: Dashboard;
-  const opened: Visited[] = [];
+  const { at, of } = openPages();
 
   before(async () => {
     real = await dashboard();
   });
-  afterEach(async () => {
-    for (const visited of opened.splice(0)) await visited.close();
-  });
 
-  async function at(path: string, options: Parameters<Dashboard["open"]>[1] = {}): Promise<Visited> {
-    const visited = await real.open(path, options);
-    opened.push(visited);
-    return visited;
-  }
   const says = (made: Session, text: string) => agentSays(real.url(2), made, { text });
 
   for (const look of LOOKS) {
@@ -83,9 +76,7 @@ describe("An open conversation", function () {
     const proxy = await startProxy(Number(new URL(real.url()).port));
     try {
       const url = `http://127.0.0.1:${proxy.port}`;
-      const visited = await visit({ url, path: placeOf(made), expected: BROKEN });
-      opened.push(visited);
-      const { page, picture } = visited;
+      const { page, picture } = await of({ url, path: placeOf(made), expected: BROKEN });
       await isLive(page);
       proxy.sever();
       await page.getByText("The socket is interrupted").waitFor();
@@ -173,19 +164,15 @@ describe("An open conversation", function () {
 describe("An open conversation of a distributed fleet", function () {
   this.timeout(240_000);
   let cluster: Cluster;
-  const opened: Visited[] = [];
+  const pages = openPages();
 
   before(async () => {
     cluster = await Cluster.start({ servers: 1, nodes: 2 });
   });
-  afterEach(async () => {
-    for (const visited of opened.splice(0)) await visited.close();
-  });
   after(() => cluster?.stop());
 
   async function at(node: string, made: Session): Promise<Visited> {
-    const visited = await visit({ url: cluster.node(node).url, path: placeOf(made), expected: BROKEN });
-    opened.push(visited);
+    const visited = await pages.of({ url: cluster.node(node).url, path: placeOf(made), expected: BROKEN });
     await isLive(visited.page);
     return visited;
   }

@@ -4,7 +4,6 @@ import type { Page } from "playwright-core";
 import type { Session } from "../../services/conversations/contract.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
-import type { Visited } from "./browser.ts";
 import {
   agentSays,
   agentSaysMuch,
@@ -20,24 +19,16 @@ import {
 } from "./conversations.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText, WIDE } from "./looks.ts";
+import { openPages } from "./open-pages.ts";
 
 describe("The Conversations page", function () {
   this.timeout(120_000);
   let real: Dashboard;
-  const opened: Visited[] = [];
+  const { at } = openPages();
 
   before(async () => {
     real = await dashboard();
   });
-  afterEach(async () => {
-    for (const visited of opened.splice(0)) await visited.close();
-  });
-
-  async function at(path: string, options: Parameters<Dashboard["open"]>[1] = {}): Promise<Visited> {
-    const visited = await real.open(path, options);
-    opened.push(visited);
-    return visited;
-  }
 
   const session = (messages: number, made: Parameters<typeof makeSession>[2] = {}) =>
     makeSession(real.url(), messages, made);

@@ -6,6 +6,7 @@ import { Cluster } from "../helpers/cluster.ts";
 import { ask } from "../helpers/console.ts";
 import { until } from "../helpers/until.ts";
 import { type Visited, visit } from "./browser.ts";
+import { AGENT_ID, isLive, log, makeSession, placeOf, write } from "./conversations.ts";
 
 const IDS = ["n1", "n2", "n3"];
 const VICTIM = "n1";
@@ -35,18 +36,11 @@ describe("The dashboard of a distributed cluster", function () {
     for (const visited of opened.splice(0)) await visited.close();
   }
 
-  async function session(user: string): Promise<Session> {
-    const { body, status } = await ask(cluster.node("n2"), "POST /api/sessions", {
-      user_id: user,
-      agent_id: "bot",
-    });
-    assert.equal(status, 201);
-    return body.session as unknown as Session;
-  }
+  const session = (user: string) => makeSession(cluster.node("n2").url, 0, { user });
 
   /** Again until it is stored, as a client does: a key makes that safe. */
   async function says({ id }: Session, text: string, node = "n2"): Promise<void> {
-    const body = { agent_id: "bot", content: { text }, idempotency_key: text };
+    const body = { agent_id: AGENT_ID, content: { text }, idempotency_key: text };
     await until(
       `"${text}" is stored`,
       async () => {
@@ -58,10 +52,6 @@ describe("The dashboard of a distributed cluster", function () {
     );
   }
 
-  const placeOf = ({ id, user_id }: Session) => `/conversations?user_id=${user_id}&session_id=${id}`;
-  const log = (page: Page) => page.getByRole("log", { name: "Messages" });
-  const link = (page: Page, state: string) =>
-    page.locator("[data-lamp=socket]").getByText(state, { exact: true });
   /** What the page shows of the conversation: each message's number and words. */
   const shown = (page: Page) =>
     log(page)
@@ -70,11 +60,6 @@ describe("The dashboard of a distributed cluster", function () {
         rows.map((row) => `${row.getAttribute("data-seq")} ${row.querySelector("p")?.textContent}`),
       );
   const numbered = (texts: readonly string[]) => texts.map((text, i) => `${i + 1} ${text}`);
-
-  async function write(page: Page, text: string): Promise<void> {
-    await page.getByLabel("Message", { exact: true }).fill(text);
-    await page.getByRole("button", { name: "Send" }).click();
-  }
 
   describe("that is well", () => {
     afterEach(closeAll);
@@ -110,7 +95,7 @@ describe("The dashboard of a distributed cluster", function () {
       const made = await session("ada");
       const first = await at("n1", placeOf(made));
       const third = await at("n3", placeOf(made));
-      for (const { page } of [first, third]) await link(page, "live").waitFor();
+      for (const { page } of [first, third]) await isLive(page);
       await write(first.page, "from one");
       await log(third.page).getByText("from one").waitFor();
       await write(third.page, "from three");
@@ -138,7 +123,7 @@ describe("The dashboard of a distributed cluster", function () {
       const notReady = [/status of 503 .*\/health\/ready/];
       groups = await at("n2", "/groups", notReady);
       overview = await at("n3", "/overview", notReady);
-      for (const { page } of [conversation, elsewhere]) await link(page, "live").waitFor();
+      for (const { page } of [conversation, elsewhere]) await isLive(page);
       await groups.page.getByRole("grid").waitFor();
       await overview.page.getByText("and nothing needs attention").waitFor();
       await cluster.node(VICTIM).program.end("SIGKILL");
@@ -149,7 +134,7 @@ describe("The dashboard of a distributed cluster", function () {
       const { page, picture } = conversation;
       await page.getByText("The socket is interrupted").waitFor();
       await page.locator("[data-banner=disconnected]").waitFor();
-      await link(page, "reconnecting").waitFor();
+      await page.locator("[data-lamp=socket]").getByText("reconnecting", { exact: true }).waitFor();
       await write(page, "written meanwhile");
       await page.locator("[data-outgoing]").getByText("written meanwhile").waitFor();
       assert.deepEqual(await shown(page), numbered(texts));
@@ -190,7 +175,7 @@ describe("The dashboard of a distributed cluster", function () {
       const fresh = await at("n2", placeOf(made));
       for (const { page } of [elsewhere, fresh]) {
         await log(page).getByText("after 2").waitFor();
-        await link(page, "live").waitFor();
+        await isLive(page);
         assert.deepEqual(await shown(page), numbered(texts));
       }
       await write(fresh.page, "after 3");
@@ -202,7 +187,7 @@ describe("The dashboard of a distributed cluster", function () {
       const { page, picture } = conversation;
       assert.deepEqual(await shown(page), numbered(texts.slice(0, 2)), "nothing could reach it so far");
       await cluster.startNode(VICTIM);
-      await link(page, "live").waitFor({ timeout: RECOVERY_MS });
+      await isLive(page, RECOVERY_MS);
       await log(page).getByText("after 3").waitFor();
       // After so long the person decides; the key is that of the first attempt.
       const again = page.getByRole("button", { name: "Try again" });

@@ -1,5 +1,6 @@
 /** @module The Messages page: messages that really spread, and the states that a test scripts. */
 import assert from "node:assert/strict";
+import type { Context } from "moleculer";
 import type { Page } from "playwright-core";
 import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { AckStatus, Reception } from "../../services/acks/contract.ts";
@@ -8,10 +9,10 @@ import { type Actions, ask } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
-import { type Visited, visit } from "./browser.ts";
+import type { Visit, Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
-import { scriptedNode } from "./scripted-node.ts";
+import { openPages } from "./open-pages.ts";
 
 const AT = "2026-01-02T03:04:05.678901Z";
 const HOSTILE = `<img src=x onerror="document.title='owned'">"'</td></svg><script>document.title='owned'</script>`;
@@ -98,26 +99,13 @@ const TRACKED: AckStatus = {
 
 describe("The Messages page", function () {
   this.timeout(120_000);
-  let open: Visited | null = null;
-  let gateway: TestGateway | null = null;
-
-  afterEach(async () => {
-    const [visited, node] = [open, gateway];
-    [open, gateway] = [null, null];
-    try {
-      await visited?.close();
-    } finally {
-      await node?.stop();
-    }
-  });
+  const pages = openPages();
 
   async function scripted(
     actions: Actions,
-    options: Partial<Parameters<typeof visit>[0]> = {},
+    options: Omit<Visit, "url" | "path"> = {},
   ): Promise<Visited & { readonly node: TestGateway }> {
-    gateway = await scriptedNode({ "acks.sender.all": () => answered([]), ...actions });
-    open = await visit({ url: gateway.url, path: "/messages", ...options });
-    return { ...open, node: gateway };
+    return pages.scripted("/messages", { "acks.sender.all": () => answered([]), ...actions }, options);
   }
 
   describe("of three real nodes", () => {
@@ -129,8 +117,7 @@ describe("The Messages page", function () {
 
     for (const look of LOOKS) {
       it(`sends what was written, sees it arrive, and is accessible (${lookText(look)})`, async () => {
-        open = await real.open("/messages", { look });
-        const { page, picture, shifts } = open;
+        const { page, picture, shifts } = await pages.at("/messages", { look });
         await heatRow(page, "dev-node1").waitFor();
         await ackRow(page, "dev-node3").waitFor();
         const before = await shifts();
@@ -158,37 +145,29 @@ describe("The Messages page", function () {
     }
 
     it("shows on the pages of two nodes what one of them sends, live, hostile as it may be, as text", async () => {
-      open = await real.open("/messages", { node: 1 });
-      const other = await real.open("/messages", { node: 2 });
-      try {
-        await heatRow(other.page, "dev-node2").waitFor();
-        const before = await other.shifts();
-        const text = `${HOSTILE} ${Date.now()}`;
-        await field(open.page).fill(text);
-        await sendButton(open.page).click();
-        for (const { page } of [open, other]) {
-          const arrived = rows(page).filter({ hasText: text });
-          await arrived.getByText("dev-node1", { exact: true }).waitFor();
-          assert.equal(await arrived.getByText("Local").count(), page === open.page ? 1 : 0);
-          assert.equal(await page.locator("main img, main script").count(), 0);
-          assert.equal(await page.title(), "Messages · Fleetport");
-        }
-        await until(
-          "it is counted there",
-          async () => Number((await heatOf(other.page, "dev-node2"))[0]) >= 1,
-        );
-        assert.equal((await heatOf(other.page, "dev-node1"))[0], "sent");
-        await ackRow(open.page, "dev-node2").getByText("acked", { exact: true }).waitFor();
-        assert.ok((await other.shifts()) - before < 0.01, "nothing jumps when a message comes");
-        await other.picture("messages-hostile");
-      } finally {
-        await other.close();
+      const open = await pages.at("/messages", { node: 1 });
+      const other = await pages.at("/messages", { node: 2 });
+      await heatRow(other.page, "dev-node2").waitFor();
+      const before = await other.shifts();
+      const text = `${HOSTILE} ${Date.now()}`;
+      await field(open.page).fill(text);
+      await sendButton(open.page).click();
+      for (const { page } of [open, other]) {
+        const arrived = rows(page).filter({ hasText: text });
+        await arrived.getByText("dev-node1", { exact: true }).waitFor();
+        assert.equal(await arrived.getByText("Local").count(), page === open.page ? 1 : 0);
+        assert.equal(await page.locator("main img, main script").count(), 0);
+        assert.equal(await page.title(), "Messages · Fleetport");
       }
+      await until("it is counted there", async () => Number((await heatOf(other.page, "dev-node2"))[0]) >= 1);
+      assert.equal((await heatOf(other.page, "dev-node1"))[0], "sent");
+      await ackRow(open.page, "dev-node2").getByText("acked", { exact: true }).waitFor();
+      assert.ok((await other.shifts()) - before < 0.01, "nothing jumps when a message comes");
+      await other.picture("messages-hostile");
     });
 
     it("sees what another node sends, and acknowledges it", async () => {
-      open = await real.open("/messages", { node: 2 });
-      const { page } = open;
+      const { page } = await pages.at("/messages", { node: 2 });
       await heatRow(page, "dev-node2").waitFor();
       const { body } = await ask({ url: real.url(3) }, "POST /api/messages/send", { content: "from three" });
       assert.equal(body.status, "success");
@@ -363,7 +342,7 @@ describe("The Messages page", function () {
   it("counts a reception of this node as it comes", async () => {
     const { node, page } = await scripted({
       "messages.list": () => list([message(5, "dev-node2")]),
-      "acks.sender.all": () => ({ ...answered([]), nodes_reporting: [gateway?.broker.nodeID] }),
+      "acks.sender.all": ({ broker }: Context) => ({ ...answered([]), nodes_reporting: [broker.nodeID] }),
     });
     const own = node.broker.nodeID;
     await heatRow(page, own).waitFor();

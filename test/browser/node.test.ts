@@ -9,10 +9,11 @@ import { type Actions, AGENT, ask, CONFIGURATION, JOB, UPDATE } from "../helpers
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
-import { type Visited, visit } from "./browser.ts";
+import type { Visit, Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
-import { FACTS, scriptedNode } from "./scripted-node.ts";
+import { openPages } from "./open-pages.ts";
+import { FACTS } from "./scripted-node.ts";
 
 type Page = Visited["page"];
 
@@ -88,22 +89,11 @@ function assertPhases(texts: readonly string[]): void {
 
 describe("The Node page", function () {
   this.timeout(120_000);
-  let open: Visited | null = null;
-  let gateway: TestGateway | null = null;
-
-  afterEach(async () => {
-    const [visited, node] = [open, gateway];
-    [open, gateway] = [null, null];
-    try {
-      await visited?.close();
-    } finally {
-      await node?.stop();
-    }
-  });
+  const pages = openPages();
 
   async function scripted(
     actions: Actions,
-    options: Partial<Parameters<typeof visit>[0]> = {},
+    options: Omit<Visit, "url" | "path"> = {},
     env: Readonly<Record<string, string>> = {},
   ): Promise<Visited & { readonly node: TestGateway }> {
     const quiet: Actions = {
@@ -111,14 +101,9 @@ describe("The Node page", function () {
       "corrosion.coordinator.status": () => null,
       "corrosion.identity.configs": () => [ROW],
     };
-    gateway = await scriptedNode({ ...quiet, ...actions }, env);
-    open = await visit({
-      url: gateway.url,
-      path: "/node",
-      prepare: (page) => page.route("**/api/fleet/status", (route) => route.fulfill({ json: FLEET })),
-      ...options,
-    });
-    return { ...open, node: gateway };
+    const prepare = (page: Page) =>
+      page.route("**/api/fleet/status", (route) => route.fulfill({ json: FLEET }));
+    return pages.scripted("/node", { ...quiet, ...actions }, { prepare, ...options }, env);
   }
 
   const card = (page: Page, name: string) => page.getByRole("region", { name, exact: true }).first();
@@ -139,8 +124,7 @@ describe("The Node page", function () {
 
     for (const look of LOOKS) {
       it(`shows process, agent, configuration, database and files, is accessible and fits (${lookText(look)})`, async () => {
-        open = await real.open("/node", { look });
-        const { page, picture, shifts } = open;
+        const { page, picture, shifts } = await pages.at("/node", { look });
         await page.locator("[data-agent=running]").waitFor();
         await card(page, "Runtime").getByText("connected", { exact: true }).waitFor();
         await card(page, "Configuration (TOML)").getByText("[gossip]").waitFor();
@@ -159,8 +143,7 @@ describe("The Node page", function () {
     }
 
     it("tests the local API: not run, then ok with the time it took", async () => {
-      open = await real.open("/node");
-      const { page } = open;
+      const { page } = await pages.at("/node");
       await page.locator("[data-api-test='not run']").getByText("not run").waitFor();
       await page.getByRole("button", { name: "Test Local API" }).click();
       await page
@@ -171,8 +154,7 @@ describe("The Node page", function () {
     });
 
     it("restarts the agent, with its phases, to another process, and says when it runs again", async () => {
-      open = await real.open("/node", { node: 2, expected: [/status of 503/] });
-      const { page, picture } = open;
+      const { page, picture } = await pages.at("/node", { node: 2, expected: [/status of 503/] });
       const pid = () => card(page, "Agent").locator("dd").first().textContent();
       await page.locator("[data-agent=running]").waitFor();
       const before = await pid();
@@ -188,8 +170,7 @@ describe("The Node page", function () {
     });
 
     it("stops the agent only when that is confirmed, and starts it again", async () => {
-      open = await real.open("/node", { node: 3, expected: [/status of 503/] });
-      const { page, picture } = open;
+      const { page, picture } = await pages.at("/node", { node: 3, expected: [/status of 503/] });
       await page.locator("[data-agent=running]").waitFor();
       const stop = page.getByRole("button", { name: "Stop agent" });
       await stop.click();
@@ -213,15 +194,9 @@ describe("The Node page", function () {
       const status = async (): Promise<AgentStatus> =>
         JSON.parse((await ask({ url: real.url(3) }, "GET /api/agent")).text);
       const expected = [/status of 503/];
-      const visits: Visited[] = [];
-      const look = async (path: string, node: number) => {
-        const visited = await real.open(path, { node, expected });
-        visits.push(visited);
-        return visited;
-      };
       try {
-        const { page, picture, shifts } = await look("/node", 3);
-        const other = await look("/cluster", 1);
+        const { page, picture, shifts } = await pages.at("/node", { node: 3, expected });
+        const other = await pages.at("/cluster", { node: 1, expected });
         const member = other.page
           .getByRole("region", { name: "Members", exact: true })
           .getByRole("row")
@@ -255,14 +230,12 @@ describe("The Node page", function () {
         await member.getByText("Down", { exact: true }).waitFor({ timeout: RESTART_LIMIT_MS });
         await other.picture("cluster-agent-down");
         for (const at of LOOKS) {
-          open = await real.open("/node", { node: 3, look: at, expected });
-          await open.page.locator("[data-agent=crashed]").waitFor();
-          await card(open.page, "Database").getByRole("alert").waitFor();
-          await assertAccessible(open.page);
-          await assertFits(open.page);
-          await open.picture("node-crashed");
-          await open.close();
-          open = null;
+          const { page, picture } = await pages.at("/node", { node: 3, look: at, expected });
+          await page.locator("[data-agent=crashed]").waitFor();
+          await card(page, "Database").getByRole("alert").waitFor();
+          await assertAccessible(page);
+          await assertFits(page);
+          await picture("node-crashed");
         }
 
         const phases = await textsOf(page, CURRENT_PHASE);
@@ -277,17 +250,15 @@ describe("The Node page", function () {
       } finally {
         if ((await status()).state !== "running") await ask({ url: real.url(3) }, "POST /api/agent/start");
         await until("its agent runs", async () => (await status()).state === "running", RESTART_LIMIT_MS);
-        for (const visited of visits) await visited.close();
       }
     });
 
     it("updates the hosts of all nodes, one after the other, with their progress, and another node's page shows it too", async function () {
       this.timeout(240_000);
       const expected = [/status of 503/];
-      const other = await real.open("/node", { node: 2, expected, look: LOOKS[3]! });
+      const other = await pages.at("/node", { node: 2, expected, look: LOOKS[3]! });
       try {
-        open = await real.open("/node", { expected });
-        const { page, picture } = open;
+        const { page, picture } = await pages.at("/node", { expected });
         await hosts(page, "Cluster bootstrap").fill(await gossipOfAll());
         await page.getByRole("button", { name: "Update All Nodes" }).click();
         await page.getByRole("dialog").getByText("Update 3 nodes?").waitFor();
@@ -308,7 +279,6 @@ describe("The Node page", function () {
         await other.page.locator("[data-update=succeeded]").waitFor();
         await picture("node-cluster-updated");
       } finally {
-        await other.close();
         for (const node of [1, 2, 3]) {
           await ask({ url: real.url(node) }, "POST /api/config/restore-canonical");
           await until("the configuration is what it was", () => jobIsReady(node), RESTART_LIMIT_MS);
@@ -331,8 +301,7 @@ describe("The Node page", function () {
     }
 
     it("updates the hosts and restarts, shows the new ones, and rolls back to what was before", async () => {
-      open = await real.open("/node", { node: 2, expected: [/status of 503/] });
-      const { page, picture } = open;
+      const { page, picture } = await pages.at("/node", { node: 2, expected: [/status of 503/] });
       const shown = () =>
         card(page, "Local bootstrap").getByRole("list", { name: "Current hosts" }).textContent();
       await until("the hosts are there", async () => (await shown()) !== null);

@@ -6,6 +6,8 @@ import { type DashboardVisit, dashboard } from "./dashboard.ts";
 import { scriptedNode } from "./scripted-node.ts";
 
 export interface OpenPages {
+  /** Opens a page of any node. */
+  of(visited: Visit): Promise<Visited>;
   /** Opens a page of `npm start`'s program. */
   at(path: string, options?: DashboardVisit): Promise<Visited>;
   /** Opens a page of a node whose actors the test writes (`scriptedNode`). */
@@ -32,7 +34,14 @@ export function openPages(): OpenPages {
   }
   afterEach(close);
 
+  async function of(visited: Visit): Promise<Visited> {
+    const page = await visit(visited);
+    pages.push(page);
+    return page;
+  }
+
   return {
+    of,
     async at(path, options) {
       const page = await (await dashboard()).open(path, options);
       pages.push(page);
@@ -41,9 +50,7 @@ export function openPages(): OpenPages {
     async scripted(path, actions, options, env) {
       const node = await scriptedNode(actions, env);
       nodes.push(node);
-      const page = await visit({ url: node.url, path, ...options });
-      pages.push(page);
-      return { ...page, node };
+      return { ...(await of({ url: node.url, path, ...options })), node };
     },
     close,
   };

@@ -7,10 +7,10 @@ import { type Actions, ask, DISCOVERY } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
-import { type Visited, visit } from "./browser.ts";
+import type { Visit, Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
-import { scriptedNode } from "./scripted-node.ts";
+import { openPages } from "./open-pages.ts";
 
 const marker = (page: Page, node: string) => page.locator(`svg [data-node="${node}"]`);
 const kindsOf = (page: Page, node: string) => marker(page, node).getAttribute("data-kinds");
@@ -66,29 +66,14 @@ const discovered = (...ids: string[]) => ({
 
 describe("The Propagation page", function () {
   this.timeout(120_000);
-  let open: Visited | null = null;
-  let gateway: TestGateway | null = null;
-
-  afterEach(async () => {
-    const [visited, node] = [open, gateway];
-    [open, gateway] = [null, null];
-    try {
-      await visited?.close();
-    } finally {
-      await node?.stop();
-    }
-  });
+  const pages = openPages();
 
   async function scripted(
     actions: Actions,
-    options: Partial<Parameters<typeof visit>[0]> = {},
+    options: Omit<Visit, "url" | "path"> = {},
   ): Promise<Visited & { readonly node: TestGateway }> {
-    gateway = await scriptedNode({
-      "corrosion.discovery.get": () => discovered("dev-node1", "dev-node2", "dev-node3"),
-      ...actions,
-    });
-    open = await visit({ url: gateway.url, path: "/", ...options });
-    return { ...open, node: gateway };
+    const known = { "corrosion.discovery.get": () => discovered("dev-node1", "dev-node2", "dev-node3") };
+    return pages.scripted("/", { ...known, ...actions }, options);
   }
 
   describe("of three real nodes", () => {
@@ -102,8 +87,7 @@ describe("The Propagation page", function () {
 
     for (const look of LOOKS) {
       it(`turns nodes 2 and 3 green when node 1 sends, and grey by a reset (${lookText(look)})`, async () => {
-        open = await real.open("/", { look });
-        const { page, picture, shifts } = open;
+        const { page, picture, shifts } = await pages.at("/", { look });
         await page.getByRole("heading", { level: 1, name: "Geographic Distribution" }).waitFor();
         for (const node of ["dev-node2", "dev-node3"]) {
           await row(page, node).getByText("ready", { exact: true }).waitFor();
@@ -142,23 +126,18 @@ describe("The Propagation page", function () {
     }
 
     it("shows in another window what the first one sends, with nobody's doing there", async () => {
-      open = await real.open("/");
-      const watching = await real.open("/");
-      try {
-        await row(watching.page, "dev-node2").getByText("ready", { exact: true }).waitFor();
-        await press(open.page, "Send Message");
-        for (const node of ["dev-node2", "dev-node3"]) {
-          await row(watching.page, node).getByText("acked", { exact: true }).waitFor();
-          assert.equal(await kindsOf(watching.page, node), "expected acked");
-        }
-      } finally {
-        await watching.close();
+      const open = await pages.at("/");
+      const watching = await pages.at("/");
+      await row(watching.page, "dev-node2").getByText("ready", { exact: true }).waitFor();
+      await press(open.page, "Send Message");
+      for (const node of ["dev-node2", "dev-node3"]) {
+        await row(watching.page, node).getByText("acked", { exact: true }).waitFor();
+        assert.equal(await kindsOf(watching.page, node), "expected acked");
       }
     });
 
     it("shows a drill over the bus as one, with its acknowledgements", async () => {
-      open = await real.open("/");
-      const { page } = open;
+      const { page } = await pages.at("/");
       await press(page, "Test Cluster PubSub");
       await page
         .locator("[data-toast=good]")

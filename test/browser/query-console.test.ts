@@ -12,13 +12,12 @@ import type {
 } from "../../services/corrosion/contract.ts";
 import { PRESETS } from "../../services/corrosion/query/presets.ts";
 import { type Actions, ask } from "../helpers/console.ts";
-import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
-import { type Visited, visit } from "./browser.ts";
+import type { Visit, Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
-import { scriptedNode } from "./scripted-node.ts";
+import { openPages } from "./open-pages.ts";
 
 type Page = Visited["page"];
 
@@ -55,30 +54,11 @@ function record(n: number, more: Partial<ConsoleRunRecord> = {}): ConsoleRunReco
 
 describe("The Query Console", function () {
   this.timeout(120_000);
-  let open: Visited | null = null;
-  let gateway: TestGateway | null = null;
+  const pages = openPages();
 
-  afterEach(async () => {
-    const [visited, node] = [open, gateway];
-    [open, gateway] = [null, null];
-    try {
-      await visited?.close();
-    } finally {
-      await node?.stop();
-    }
-  });
-
-  async function scripted(
-    actions: Actions,
-    options: Partial<Parameters<typeof visit>[0]> = {},
-  ): Promise<Visited> {
-    gateway = await scriptedNode({
-      "corrosion.query.presets": () => PRESETS,
-      "corrosion.query.history": () => [],
-      ...actions,
-    });
-    open = await visit({ url: gateway.url, path: "/query-console", ...options });
-    return open;
+  async function scripted(actions: Actions, options: Omit<Visit, "url" | "path"> = {}): Promise<Visited> {
+    const idle = { "corrosion.query.presets": () => PRESETS, "corrosion.query.history": () => [] };
+    return pages.scripted("/query-console", { ...idle, ...actions }, options);
   }
 
   const editor = (page: Page) => page.getByRole("textbox", { name: "SQL" });
@@ -105,8 +85,7 @@ describe("The Query Console", function () {
 
     for (const look of LOOKS) {
       it(`runs a preset, tells how that went, is accessible and fits (${lookText(look)})`, async () => {
-        open = await real.open("/query-console", { look });
-        const { page, picture } = open;
+        const { page, picture } = await pages.at("/query-console", { look });
         await preset(page, "This agent's id and version").click();
         assert.match(await editor(page).inputValue(), /crsql_site_id/);
         await run(page).click();
@@ -124,8 +103,7 @@ describe("The Query Console", function () {
     }
 
     it("answers a preset without SQL by the agent's API", async () => {
-      open = await real.open("/query-console");
-      const { page } = open;
+      const { page } = await pages.at("/query-console");
       await preset(page, "What the agent's API says").click();
       assert.equal(await editor(page).inputValue(), "");
       await run(page).click();
@@ -134,8 +112,7 @@ describe("The Query Console", function () {
 
     for (const look of LOOKS) {
       it(`shows blobs, NULL, empty, long and hostile texts and great integers for what they are (${lookText(look)})`, async () => {
-        open = await real.open("/query-console", { look });
-        const { page, picture } = open;
+        const { page, picture } = await pages.at("/query-console", { look });
         await editor(page).fill(CELLS);
         await editor(page).press(look.width === 390 ? "Meta+Enter" : "Control+Enter");
         await ended(page, "done");
@@ -163,8 +140,7 @@ describe("The Query Console", function () {
 
     for (const look of [LOOKS[0]!, LOOKS[3]!]) {
       it(`is refused DDL with the reason, in the result and as a toast (${lookText(look)})`, async () => {
-        open = await real.open("/query-console", { look, expected: [/status of 400/] });
-        const { page, picture } = open;
+        const { page, picture } = await pages.at("/query-console", { look, expected: [/status of 400/] });
         await editor(page).fill("/* harmless */ DROP TABLE node_messages");
         await run(page).click();
         await ended(page, "failed");
@@ -177,8 +153,7 @@ describe("The Query Console", function () {
     }
 
     it("tells an error of SQL in SQLite's words, and runs the next statement", async () => {
-      open = await real.open("/query-console", { expected: [/status of 400/] });
-      const { page, picture } = open;
+      const { page, picture } = await pages.at("/query-console", { expected: [/status of 400/] });
       await editor(page).fill("SELECT one FROM nowhere");
       await run(page).click();
       await card(page, "Result").getByRole("alert").getByText("no such table: nowhere").waitFor();
@@ -190,8 +165,7 @@ describe("The Query Console", function () {
     });
 
     it("draws of thousands of rows those in sight, and exports all of them as a file that reads back the same", async () => {
-      open = await real.open("/query-console");
-      const { page, picture, shifts } = open;
+      const { page, picture, shifts } = await pages.at("/query-console");
       await editor(page).fill(MANY);
       await page.getByRole("spinbutton", { name: "Limit (rows)" }).fill("5000");
       await run(page).click();
@@ -212,8 +186,7 @@ describe("The Query Console", function () {
     });
 
     it("binds typed parameters, and names those that cannot be taken", async () => {
-      open = await real.open("/query-console");
-      const { page } = open;
+      const { page } = await pages.at("/query-console");
       await editor(page).fill("SELECT typeof(:a) AS type_of_a, :a AS a");
       const type = page.getByRole("combobox", { name: "Type of :a" });
       const value = page.getByRole("textbox", { name: ":a", exact: true });
@@ -230,8 +203,7 @@ describe("The Query Console", function () {
     });
 
     it("writes only after it was switched and confirmed, and another node has it then", async () => {
-      open = await real.open("/query-console");
-      const { page, picture } = open;
+      const { page, picture } = await pages.at("/query-console");
       const pk = `console_${Date.now()}`;
       await editor(page).fill(
         `INSERT INTO node_messages (pk, node_id, message) VALUES ('${pk}', 'console', 'hello')`,
