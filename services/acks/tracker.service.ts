@@ -166,7 +166,8 @@ function changed(service: TrackerService): void {
   if (service.deadline) clearTimeout(service.deadline);
   service.deadline = null;
   if (latest === null || latest.deadlineAt <= now) return;
-  const waitMs = Math.ceil((latest.deadlineAt - now) / 1000);
+  // A timer counts in whole milliseconds of its own and may end up to one early, when nothing has changed yet.
+  const waitMs = Math.ceil((latest.deadlineAt - now) / 1000) + 1;
   service.deadline = setTimeout(() => changed(service), waitMs);
 }
 
