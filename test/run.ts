@@ -19,8 +19,8 @@ interface ProjectSuite extends Suite {
 }
 
 /**
- * In this order, one test at a time: many of them start servers. On two idle cores everything together takes less
- * than 40 minutes; the limits are for what hangs, and leave room for a busy machine.
+ * In this order, one test at a time: many of them start servers. On two idle cores everything together takes about
+ * 40 minutes; the limits are for what hangs, and leave room for a busy machine.
  */
 const SUITES: readonly ProjectSuite[] = [
   { name: "unit", testTimeoutMs: 10_000, limitMs: 300_000, needsServers: false },
@@ -178,4 +178,6 @@ function report(): never {
   process.exit(failures === 0 ? 0 : 1);
 }
 
-const indented = (text: string): string => text.replaceAll(/^/gm, "  ");
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, "  ");
+}

@@ -23,8 +23,16 @@ export function Swatch({ mark }: { readonly mark: LeaderMark | undefined }) {
   );
 }
 
-/** Whether this node takes traffic. */
-export function ReadinessBadge({ readiness: { status, reason } }: { readonly readiness: Readied }) {
+/** Whether this node takes traffic; has its place before that is known, so that the answer moves nothing. */
+export function ReadinessBadge({ readiness }: { readonly readiness: Readied }) {
+  return (
+    <span class="inline-flex min-w-20 justify-end">
+      <Readiness key={readiness.status} readiness={readiness} />
+    </span>
+  );
+}
+
+function Readiness({ readiness: { status, reason } }: { readonly readiness: Readied }) {
   if (status === "unknown") return <Badge>checking…</Badge>;
   if (status === "ok") return <Badge tone="good">ready</Badge>;
   if (status === "lost") {

@@ -45,6 +45,8 @@ export interface Visited {
   picture(name: string): Promise<void>;
   /** How much of the page has jumped without anybody's doing: the layout shift score so far; 0 is none. */
   shifts(): Promise<number>;
+  /** What has jumped so far, a line each: how much, and the elements. */
+  shifted(): Promise<string>;
   /** Closes the page, and fails for each error of its console, each exception, each breach of its policy. */
   close(): Promise<void>;
 }
@@ -89,6 +91,7 @@ export async function visit({
       await page.screenshot({ path: join(SCREENSHOTS, file), fullPage: true });
     },
     shifts: () => page.evaluate(() => Number(document.documentElement.dataset.testShifts ?? 0)),
+    shifted: () => page.evaluate(() => document.documentElement.dataset.testShifted ?? ""),
     async close() {
       await context.close();
       const unexpected = wrong.filter((text) => !expected.some((pattern) => pattern.test(text)));
@@ -102,12 +105,21 @@ function watchPage(): void {
   document.addEventListener("securitypolicyviolation", (event) => {
     console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
   });
+  interface LayoutShift extends PerformanceEntry {
+    readonly value: number;
+    readonly hadRecentInput: boolean;
+    readonly sources: readonly { readonly node: Node | null }[];
+  }
   let shifts = 0;
+  const shifted: string[] = [];
   new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) {
-      const shift = entry as PerformanceEntry & { readonly value: number; readonly hadRecentInput: boolean };
-      if (!shift.hadRecentInput) shifts += shift.value;
+    for (const { value, hadRecentInput, sources } of list.getEntries() as LayoutShift[]) {
+      if (hadRecentInput) continue;
+      shifts += value;
+      const moved = sources.map(({ node }) => `${node?.nodeName} "${node?.textContent?.slice(0, 80)}"`);
+      shifted.push(`${value.toFixed(6)} ${moved.join(", ")}`);
     }
     document.documentElement.dataset.testShifts = String(shifts);
+    document.documentElement.dataset.testShifted = shifted.join("\n");
   }).observe({ type: "layout-shift", buffered: true });
 }

@@ -61,7 +61,7 @@ describe("Groups", function () {
   });
 
   it("tells of the group under the pointer, and walks from group to group by the arrow keys", async () => {
-    const { page, shifts } = await at();
+    const { page, shifts, shifted } = await at();
     const detail = page.locator("[data-group-detail]");
     await page.getByText("Point at a group").waitFor();
     const before = await shifts();
@@ -70,7 +70,7 @@ describe("Groups", function () {
     assert.match((await detail.textContent()) ?? "", /3 replicas, followed by dev-node\d, dev-node\d/);
     await page.getByRole("heading", { name: "Groups", level: 1 }).hover();
     await detail.waitFor({ state: "detached" });
-    assert.equal(await shifts(), before);
+    assert.equal(await shifts(), before, await shifted());
 
     await page.getByRole("gridcell", { name: /^g000/ }).focus();
     for (const key of ["ArrowRight", "ArrowDown", "End"]) await page.keyboard.press(key);

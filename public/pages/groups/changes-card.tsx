@@ -30,7 +30,7 @@ export function ChangesCard({ fleet, changes: { list, since } }: ChangesCardProp
             "Not looking yet."
           ) : (
             <>
-              No group changed its leader since this page was opened, <Age at={since} />.
+              No group changed its leader. Watched since <Age at={since} />
             </>
           )}
         </p>
