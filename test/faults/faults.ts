@@ -8,7 +8,7 @@ export type Heal = () => Promise<void>;
 
 export interface Fault {
   readonly name: string;
-  readonly of: "node" | "nats" | "postgres" | "log" | "everything";
+  readonly of: "node" | "nats" | "postgres" | "everything";
   /** Does the harm to victims that the ground's seed chooses. */
   strike(ground: Ground): Promise<Heal>;
 }
@@ -101,19 +101,6 @@ const crashPostgres: Fault = {
   },
 };
 
-const fillLogs: Fault = {
-  name: "logs are full",
-  of: "log",
-  async strike(ground) {
-    const groups = await ground.fillLogs();
-    ground.note(`the logs of groups ${groups.join(", ")} have little room`);
-    return async () => {
-      ground.note("the logs have room again");
-      await ground.makeRoom();
-    };
-  },
-};
-
 const killEverything: Fault = {
   name: "everything is killed",
   of: "everything",
@@ -145,6 +132,5 @@ export const faults = {
   killStreamLeader,
   stopPostgres,
   crashPostgres,
-  fillLogs,
   killEverything,
 } as const;

@@ -58,6 +58,18 @@ describe(`three nodes over three NATS servers, under load (${hint})`, function (
   it("takes appends while Postgres is killed and started again, and archives everything afterwards", () =>
     survives(faults.crashPostgres, 0));
 
+  it("loses, doubles and reorders nothing in a mix of all faults", async () => {
+    await mix(ground, MIX_MS, hint);
+  });
+
+  it("has everything after all nodes, all NATS servers and Postgres were killed at once", async () => {
+    await underLoad(ground, hint, async () => {
+      const heal = await faults.killEverything.strike(ground);
+      await heal();
+    });
+  });
+
+  // The last one: it changes limits under load, and copies of a stream may differ by what they refused meanwhile.
   it("refuses appends to a full log and says why, while its sessions can be read and other groups go on", async () => {
     const refusals: Answer[] = [];
     await underLoad(ground, hint, async (trial) => {
@@ -85,16 +97,5 @@ describe(`three nodes over three NATS servers, under load (${hint})`, function (
       assert.deepEqual([status, body.code], [503, "leader_unavailable"], JSON.stringify(body));
       assert.match(body.error, /\bfull\b.*nothing was written/i);
     }
-  });
-
-  it("loses, doubles and reorders nothing in a mix of all faults", async () => {
-    await mix(ground, MIX_MS, hint);
-  });
-
-  it("has everything after all nodes, all NATS servers and Postgres were killed at once", async () => {
-    await underLoad(ground, hint, async () => {
-      const heal = await faults.killEverything.strike(ground);
-      await heal();
-    });
   });
 });
