@@ -167,6 +167,12 @@ export class LeaderDriver {
     return this.#lease.ensure();
   }
 
+  /** Asks the log whether this still leads, and ends it when it does not. Throws as `ensureLease` does. */
+  verify(): Promise<void> {
+    this.#lease.doubt();
+    return this.ensureLease();
+  }
+
   /** Claims the group. Resolves with true once it leads, with false when somebody else wrote first. */
   async lead(): Promise<boolean> {
     this.#guard(() => this.#leader.claim());

@@ -18,6 +18,8 @@ export class Lease {
   readonly #env: LeaseEnvironment;
   /** When the log last answered, on the monotonic clock in ms: the moment of asking, not of the answer. */
   #contact = Number.NEGATIVE_INFINITY;
+  /** What was asked before this moment of the same clock proves nothing any more. */
+  #doubted = Number.NEGATIVE_INFINITY;
   #checking: Promise<boolean> | null = null;
 
   constructor(env: LeaseEnvironment) {
@@ -32,6 +34,11 @@ export class Lease {
   /** The log has answered, to what was asked at this moment, in a way that only a leader is answered. */
   heard(asked: number): void {
     this.#contact = Math.max(this.#contact, asked);
+  }
+
+  /** Somebody else says to lead: no read is served before the log was asked anew. */
+  doubt(): void {
+    this.#doubted = performance.now();
   }
 
   /**
@@ -49,7 +56,7 @@ export class Lease {
   }
 
   #holds(): boolean {
-    return this.#env.leading() && this.age < this.#env.leaseMs;
+    return this.#env.leading() && this.age < this.#env.leaseMs && this.#contact >= this.#doubted;
   }
 
   async #check(): Promise<boolean> {

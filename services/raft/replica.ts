@@ -168,7 +168,15 @@ export class Replica {
   /** Asks the log whether this node still leads; ends its leadership when it does not. */
   async verify(): Promise<void> {
     // A refusal is the answer: the lease is lost or the leader ended, and `ended` has seen to it.
-    await this.leader?.ensureLease().catch(() => undefined);
+    await this.leader?.verify().catch(() => undefined);
+  }
+
+  /**
+   * Another node leads by this epoch: a leader of an earlier one serves no read that the log has not confirmed, though
+   * its lease goes on.
+   */
+  async rivalled(epoch: number): Promise<void> {
+    if (this.leader && this.leader.state.epoch < epoch) await this.verify();
   }
 
   /** Drops the copy. A leader ends without a release unless it was released before. */

@@ -3,7 +3,7 @@ import type { Context, Service } from "moleculer";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { periodicJob } from "../../mixins/periodic-job.ts";
-import type { GetCopy, LeaderEnded, UserSessions, Yield } from "./contract.ts";
+import type { GetCopy, LeaderChanged, LeaderEnded, UserSessions, Yield } from "./contract.ts";
 import { NodeReporter } from "./node-report.ts";
 import { JOIN_DELAY_MS, RETRY_MS, Topology } from "./topology.ts";
 
@@ -117,6 +117,10 @@ export default defineService<TopologyService>({
     },
     "$node.disconnected"() {
       this.topology.soon(0);
+    },
+    async "raft.leader.changed"(ctx: Context<LeaderChanged>) {
+      const { group, node, epoch } = ctx.params;
+      if (node !== this.broker.nodeID) await this.topology.replicas.get(group)?.rivalled(epoch);
     },
     "raft.leader.ended"(ctx: Context<LeaderEnded>) {
       // The release may be known here before the registry knows it.

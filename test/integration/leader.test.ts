@@ -74,6 +74,21 @@ describe("over one log", () => {
     next.leader.abandon();
   });
 
+  it("a leader that hears of another one serves no read before the log was asked, though its lease goes on", async () => {
+    const old = await candidate("old", emptyState(0));
+    await old.leader.lead();
+    await old.leader.propose([create]);
+    await old.leader.verify();
+    assert.deepEqual(old.ends, [], "a rumour alone ends nobody");
+    const next = await candidate("new", await recovered());
+    await next.leader.lead();
+    await next.leader.propose([append(1)]);
+    await old.leader.ensureLease();
+    await assert.rejects(old.leader.verify(), (error) => errorCode(error) === "leader_unavailable");
+    assert.deepEqual(old.ends, ["fenced"]);
+    next.leader.abandon();
+  });
+
   it("a leader that was replaced denies no session that its successor created", async () => {
     const old = await candidate("old", emptyState(0));
     await old.leader.lead();
