@@ -225,7 +225,7 @@ describe("The Conversations page", function () {
     await page.getByRole("button", { name: "Newest messages" }).waitFor();
     await says(made, "not followed");
     await page.getByRole("button", { name: "1 new message" }).waitFor();
-    assert.ok(await inSight(log(page).getByText("word 1", { exact: true })));
+    await until("the oldest comes into sight", () => inSight(log(page).getByText("word 1", { exact: true })));
     await page.keyboard.press("End");
     await until("the newest is in sight", () => inSight(log(page).getByText("not followed")));
     await page.getByRole("button", { name: /new message|Newest/ }).waitFor({ state: "detached" });

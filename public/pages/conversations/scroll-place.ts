@@ -43,7 +43,11 @@ export function useScrollPlace(options: ScrollOptions): ScrollPlace {
     const scroller = box.current;
     if (scroller === null) return;
     if (following) scroller.scrollTop = scroller.scrollHeight;
-    else if (anchor?.row.isConnected) scroller.scrollTop += topOf(anchor.row, scroller) - anchor.top;
+    else if (anchor?.row.isConnected) {
+      const moved = topOf(anchor.row, scroller) - anchor.top;
+      // Any write ends a smooth scroll that is under way, even one that changes nothing.
+      if (moved !== 0) scroller.scrollTop += moved;
+    }
   });
 
   useEffect(() => {
