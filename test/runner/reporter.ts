@@ -1,5 +1,6 @@
 /** @module A mocha reporter that prints as `spec` does, and tells the runner's process what happens. */
 import Mocha from "mocha";
+import { OpenSockets } from "./open-sockets.ts";
 
 /** What a suite's process says to the runner. Times are milliseconds. */
 export type SuiteMessage =
@@ -17,6 +18,7 @@ const { EVENT_HOOK_BEGIN, EVENT_TEST_BEGIN, EVENT_TEST_PASS, EVENT_TEST_FAIL, EV
 export default class RunnerReporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
+    const sockets = new OpenSockets();
     runner.on(EVENT_TEST_BEGIN, (test) => tell({ kind: "running", title: test.fullTitle() }));
     runner.on(EVENT_HOOK_BEGIN, (hook) => tell({ kind: "running", title: hook.fullTitle() }));
     runner.on(EVENT_TEST_PASS, (test) =>
@@ -27,10 +29,10 @@ export default class RunnerReporter extends Mocha.reporters.Spec {
     );
     runner.on(EVENT_RUN_END, () => {
       tell({ kind: "ended" });
-      setTimeout(
-        () => tell({ kind: "lingering", resources: [...new Set(process.getActiveResourcesInfo())] }),
-        LINGERING_AFTER_MS,
-      ).unref();
+      setTimeout(() => {
+        const resources = [...new Set(process.getActiveResourcesInfo()), ...sockets.describe()];
+        tell({ kind: "lingering", resources });
+      }, LINGERING_AFTER_MS).unref();
     });
     endWithTheRunner();
   }

@@ -141,6 +141,20 @@ describe("the test runner", function () {
     assert.match(result.problems.join(), /the process does not end, .* not closed \(.*TCPServerWrap/);
   });
 
+  it("says which sockets stayed open, and who opened them", async () => {
+    const result = await run(
+      `const net = require("node:net");
+      function openAndForget(port) { return new Promise((done) => net.connect(port, "127.0.0.1", done)); }
+      it("leaves a socket", async () => {
+        const server = net.createServer();
+        await new Promise((done) => server.listen(0, "127.0.0.1", done));
+        await openAndForget(server.address().port);
+      });`,
+      { graceMs: 3000 },
+    );
+    assert.match(result.problems.join(), /socket \d+ to 127\.0\.0\.1:\d+: .*openAndForget/);
+  });
+
   it("ends processes that a suite leaves behind, and names them", async () => {
     const result = await run(`it("leaves a daemon", async () => { ${startDaemon} });`, { graceMs: 200 });
     assert.equal(result.passed.length, 1);
