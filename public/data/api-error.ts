@@ -46,7 +46,7 @@ export function errorOfAnswer(status: number, body: unknown): ApiError {
   const named = { ...textsOf(errors), ...textsOf(fields) };
   const { detail, ...byField } = named;
   const sentence =
-    typeof error === "string" ? error : ((Object.values(byField).join("; ") || detail) ?? `status ${status}`);
+    typeof error === "string" ? error : ((fieldsText(byField) || detail) ?? `status ${status}`);
   return new ApiError(sentence === "" ? `the node answered with status ${status}` : sentence, {
     status,
     code: typeof code === "string" ? code : `http_${status}`,
@@ -54,6 +54,13 @@ export function errorOfAnswer(status: number, body: unknown): ApiError {
     retryAfterMs: typeof retryAfterMs === "number" ? retryAfterMs : null,
     body,
   });
+}
+
+/** A text that says what its field must be does not name it; one that is a sentence does without the name. */
+function fieldsText(fields: Readonly<Record<string, string>>): string {
+  return Object.entries(fields)
+    .map(([name, text]) => (/^(must|may|is|has|cannot)\b/.test(text) ? `${name} ${text}` : text))
+    .join("; ");
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

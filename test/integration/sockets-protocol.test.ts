@@ -388,24 +388,29 @@ describe("a socket", () => {
       assert.equal((await socket.untilClosed()).code, 1009);
     });
 
-    it("with 1013 when a client does not read what is sent to it", async () => {
-      const socket = await open();
-      const other = await open();
-      await Promise.all([socket.join("session:s"), other.join("session:s")]);
-      socket.ws.pause();
-      for (let i = 0; i < 40; i++) {
-        node.conversations.append("s", 5, { text: "x".repeat(100_000) });
-        await other.next(
-          (frame) => frame[3] === "message" && frame[4].seq === 5 * (i + 1),
-          "the others read on",
-        );
-      }
-      await until("", () => node.fanout.subscriptions === 1);
-      socket.ws.resume();
-      assert.equal((await socket.untilClosed()).code, 1013);
-      assert.equal(other.closed, null);
-      await other.close();
-    });
+    for (const [what, text] of [
+      ["ASCII", "x".repeat(100_000)],
+      ["text of three bytes a character", "語".repeat(33_333)],
+    ]) {
+      it(`with 1013 when a client does not read what is sent to it: ${what}`, async () => {
+        const socket = await open();
+        const other = await open();
+        await Promise.all([socket.join("session:s"), other.join("session:s")]);
+        socket.ws.pause();
+        for (let i = 0; i < 40; i++) {
+          node.conversations.append("s", 5, { text });
+          await other.next(
+            (frame) => frame[3] === "message" && frame[4].seq === 5 * (i + 1),
+            "the others read on",
+          );
+        }
+        await until("", () => node.fanout.subscriptions === 1);
+        socket.ws.resume();
+        assert.equal((await socket.untilClosed()).code, 1013);
+        assert.equal(other.closed, null);
+        await other.close();
+      });
+    }
 
     it("when the client goes away, whatever is under way", async () => {
       const gates: PromiseWithResolvers<void>[] = [];

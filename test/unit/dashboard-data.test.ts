@@ -29,6 +29,9 @@ describe("A failed request", () => {
     assert.deepEqual([console.message, console.fields], ["a:b has no port", { hosts: "a:b has no port" }]);
     const fleet = errorOfAnswer(422, { errors: { name: ["is empty", "is too short"] } });
     assert.deepEqual(fleet.fields, { name: "is empty, is too short" });
+    assert.equal(fleet.message, "name is empty, is too short");
+    const two = errorOfAnswer(400, { fields: { count: "must be an integer", node: "must be a string" } });
+    assert.equal(two.message, "count must be an integer; node must be a string");
   });
 
   it("says at least the status when the answer is none of the node's", () => {
