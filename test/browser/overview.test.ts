@@ -4,6 +4,7 @@ import type { MembersAnswer } from "../../public/data/sourced.ts";
 import type { ListEntry } from "../../services/analytics/bodies.ts";
 import type { NodeFacts } from "../../services/corrosion/contract.ts";
 import type { FleetStatus } from "../../services/raft/fleet-status.ts";
+import { startFleet } from "../helpers/fleet.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visited } from "./browser.ts";
 import type { DashboardVisit } from "./dashboard.ts";
@@ -102,6 +103,22 @@ describe("Overview", function () {
       await page.getByRole("alert").getByText(text).waitFor();
     await assertAccessible(page);
     await picture("overview-trouble");
+  });
+
+  it("shows the fleet alone where nodes run without Corrosion, and other pages say why they are empty", async () => {
+    const fleet = await startFleet();
+    try {
+      const { url } = fleet.nodes[0]!;
+      const { page, picture } = await pages.of({ url, path: "/overview", expected: [/status of 503/] });
+      await page.locator("[data-figure=Agents]").getByText("off", { exact: true }).waitFor();
+      await page.getByText("and nothing needs attention").waitFor();
+      assert.equal(await page.getByRole("button", { name: "Retry" }).count(), 0);
+      await picture("overview-without-corrosion");
+      await page.getByRole("link", { name: "Cluster" }).first().click();
+      await page.getByText("runs without Corrosion (CORROSION_MODE=off)").first().waitFor();
+    } finally {
+      await fleet.stop();
+    }
   });
 
   it("says that it waits for the node, and that it does not know where the node does not say", async () => {

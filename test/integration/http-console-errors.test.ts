@@ -162,6 +162,16 @@ describe("A console route whose actor refuses", () => {
     assert.deepEqual(gate.errors, []);
   });
 
+  it("by CORROSION_MODE=off is answered with 503, and why it will not be there soon", async () => {
+    gate = await startGateway({ env: { CORROSION_MODE: "off" } });
+    for (const route of CONSOLE_ROUTES) {
+      const reply = await ask(gate, targetOf(route), bodyOf(route));
+      assertFailure(reply, 503, "service_unavailable");
+      assert.match(String(reply.body.error), /CORROSION_MODE=off/);
+    }
+    assert.deepEqual(gate.errors, []);
+  });
+
   it("while it refreshes shows what is known, and leaves no rejection behind", async () => {
     const gate = await over({
       "corrosion.discovery.refresh": () => Promise.reject(new Error("the DNS is away")),

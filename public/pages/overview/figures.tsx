@@ -22,7 +22,7 @@ export function Figures({ fleet, facts, members }: FiguresProps) {
     <div class="grid grid-cols-2 gap-3 md:grid-cols-3 xl:grid-cols-6">
       <FleetFigures fleet={fleet} />
       <BusFigure facts={facts} />
-      <AgentsFigure members={members} />
+      <AgentsFigure facts={facts} members={members} />
     </div>
   );
 }
@@ -100,7 +100,14 @@ function BusFigure({ facts }: Pick<FiguresProps, "facts">) {
   );
 }
 
-function AgentsFigure({ members }: Pick<FiguresProps, "members">) {
+function AgentsFigure({ facts, members }: Pick<FiguresProps, "facts" | "members">) {
+  if (dataOf(facts)?.agent === null) {
+    return (
+      <Figure title="Agents" href="/cluster" value="off">
+        this node runs none
+      </Figure>
+    );
+  }
   const known = dataOf(members)?.data.members ?? null;
   const states = known?.map(memberState) ?? [];
   const well = states.filter((state) => state === "active" || state === "connected").length;

@@ -27,6 +27,8 @@ export default function OverviewPage() {
     pollMs: MEMBERS_POLL_MS,
   });
   const mode = dataOf(fleet)?.mode;
+  // Without Corrosion there is nothing of that half to show, and nothing wrong either.
+  const off = dataOf(facts)?.agent === null;
   return (
     <div class="space-y-4">
       <PageHeading
@@ -44,9 +46,9 @@ export default function OverviewPage() {
       <Figures fleet={fleet} facts={facts} members={members} />
       <div class="grid gap-4 xl:grid-cols-[3fr_2fr]">
         <NodesCard fleet={fleet} members={members} />
-        <LastExperimentCard />
+        {!off && <LastExperimentCard />}
         <EnginesCard fleet={fleet} facts={dataOf(facts)} />
-        <AgentsCard facts={facts} members={members} />
+        {!off && <AgentsCard facts={facts} members={members} />}
       </div>
       <NodeUrls />
     </div>
