@@ -11,7 +11,7 @@ import type { ArchivePort } from "./archive-port.ts";
 import { Archiver, type ArchiverEnvironment } from "./archiver.ts";
 import type { ProposeResult } from "./contract.ts";
 import type { GroupLog } from "./engine/engine.ts";
-import { Corrupt, Fenced, Full, Truncated, Unavailable } from "./engine/errors.ts";
+import { Corrupt, Fenced, Full, refusalOf, Truncated } from "./engine/errors.ts";
 import type { AppendSlots } from "./engine/slots.ts";
 import { decodeEntry } from "./entry.ts";
 import { History } from "./history.ts";
@@ -345,10 +345,4 @@ export class LeaderDriver {
       this.#env.broken(error instanceof Error ? error : new Error(String(error)));
     }
   }
-}
-
-function refusalOf(error: unknown): "fenced" | "full" | "unavailable" | "unknown" {
-  if (error instanceof Fenced) return "fenced";
-  if (error instanceof Full) return "full";
-  return error instanceof Unavailable ? "unavailable" : "unknown";
 }

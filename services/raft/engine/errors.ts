@@ -66,3 +66,10 @@ export class GroupsMismatch extends LogError {
     );
   }
 }
+
+/** What an append that threw this has come to; whatever is not known to be a refusal may have been written. */
+export function refusalOf(error: unknown): "fenced" | "full" | "unavailable" | "unknown" {
+  if (error instanceof Fenced) return "fenced";
+  if (error instanceof Full) return "full";
+  return error instanceof Unavailable ? "unavailable" : "unknown";
+}
