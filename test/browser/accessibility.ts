@@ -9,6 +9,15 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 /** Fails with every serious or critical problem: the rule, what it says, and the first elements it is about. */
 export async function assertAccessible(page: Page): Promise<void> {
+  // A colour on its way to another one is nobody's contrast.
+  await page.waitForFunction(() =>
+    document
+      .getAnimations()
+      .every(
+        ({ effect, playState }) =>
+          playState !== "running" || effect?.getComputedTiming().endTime === Number.POSITIVE_INFINITY,
+      ),
+  );
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(
     (): Promise<AxeResults> => (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),

@@ -22,9 +22,10 @@ const CONTENTS = [
   "SELECT id, by FROM kept ORDER BY id",
   "SELECT id, a, b FROM t ORDER BY id",
   "SELECT x, y FROM pairs ORDER BY x, y",
-  // The winner of each cell, so that the same tables do not hide different futures; of two that deleted the same row,
-  // each agent keeps the one that it heard of first.
-  `SELECT "table", hex(pk), cid, val, col_version, CASE cid WHEN '-1' THEN '' ELSE hex(site_id) END, cl
+  // The winner of each cell, so that the same tables do not hide different futures; a living row may have been brought
+  // back by any of its columns.
+  `SELECT "table", hex(pk), cid, val, col_version,
+      CASE WHEN cid = '-1' AND cl % 2 = 1 AND "table" = 't' THEN '' ELSE hex(site_id) END, cl
     FROM crsql_changes ORDER BY 1, 2, 3`,
   "SELECT hex(site_id), db_version FROM crsql_db_versions ORDER BY 1",
 ];

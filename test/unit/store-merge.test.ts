@@ -31,7 +31,28 @@ const cases: Case[] = [
     change: ["-1", 2n, 2n],
     expected: { kind: "delete" },
   },
-  { title: "an equal even one does nothing", here: [2n, null], change: ["-1", 2n, 2n], expected: IGNORE },
+  ...([2n, 3n] as const).flatMap((cl): Case[] => [
+    {
+      title: `an equal sentinel of a greater site takes the credit (${cl})`,
+      here: [cl, cl],
+      change: ["-1", cl, cl],
+      site: 1,
+      expected: { kind: "credit" },
+    },
+    {
+      title: `an equal sentinel of a lower site does nothing (${cl})`,
+      here: [cl, cl],
+      change: ["-1", cl, cl],
+      site: -1,
+      expected: IGNORE,
+    },
+    {
+      title: `a sentinel that comes again does nothing (${cl})`,
+      here: [cl, cl],
+      change: ["-1", cl, cl],
+      expected: IGNORE,
+    },
+  ]),
   { title: "a new row's column is set", here: [0n, null], change: ["a", 1n, 1n], expected: SET },
   {
     title: "a new row's sentinel makes the row",
@@ -63,7 +84,13 @@ const cases: Case[] = [
     change: ["a", 1n, 3n],
     expected: { kind: "revive", column: true },
   },
-  { title: "an equal odd sentinel is a no-op", here: [3n, null], change: ["-1", 3n, 3n], expected: IGNORE },
+  {
+    title: "an equal sentinel says nothing of a row that has none",
+    here: [1n, null],
+    change: ["-1", 1n, 1n],
+    site: 1,
+    expected: IGNORE,
+  },
   { title: "a column without a clock here wins", here: [1n, null], change: ["a", 1n, 1n], expected: SET },
   {
     title: "a greater version wins, whatever the value",

@@ -27,20 +27,29 @@ export type Decision =
   /** A new row, without a value of its own yet. */
   | { readonly kind: "create" }
   /** The column takes the change's value and clock. */
-  | { readonly kind: "set" };
+  | { readonly kind: "set" }
+  /** Nothing changes but whose the row's state is: of two that did the same, the sentinel is of the greater site. */
+  | { readonly kind: "credit" };
 
 const IGNORE: Decision = { kind: "ignore" };
 
 export function decide(local: Local, change: Incoming): Decision {
   if (change.cl < local.cl) return IGNORE;
   const later = change.cl > local.cl;
-  if (change.cl % 2n === 0n) return later ? { kind: "delete" } : IGNORE;
   const column = change.cid !== SENTINEL;
+  // Agents answer for what they hold: were it whatever each heard first, two of them could each call the version that
+  // the other one holds overwritten, and a third one would get neither.
+  if (!later && !column) return credited(local) ? { kind: "credit" } : IGNORE;
+  if (change.cl % 2n === 0n) return later ? { kind: "delete" } : IGNORE;
   if (later) {
     if (local.cl !== 0n || change.cl !== 1n) return { kind: "revive", column };
     return { kind: column ? "set" : "create" };
   }
   return column && wins(local, change) ? { kind: "set" } : IGNORE;
+}
+
+function credited({ colVersion, compareSite }: Local): boolean {
+  return colVersion !== null && compareSite() > 0;
 }
 
 function wins(local: Local, change: Incoming): boolean {

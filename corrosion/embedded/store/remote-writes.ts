@@ -36,6 +36,8 @@ interface Row {
   /** The row goes before anything else happens to it. */
   wipe: boolean;
   create: boolean;
+  /** Whether anything of it changes that a reader could see. */
+  touched: boolean;
   readonly sets: Map<string, SqlValue>;
 }
 
@@ -54,7 +56,12 @@ export function applyVersion(
     const mark = { dbVersion, site, seq: BigInt(change.seq), ts };
     applyChange(row, change, mark, compareSites);
   }
-  return [...rows.values()].filter(({ clock }) => clock.written.length > 0 || clock.dropped).map(store);
+  return [...rows.values()]
+    .filter(({ clock }) => clock.written.length > 0 || clock.dropped)
+    .flatMap((row) => {
+      const touched = store(row);
+      return row.touched ? [touched] : [];
+    });
 }
 
 function rowOf(rows: Map<string, Row>, tableOf: RemoteEnvironment["tableOf"], change: Change): Row {
@@ -69,7 +76,17 @@ function rowOf(rows: Map<string, Row>, tableOf: RemoteEnvironment["tableOf"], ch
   if (!row) {
     const { key, added } = table.ensureKey(keys);
     const clock = added ? new RowClock() : table.clockOf(key);
-    row = { table, keys, pk: change.pk, key, clock, wipe: false, create: false, sets: new Map() };
+    row = {
+      table,
+      keys,
+      pk: change.pk,
+      key,
+      clock,
+      wipe: false,
+      create: false,
+      touched: false,
+      sets: new Map(),
+    };
     rows.set(text, row);
   }
   return row;
@@ -107,9 +124,10 @@ function applyChange(
     },
     change,
   );
+  if (decision.kind === "ignore") return;
+  if (decision.kind === "credit") return clock.set(SENTINEL, cl, mark);
+  row.touched = true;
   switch (decision.kind) {
-    case "ignore":
-      return;
     case "delete":
       clock.dropColumns();
       clock.set(SENTINEL, cl, mark);
