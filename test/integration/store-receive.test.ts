@@ -303,6 +303,19 @@ describe("a received chunk", () => {
     assert.deepEqual(agent.store.held(agent.id, 1n, 1000), { kind: "empty" });
   });
 
+  it("that deletes what a lower site deleted takes the credit, and tells nobody of a change", () => {
+    const deleted = [change({ cid: "-1", val: null, colVersion: 2n, cl: 2n })];
+    const lower = "00000000000000000000000000000001";
+    receive(chunk(4n, deleted, { origin: lower }), chunk(3n, deleted), chunk(5n, deleted, { origin: lower }));
+    assert.deepEqual(agent.rows("SELECT lower(hex(site_id)) AS site, db_version FROM crsql_changes"), [
+      { site: ORIGIN, db_version: 3n },
+    ]);
+    assert.deepEqual(
+      agent.committed.map(({ touched }) => touched.length),
+      [1, 0, 0],
+    );
+  });
+
   it("of equal version and value goes to the greater site", () => {
     agent.run("INSERT INTO t (id, a) VALUES (1, 'x')");
     const [low, high] = ["00".repeat(16), "ff".repeat(16)];

@@ -85,6 +85,18 @@ const cases: Case[] = [
     expected: { kind: "revive", column: true },
   },
   {
+    title: "an equal even one does nothing without one here",
+    here: [2n, null],
+    change: ["-1", 2n, 2n],
+    expected: IGNORE,
+  },
+  {
+    title: "an equal odd one is a no-op without one here",
+    here: [3n, null],
+    change: ["-1", 3n, 3n],
+    expected: IGNORE,
+  },
+  {
     title: "an equal sentinel says nothing of a row that has none",
     here: [1n, null],
     change: ["-1", 1n, 1n],

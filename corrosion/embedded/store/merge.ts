@@ -1,4 +1,4 @@
-/** @module Who wins when a change comes from another agent: the rules of contract corrosion, section 8, and nothing else. */
+/** @module Who wins when a change comes from another agent: the rules of contract corrosion, section 8, and what they leave open. */
 import { SENTINEL } from "./row-clock.ts";
 
 /** What is here of the row and the column that the change is about. */
