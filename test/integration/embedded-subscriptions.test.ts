@@ -243,6 +243,18 @@ describe("subscriptions of the embedded development agent", () => {
     assert.deepEqual(client.changes, ['update 1 [1,"b2"] 1', 'insert 2 [9,"end"] 2']);
   });
 
+  it("sees a row change again that had waited when another table asked for the whole query", async () => {
+    await open();
+    const client = subscribe("SELECT t.id, n.body FROM tests t LEFT JOIN notes n ON n.test_id = t.id");
+    await client.eoq();
+    world.commit("INSERT INTO tests VALUES (1, 'one', 1)");
+    world.commit("INSERT INTO notes VALUES ('a', 1, 2, 'of another')");
+    await until("the row", () => client.changes.length === 1);
+    world.commit("DELETE FROM tests WHERE id = 1");
+    await until("no row", () => client.changes.length === 2);
+    assert.deepEqual(client.changes, ["insert 1 [1,null] 1", "delete 1 [1,null] 2"]);
+  });
+
   it("does not wait for the batch's time when 1,000 keys wait", async () => {
     await open({ batch: 3_600_000 });
     const client = subscribe(ALL);
@@ -520,7 +532,7 @@ describe("subscriptions of the embedded development agent", () => {
             await closeWorld();
           }
         }),
-        { numRuns: 60 },
+        { numRuns: 60, endOnFailure: true },
       );
     });
 

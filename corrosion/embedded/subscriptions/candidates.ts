@@ -36,7 +36,7 @@ export class Candidates {
   /** Ignores rows of tables that the subscription does not read. */
   add(touched: Pick<Touched, "table" | "pk">): void {
     const table = touched.table.toLowerCase();
-    if (this.#wholeTables.has(table)) this.#whole = true;
+    if (this.#wholeTables.has(table)) this.addWhole();
     else if (!this.#sources.has(table)) return;
     if (this.#whole) {
       this.#size += 1;
@@ -50,7 +50,7 @@ export class Candidates {
     if (this.#size >= WHOLE_FROM) this.addWhole();
   }
 
-  /** Asks for the whole query. */
+  /** Asks for the whole query, which answers for every key that waits: one left behind would not count as new. */
   addWhole(): void {
     this.#whole = true;
     this.#keys.clear();
