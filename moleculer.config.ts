@@ -10,6 +10,7 @@ import { openNatsFanout } from "./lib/fanout/nats.ts";
 import { formatHostPort } from "./lib/host-port.ts";
 import { loggerOptions } from "./lib/logging.ts";
 import { attachRuntime, type Runtime } from "./lib/runtime.ts";
+import { paramsValidator } from "./lib/validator.ts";
 import { ackCommands } from "./services/acks/repl.ts";
 import { consoleCommands } from "./services/corrosion/repl.ts";
 import { fleetCommands } from "./services/raft/repl.ts";
@@ -44,6 +45,7 @@ export function brokerOptions(config: Config, environment: BrokerEnvironment): B
     heartbeatTimeout: config.nodeTimeoutMs / 1000,
     requestTimeout: 0,
     retryPolicy: { enabled: false },
+    validator: paramsValidator(),
     registry: { preferLocal: true },
     transit: {
       serviceChangedDebounceTime: REGISTRY_DEBOUNCE_MS,

@@ -21,6 +21,7 @@ import { card, figure, lineCount } from "./analytics-parts.ts";
 import type { Visit } from "./browser.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
+import { pressRetry } from "./retry.ts";
 
 describe("The Analytics page, whatever the state of its runs", function () {
   this.timeout(180_000);
@@ -239,8 +240,9 @@ describe("The Analytics page, whatever the state of its runs", function () {
     );
     await card(page, "Charts").getByText("The analytics file cannot be read.").waitFor();
     await picture("analytics-failing");
-    broken = false;
-    await card(page, "Charts").getByRole("button", { name: "Retry" }).click();
+    await pressRetry(card(page, "Charts").getByRole("button", { name: "Retry" }), () => {
+      broken = false;
+    });
     await card(page, "Latency distribution").locator("svg text").first().waitFor();
     broken = true;
     await page.getByRole("button", { name: "Refresh Now" }).click();

@@ -9,6 +9,7 @@ import type { Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
+import { pressRetry } from "./retry.ts";
 
 const now = () => new Date().toISOString();
 
@@ -235,9 +236,9 @@ describe("The Cluster page", function () {
       },
       { expected: [/status of 503/] },
     );
-    await page.getByRole("button", { name: "Retry" }).waitFor();
-    broken = false;
-    await page.getByRole("button", { name: "Retry" }).click();
+    await pressRetry(page.getByRole("button", { name: "Retry" }), () => {
+      broken = false;
+    });
     await row(page, "__corro_members", "Suspect").waitFor();
     assert.equal(await page.getByRole("alert").count(), 0);
   });

@@ -13,6 +13,7 @@ import type { Visit, Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
+import { pressRetry } from "./retry.ts";
 
 const AT = "2026-01-02T03:04:05.678901Z";
 const HOSTILE = `<img src=x onerror="document.title='owned'">"'</td></svg><script>document.title='owned'</script>`;
@@ -409,8 +410,9 @@ describe("The Messages page", function () {
     await page.getByText("The messages could not be listed").waitFor();
     await assertAccessible(page);
     await picture("messages-failing");
-    broken = false;
-    await page.getByRole("button", { name: "Retry" }).click();
+    await pressRetry(page.getByRole("button", { name: "Retry" }), () => {
+      broken = false;
+    });
     await rows(page).filter({ hasText: "text 1" }).waitFor();
   });
 

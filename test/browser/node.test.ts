@@ -13,6 +13,7 @@ import type { Visit, Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
+import { pressRetry } from "./retry.ts";
 import { FACTS } from "./scripted-node.ts";
 
 type Page = Visited["page"];
@@ -516,8 +517,9 @@ describe("The Node page", function () {
     await page.locator("[data-agent=running]").waitFor();
     await card(page, "Local bootstrap").getByText("The file cannot be read.").waitFor();
     await picture("node-failing");
-    broken = false;
-    await card(page, "Local bootstrap").getByRole("button", { name: "Retry" }).click();
+    await pressRetry(card(page, "Local bootstrap").getByRole("button", { name: "Retry" }), () => {
+      broken = false;
+    });
     await card(page, "Local bootstrap").getByText("127.0.0.1:8788").first().waitFor();
   });
 
@@ -566,8 +568,9 @@ describe("The Node page", function () {
     await local.getByRole("list", { name: "Current hosts" }).getByText("127.0.0.1:8788").waitFor();
     await assertAccessible(page);
     await picture("node-stale");
-    broken = false;
-    await local.getByRole("button", { name: "Retry" }).click();
+    await pressRetry(local.getByRole("button", { name: "Retry" }), () => {
+      broken = false;
+    });
     await local.getByText("stale").waitFor({ state: "detached" });
   });
 

@@ -117,6 +117,8 @@ describe("Overview", function () {
       await page.getByRole("link", { name: "Cluster" }).first().click();
       await page.getByText("runs without Corrosion (CORROSION_MODE=off)").first().waitFor();
     } finally {
+      // Before the node: a page that is left alone says so in its console.
+      await pages.close();
       await fleet.stop();
     }
   });

@@ -11,6 +11,7 @@ import type { Visit, Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
+import { pressRetry } from "./retry.ts";
 
 const marker = (page: Page, node: string) => page.locator(`svg [data-node="${node}"]`);
 const kindsOf = (page: Page, node: string) => marker(page, node).getAttribute("data-kinds");
@@ -283,8 +284,9 @@ describe("The Propagation page", function () {
     assert.equal(await legend(page, "Acknowledged").textContent(), "Acknowledged?");
     await assertAccessible(page);
     await picture("propagation-failing");
-    broken = false;
-    await page.getByRole("button", { name: "Retry" }).click();
+    await pressRetry(page.getByRole("button", { name: "Retry" }), () => {
+      broken = false;
+    });
     await row(page, "dev-node2").getByText("waiting").waitFor();
   });
 

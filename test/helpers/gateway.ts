@@ -5,6 +5,7 @@ import { createCacher } from "../../lib/cacher.ts";
 import { readConfig } from "../../lib/config.ts";
 import { openEmitterFanout } from "../../lib/fanout/emitter.ts";
 import { attachRuntime } from "../../lib/runtime.ts";
+import { paramsValidator } from "../../lib/validator.ts";
 import gateway from "../../services/gateway/gateway.service.ts";
 
 export interface TestGateway {
@@ -55,6 +56,7 @@ export function testBroker(options: GatewayOptions = {}): Omit<TestGateway, "url
     }),
     logger: recorder(errors, options.logLevel ?? "error"),
     skipProcessEventRegistration: true,
+    validator: paramsValidator(),
     internalServices: false,
     cacher: createCacher(config.redisUrl),
     middlewares: [

@@ -109,6 +109,18 @@ describe("A console route whose actor refuses", () => {
       limit: "must be at least 1",
       run_id: "must have at most 2 characters",
     });
+    // What cannot be made into text is wrong as anything else is.
+    for (const name of ["toString", "valueOf", "__proto__", "toJSON"]) {
+      for (const value of ["false", "null", "{}"]) {
+        const hostile = `{"sql": [{"${name}": ${value}}], "params": [], "limit": 1, "run_id": "", "mode": {"${name}": ${value}}}`;
+        const { status, body } = await ask(gate, "POST /api/console/run", hostile);
+        assert.deepEqual(
+          [status, body.fields],
+          [400, { sql: "must be a text", mode: "must be one of read, write" }],
+        );
+      }
+    }
+    assert.deepEqual(gate.errors, []);
     await gate.stop();
 
     const hosts = [{ type: "string" }, { type: "array", items: "string" }];
