@@ -69,6 +69,8 @@ export class Intake {
   #start(): void {
     this.#running ??= this.#work().finally(() => {
       this.#running = null;
+      // What came after the last look into the queue found it running still.
+      if (this.#queue.length > 0) this.#start();
     });
   }
 

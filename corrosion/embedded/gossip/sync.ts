@@ -136,6 +136,8 @@ export class Sync {
     this.#again = true;
     this.#passing ??= this.#passes().finally(() => {
       this.#passing = null;
+      // Called after the last pass had begun to end.
+      if (this.#again) this.soon();
     });
   }
 
