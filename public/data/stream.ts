@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { EventBatches } from "./event-batches.ts";
 
 export interface StreamEvent {
-  /** Name of the event, which is the topic's name but for `corrosion`, `groups` and `analytics:{id}`. */
+  /** One of `eventsOf` its topic. */
   readonly event: string;
   readonly data: unknown;
 }
@@ -24,6 +24,7 @@ const SETTLE_MS = 30;
 const RETRY_MS = 3000;
 
 const OWN_NAMES: Readonly<Record<string, readonly string[]>> = {
+  message_updates: ["message_updates", "subscriber_status"],
   corrosion: ["corrosion.restarting", "corrosion.ready", "corrosion.restart_failed"],
   groups: [
     "raft.leader.changed",
@@ -98,6 +99,7 @@ function open(topics: string): void {
   }
   opening.onopen = () => {
     streamState.value = "open";
+    document.documentElement.dataset.stream = topics;
     streamDownSince.value = null;
     if (!interrupted) return;
     interrupted = false;
@@ -105,6 +107,7 @@ function open(topics: string): void {
   };
   opening.onerror = () => {
     streamState.value = "down";
+    delete document.documentElement.dataset.stream;
     streamDownSince.value ??= Date.now();
     interrupted = true;
     if (opening.readyState !== EventSource.CLOSED || source !== opening) return;
@@ -118,6 +121,7 @@ function close(): void {
   batches.flush();
   source?.close();
   source = null;
+  delete document.documentElement.dataset.stream;
 }
 
 // A page that is left ends its stream at once; one that comes back from the browser's cache opens it anew.

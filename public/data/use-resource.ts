@@ -32,20 +32,23 @@ export function useResource<T>(path: string | null, options: ResourceOptions<T> 
   const [busy, setBusy] = useState(false);
   const applyEvent = useRef(options.apply);
   applyEvent.current = options.apply;
-  const running = useRef<{ path: string; ended: Promise<void>; abort: AbortController } | null>(null);
+  const running = useRef<Running | null>(null);
 
   const reload = useCallback((): Promise<void> => {
     if (path === null) return Promise.resolve();
     if (running.current?.path === path) return running.current.ended;
     const abort = new AbortController();
-    const ended = fetchInto(path, abort.signal, {
+    const meanwhile: StreamEvent[] = [];
+    const ended = fetchInto<T>(path, abort.signal, {
       ...(timeoutMs && { timeoutMs }),
       setState,
       setBusy,
+      // The answer may be older than what was told while it was on its way.
+      received: (data) => afterEvents(data, meanwhile, applyEvent.current).data,
     }).finally(() => {
       if (running.current?.abort === abort) running.current = null;
     });
-    running.current = { path, ended, abort };
+    running.current = { path, ended, abort, meanwhile };
     return ended;
   }, [path, timeoutMs]);
 
@@ -73,17 +76,14 @@ export function useResource<T>(path: string | null, options: ResourceOptions<T> 
         refetchSoon();
         return;
       }
+      running.current?.meanwhile.push(...events);
       setState((before) => {
         if (before.kind === "loading" || before.kind === "error") {
           refetchSoon();
           return before;
         }
-        let data: T = before.data;
-        for (const event of events) {
-          const next = apply(data, event);
-          if (next === "refetch") refetchSoon();
-          else data = next as T;
-        }
+        const { data, enough } = afterEvents(before.data, events, apply);
+        if (!enough) refetchSoon();
         return { kind: "ok", data, at: Date.now() };
       });
     },
@@ -94,21 +94,48 @@ export function useResource<T>(path: string | null, options: ResourceOptions<T> 
   return { ...state, busy, reload, replace };
 }
 
+/** A request under way. */
+interface Running {
+  readonly path: string;
+  readonly ended: Promise<void>;
+  readonly abort: AbortController;
+  /** What was told since it began. */
+  readonly meanwhile: StreamEvent[];
+}
+
+/** The data after these events, and whether those say enough: where not, it must be asked for again. */
+function afterEvents<T>(
+  before: T,
+  events: readonly StreamEvent[],
+  apply: ResourceOptions<T>["apply"],
+): { readonly data: T; readonly enough: boolean } {
+  let data = before;
+  let enough = true;
+  for (const event of events) {
+    const next = apply === undefined ? "refetch" : apply(data, event);
+    if (next === "refetch") enough = false;
+    else data = next as T;
+  }
+  return { data, enough };
+}
+
 interface FetchInto<T> {
   readonly timeoutMs?: number;
   readonly setState: (next: (before: ResourceState<T>) => ResourceState<T>) => void;
   readonly setBusy: (busy: boolean) => void;
+  /** What to make of the answer. */
+  readonly received: (data: T) => T;
 }
 
 async function fetchInto<T>(
   path: string,
   signal: AbortSignal,
-  { timeoutMs, setState, setBusy }: FetchInto<T>,
+  { timeoutMs, setState, setBusy, received }: FetchInto<T>,
 ): Promise<void> {
   setBusy(true);
   try {
     const data = await api<T>(path, { signal, ...(timeoutMs && { timeoutMs }) });
-    if (!signal.aborted) setState(() => ({ kind: "ok", data, at: Date.now() }));
+    if (!signal.aborted) setState(() => ({ kind: "ok", data: received(data), at: Date.now() }));
   } catch (error) {
     if (!signal.aborted) setState((before) => failed(before, error as Error));
   } finally {

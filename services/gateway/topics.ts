@@ -33,7 +33,10 @@ const EXPERIMENT_ID = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 
 /** Section 2 of the contract. */
 const KINDS = {
-  message_updates: untold("message_updates"),
+  message_updates: {
+    ...untold("message_updates"),
+    state: { action: "corrosion.subscriber.status", event: "subscriber_status" },
+  },
   ack_events: told("ack_events", "acks.tracker.status"),
   reception_updates: {
     ...untold("reception_updates"),

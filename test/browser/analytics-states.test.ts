@@ -19,6 +19,7 @@ import {
 } from "./analytics-answers.ts";
 import { card, figure, lineCount } from "./analytics-parts.ts";
 import type { Visit } from "./browser.ts";
+import { listens } from "./listens.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
 import { pressRetry } from "./retry.ts";
@@ -34,8 +35,11 @@ describe("The Analytics page, whatever the state of its runs", function () {
   ) {
     const visited = await open.scripted(path, { ...WELL, ...actions }, options);
     const { broker } = visited.node;
-    const tell = (news: AnalyticsNews) =>
-      broker.broadcastLocal("analytics_events", { node_id: broker.nodeID, experiment_id: "r1", ...news });
+    const tell = async (news: AnalyticsNews) => {
+      await listens(visited.page, "analytics:r1");
+      const payload = { node_id: broker.nodeID, experiment_id: "r1", ...news };
+      await broker.broadcastLocal("analytics_events", payload);
+    };
     return { ...visited, tell };
   }
 

@@ -7,6 +7,7 @@ import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
+import { listens } from "./listens.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
 import { pressRetry } from "./retry.ts";
@@ -265,6 +266,7 @@ describe("The Cluster page", function () {
     await row(page, "Members", "dev-node1").waitFor();
     const lists = () =>
       page.evaluate(() => performance.getEntriesByName(`${location.origin}/api/cluster/members`).length);
+    await listens(page, "cluster_membership");
     const before = await lists();
     await node.broker.broadcastLocal("cluster_membership", membership([member(1), member(7)]));
     await row(page, "Members", "dev-node7").waitFor();

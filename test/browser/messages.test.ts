@@ -5,12 +5,13 @@ import type { Page } from "playwright-core";
 import { CorrosionError } from "../../lib/corrosion/failures.ts";
 import type { AckStatus, Reception } from "../../services/acks/contract.ts";
 import type { MessageRow } from "../../services/corrosion/contract.ts";
-import { type Actions, ask } from "../helpers/console.ts";
+import { type Actions, ask, SUBSCRIBER } from "../helpers/console.ts";
 import type { TestGateway } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visit, Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
+import { listens } from "./listens.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
 import { pressRetry } from "./retry.ts";
@@ -49,6 +50,19 @@ function message(sequence: number, node = "dev-node1", more: Partial<MessageRow>
     region: node,
     ...more,
   };
+}
+
+/** How often the list was asked for. */
+const asked = (page: Page) =>
+  page.evaluate(
+    () =>
+      performance.getEntriesByType("resource").filter(({ name }) => name.includes("/api/messages")).length,
+  );
+
+/** When its stream opens the page asks for the list again: what it is told after that stays. */
+async function listensToMessages(page: Page): Promise<void> {
+  await listens(page, "message_updates");
+  await until("the list is asked for again", async () => (await asked(page)) >= 2);
 }
 
 const list = (messages: readonly MessageRow[]) => ({ messages, count: messages.length });
@@ -261,13 +275,8 @@ describe("The Messages page", function () {
   it("takes new, changed and deleted rows from the events alone, each key once, highest sequence first", async () => {
     const { node, page } = await scripted({ "messages.list": () => list([message(2), message(1)]) });
     await rows(page).filter({ hasText: "text 2" }).waitFor();
-    const asked = () =>
-      page.evaluate(
-        () =>
-          performance.getEntriesByType("resource").filter(({ name }) => name.includes("/api/messages"))
-            .length,
-      );
-    const before = await asked();
+    await listensToMessages(page);
+    const before = await asked(page);
     const tell = (update: object) =>
       node.broker.broadcastLocal("message_updates", { ...update, node_id: node.broker.nodeID });
     await tell({ type: "new_message", row: message(9, "dev-node2") });
@@ -282,7 +291,7 @@ describe("The Messages page", function () {
       const texts = await rows(page).evaluateAll((all) => all.map((one) => one.textContent ?? ""));
       return texts.length === 2 && texts[0]!.includes("text 9") && texts[1]!.includes("new");
     });
-    assert.equal(await asked(), before);
+    assert.equal(await asked(page), before);
   });
 
   it("moves nothing when messages come, and stands still for the pointer and for the focus", async () => {
@@ -290,6 +299,7 @@ describe("The Messages page", function () {
       "messages.list": () => list(Array.from({ length: 40 }, (_, i) => message(40 - i))),
     });
     await rows(page).filter({ hasText: "text 40" }).waitFor();
+    await listensToMessages(page);
     const tell = (sequence: number) =>
       node.broker.broadcastLocal("message_updates", {
         type: "new_message",
@@ -327,9 +337,46 @@ describe("The Messages page", function () {
     await isFirst(48);
   });
 
+  it("shows what came after its list was made and before its stream was open", async () => {
+    let lists = 0;
+    const { page } = await scripted({
+      "messages.list": () => {
+        lists += 1;
+        return list(lists === 1 ? [message(1)] : [message(2), message(1)]);
+      },
+      "corrosion.subscriber.status": () => ({ ...SUBSCRIBER, state: "paused_for_restart" }),
+    });
+    await rows(page).filter({ hasText: "text 2" }).waitFor();
+    await page.getByText("paused: the agent restarts").waitFor();
+  });
+
+  it("keeps what it was told while an older list was on its way", async () => {
+    const later = Promise.withResolvers<void>();
+    let lists = 0;
+    const { node, page } = await scripted({
+      "messages.list": async () => {
+        lists += 1;
+        if (lists === 1) return list([message(1)]);
+        await later.promise;
+        return list([message(2), message(1)]);
+      },
+    });
+    await until("the list is asked for again", () => lists === 2);
+    await node.broker.broadcastLocal("message_updates", {
+      type: "new_message",
+      row: message(5),
+      node_id: node.broker.nodeID,
+    });
+    await rows(page).filter({ hasText: "text 5" }).waitFor();
+    later.resolve();
+    await rows(page).filter({ hasText: "text 2" }).waitFor();
+    assert.equal(await rows(page).filter({ hasText: "text 5" }).count(), 1);
+  });
+
   it("says when the agent does not tell of new messages, and when it does again", async () => {
     const { node, page } = await scripted({ "messages.list": () => list([message(1)]) });
     await rows(page).filter({ hasText: "text 1" }).waitFor();
+    await listensToMessages(page);
     const tell = (update: object) =>
       node.broker.broadcastLocal("message_updates", { ...update, node_id: node.broker.nodeID });
     await tell({ type: "subscription_paused_for_restart" });
@@ -348,6 +395,7 @@ describe("The Messages page", function () {
     const own = node.broker.nodeID;
     await heatRow(page, own).waitFor();
     assert.deepEqual(await heatOf(page, own), ["0"]);
+    await listens(page, "reception_updates");
     await node.broker.broadcastLocal(
       "reception_updates",
       reception(own, "dev-node2_5", { reception_count: 3 }),
@@ -360,6 +408,7 @@ describe("The Messages page", function () {
       "messages.list": () => list(Array.from({ length: 500 }, (_, i) => message(1000 - i))),
     });
     await rows(page).filter({ hasText: "text 1000" }).waitFor();
+    await listensToMessages(page);
     await page.getByText("The newest 500").waitFor();
     await picture("messages-many");
     assert.ok((await rows(page).count()) < 60);

@@ -11,6 +11,7 @@ import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visit, Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
+import { listens } from "./listens.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
 import { pressRetry } from "./retry.ts";
@@ -369,6 +370,7 @@ describe("The Node page", function () {
     await update(page).click();
     await agree(page, "Update and restart");
     await good(page, "The update has begun.");
+    await listens(page, "config_job");
     await tell({ state: "writing", message: "Writing the new configuration." });
     await page.locator("[data-job=writing]").waitFor();
     assert.equal(await page.locator("[data-job] [data-step=done]").count(), 2);
@@ -452,6 +454,7 @@ describe("The Node page", function () {
       known = { ...UPDATE, ...more };
       return node.broker.broadcastLocal("cluster_config_coordination", known);
     };
+    await listens(page, "cluster_config_coordination");
     await tell(nodes("restarting", "pending"));
     await page.locator("[data-update=running] [data-node=dev-node2]").getByText("restarting").waitFor();
     assert.ok(await page.getByRole("button", { name: "Update Single Node" }).isDisabled());
@@ -483,6 +486,7 @@ describe("The Node page", function () {
     await page.locator("[data-agent=running]").waitFor();
     await restartButton(page).click();
     await good(page, "The agent restarts.");
+    await listens(page, "corrosion");
     await node.broker.broadcastLocal("corrosion.restarting", own);
     await page.locator("[data-restart=running]").waitFor();
     await node.broker.broadcastLocal("corrosion.restart_failed", {
@@ -561,6 +565,7 @@ describe("The Node page", function () {
     );
     const local = card(page, "Local bootstrap");
     await local.getByRole("list", { name: "Current hosts" }).waitFor();
+    await listens(page, "config_job");
     broken = true;
     await node.broker.broadcastLocal("config_job", { ...JOB, node_id: node.broker.nodeID, state: "ready" });
     await local.getByText("stale").waitFor();

@@ -9,6 +9,7 @@ import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visit, Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
+import { listens } from "./listens.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
 import { pressRetry } from "./retry.ts";
@@ -179,6 +180,7 @@ describe("The Propagation page", function () {
     await row(page, "dev-node2").getByText("waiting").waitFor();
     const asked = () =>
       page.evaluate(() => performance.getEntriesByName(`${location.origin}/api/acks`).length);
+    await listens(page, "ack_events");
     const before = await asked();
     const told = status({ node_id: node.broker.nodeID, acknowledgments: [ack("dev-node2")] });
     await node.broker.broadcastLocal("ack_events", told);

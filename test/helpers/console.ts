@@ -9,6 +9,7 @@ import type {
   Discovery,
   Membership,
   NodeConfiguration,
+  SubscriberStatus,
 } from "../../services/corrosion/contract.ts";
 import type { TestGateway } from "./gateway.ts";
 
@@ -140,7 +141,18 @@ export const ACKS: AckStatus = {
   deadline_at: AT,
 };
 
-/** Every action that the console's routes call, each with an answer of the right shape. */
+export const SUBSCRIBER: SubscriberStatus = {
+  node_id: "n",
+  state: "connected",
+  query_id: "w",
+  change_id: 1,
+  rows: 0,
+  reconnects: 0,
+  since: AT,
+  reason: null,
+};
+
+/** Every action that the console's routes and streams call, each with an answer of the right shape. */
 export const ALL_WELL: Actions = {
   "corrosion.discovery.get": () => DISCOVERY,
   "corrosion.discovery.refresh": () => DISCOVERY,
@@ -163,6 +175,7 @@ export const ALL_WELL: Actions = {
   "corrosion.coordinator.status": () => UPDATE,
   "corrosion.coordinator.update": () => UPDATE,
   "corrosion.identity.configs": () => [{ node_id: "n", corrosion_actor_id: "a" }],
+  "corrosion.subscriber.status": () => SUBSCRIBER,
   "corrosion.query.presets": () => [{ id: "cluster_info" }],
   "corrosion.query.history": () => [{ id: 1, sql: "SELECT 1" }],
   "corrosion.query.run": () => RESULT,

@@ -1,7 +1,17 @@
 /** @module `/api/stream`: a node's events, as they reach a page. */
 import assert from "node:assert/strict";
 import type { Context } from "moleculer";
-import { ACKS, type Actions, AGENT, ALL_WELL, actors, ask, JOB, UPDATE } from "../helpers/console.ts";
+import {
+  ACKS,
+  type Actions,
+  AGENT,
+  ALL_WELL,
+  actors,
+  ask,
+  JOB,
+  SUBSCRIBER,
+  UPDATE,
+} from "../helpers/console.ts";
 import { EventSource } from "../helpers/event-source.ts";
 import { startGateway, type TestGateway, testBroker } from "../helpers/gateway.ts";
 import { until } from "../helpers/until.ts";
@@ -134,7 +144,7 @@ describe("GET /api/stream", () => {
 
   it("begins with where each topic stands", async () => {
     const source = await listen(await over(ALL_WELL), TOPICS.join(","));
-    const events = await source.untilEvents(6);
+    const events = await source.untilEvents(7);
     const states = Object.fromEntries(events.map(({ event, data }) => [event, data]));
     assert.deepEqual(Object.keys(states).sort(), [
       "ack_events",
@@ -143,7 +153,9 @@ describe("GET /api/stream", () => {
       "cluster_membership",
       "config_job",
       "sender_status",
+      "subscriber_status",
     ]);
+    assert.deepEqual(states.subscriber_status, SUBSCRIBER);
     assert.deepEqual(states.ack_events, ACKS);
     assert.deepEqual(states.agent_state, AGENT);
     assert.deepEqual(states.config_job, JOB);

@@ -1,12 +1,13 @@
 /** @module What the Messages page makes of rows, receptions and the feed, apart from any browser. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { feedAfter } from "../../public/pages/messages/feed.ts";
+import { feedAfter, feedOf } from "../../public/pages/messages/feed.ts";
 import { COLUMNS, heatOf, receptionsAfter, shadeOf } from "../../public/pages/messages/heat.ts";
 import { KEPT, newerThan, rowsAfter } from "../../public/pages/messages/rows.ts";
 import { senderState } from "../../public/pages/messages/sender.ts";
 import type { Reception, Receptions } from "../../services/acks/contract.ts";
-import type { MessageRow, MessageUpdate } from "../../services/corrosion/contract.ts";
+import type { MessageRow, MessageUpdate, SubscriberState } from "../../services/corrosion/contract.ts";
+import { SUBSCRIBER } from "../helpers/console.ts";
 
 const AT = "2026-01-02T03:04:05.678901Z";
 
@@ -237,6 +238,18 @@ describe("The feed of messages", () => {
     assert.deepEqual(told(paused), { kind: "paused" });
     assert.deepEqual(told(failed), { kind: "down", reason: "refused" });
     assert.deepEqual(told(paused, closed), { kind: "down", reason: "gone" });
+  });
+
+  it("begins with what the node's subscriber says when the stream opens", () => {
+    const at = (state: SubscriberState, reason: string | null = null) =>
+      feedOf({ ...SUBSCRIBER, state, reason }, told(closed));
+    assert.deepEqual(at("connected"), { kind: "live" });
+    assert.deepEqual(at("paused_for_restart", "the agent restarts (1)"), { kind: "paused" });
+    assert.deepEqual(at("error", "refused"), { kind: "down", reason: "refused" });
+    assert.deepEqual(at("disconnected", "lost"), { kind: "down", reason: "lost" });
+    // It does not know yet.
+    assert.deepEqual(at("connecting"), told(closed));
+    assert.deepEqual(at("initializing"), told(closed));
   });
 
   it("lives again with the first thing that the agent says", () => {

@@ -1,5 +1,5 @@
 /** @module Whether the node hears of new messages from its agent. */
-import type { MessageUpdate } from "../../../services/corrosion/contract.ts";
+import type { MessageUpdate, SubscriberStatus } from "../../../services/corrosion/contract.ts";
 
 export type Feed =
   | { readonly kind: "live" }
@@ -9,6 +9,21 @@ export type Feed =
 
 const LIVE: Feed = { kind: "live" };
 const PAUSED: Feed = { kind: "paused" };
+
+/** What the page is told when its stream opens; `before` while the node itself does not know yet. */
+export function feedOf({ state, reason }: SubscriberStatus, before: Feed): Feed {
+  switch (state) {
+    case "connected":
+      return LIVE;
+    case "paused_for_restart":
+      return PAUSED;
+    case "disconnected":
+    case "error":
+      return { kind: "down", reason: reason ?? "" };
+    default:
+      return before;
+  }
+}
 
 /** The same one while nothing changes. */
 export function feedAfter(feed: Feed, update: MessageUpdate): Feed {
