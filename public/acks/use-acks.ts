@@ -46,7 +46,7 @@ export function useAcks(): Acks {
 
   const changed = () => {
     // An answer that overtakes an event would take the page back for a moment.
-    if (streamState.peek() !== "open") void resource.reload();
+    if (streamState.peek() !== "open") void resource.refetch();
   };
   return { resource, dns, progress, changed };
 }

@@ -14,6 +14,8 @@ export type Resource<T> = ResourceState<T> & {
   readonly busy: boolean;
   /** Asks again now; ends when the answer is there, and never rejects: a failure is the next state. */
   readonly reload: () => Promise<void>;
+  /** The same after something was changed: the answer to a request that is under way may not show that yet. */
+  readonly refetch: () => Promise<void>;
   /** Puts data in place that another answer brought. */
   readonly replace: (data: T) => void;
 };

@@ -62,7 +62,7 @@ export function useResource<T>(path: string | null, options: ResourceOptions<T> 
   }, [reload]);
 
   usePolling(reload, path === null ? 0 : pollMs, topics.length > 0);
-  // A request under way may have been answered before what an event tells of.
+  // A request under way may have been answered before what an event tells of, or a person did.
   const refetch = useCallback(async () => {
     await running.current?.ended;
     await reload();
@@ -84,14 +84,15 @@ export function useResource<T>(path: string | null, options: ResourceOptions<T> 
         }
         const { data, enough } = afterEvents(before.data, events, apply);
         if (!enough) refetchSoon();
-        return { kind: "ok", data, at: Date.now() };
+        // Nothing new: what is stale stays so, with its age.
+        return data === before.data ? before : { kind: "ok", data, at: Date.now() };
       });
     },
     onReconnect: refetchSoon,
   });
 
   const replace = useCallback((data: T) => setState({ kind: "ok", data, at: Date.now() }), []);
-  return { ...state, busy, reload, replace };
+  return { ...state, busy, reload, refetch, replace };
 }
 
 /** A request under way. */

@@ -61,6 +61,13 @@ export default defineService<MetricsService>({
     },
   },
 
+  events: {
+    /** While the actors that a sample asks, and the store that keeps it, are still there. */
+    async "fleet.stopping"() {
+      await end(this);
+    },
+  },
+
   created() {
     this.meter = null;
     this.sampling = null;

@@ -61,6 +61,8 @@ export class EventStreams {
     headers: Readonly<Record<string, string>>,
   ): void {
     this.#admit();
+    // Its client left while the request was looked at, and nothing would tell that again.
+    if (response.destroyed) return;
     response.writeHead(200, { ...headers, ...HEAD });
     if (request.method === "HEAD") {
       response.end();

@@ -4,7 +4,9 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
+import { stopAll } from "../../bin/stop-node.ts";
 import { MAX_CALL_BYTES } from "../../lib/bus-limits.ts";
 import { failureType } from "../../lib/corrosion/failures.ts";
 import type { PerformanceBody, SummaryBody } from "../../services/analytics/bodies.ts";
@@ -16,8 +18,10 @@ import type {
   StoreStatus,
 } from "../../services/analytics/contract.ts";
 import type { ExportFile } from "../../services/analytics/export/file.ts";
+import metricsService from "../../services/analytics/metrics.service.ts";
 import { gatherPart, unpackPart } from "../../services/analytics/parts.ts";
 import storeService from "../../services/analytics/store.service.ts";
+import { actors } from "../helpers/console.ts";
 import { testBroker } from "../helpers/gateway.ts";
 import { acked, experiment, sent, T0 } from "../helpers/run-events.ts";
 import { until } from "../helpers/until.ts";
@@ -55,6 +59,29 @@ describe("The store of a node", function () {
       close: () => db.close(),
     };
   };
+
+  it("has the last sample of a node that is stopped while a run is on", async () => {
+    const { broker } = testBroker({ env: { FLEETPORT_ENV: "dev", DATA_DIR: folder } });
+    const others = actors({
+      "corrosion.node.connections": () => ({ open: 2 }),
+      // Another node of the machine may be slow to answer while all of them end.
+      "acks.sender.status": async () => {
+        await setImmediate();
+        return { node_id: broker.nodeID, queued: 3 };
+      },
+    });
+    for (const schema of [storeService, metricsService, ...others]) broker.createService(schema);
+    await broker.start();
+    await broker.call("metrics.system.start", { experiment_id: "run" });
+    await stopAll([broker]);
+    const db = new DatabaseSync(join(folder, "node1", "analytics.db"));
+    const samples = db.prepare("SELECT message_queue_length AS queued FROM system_metrics").all();
+    db.close();
+    assert.deepEqual(
+      samples.map(({ queued }) => queued),
+      [3],
+    );
+  });
 
   it("shows what was recorded in the next read, however long a batch waits", async () => {
     const broker = await start("dev", { intervalMs: 3_600_000 });

@@ -75,7 +75,7 @@ export function HistoryCard({ list, shown, onView, onDeleted }: HistoryCardProps
     setTicks((before) => before.filter((one) => id !== null && one !== id));
     setCompared((before) => (id === null || before.includes(id) ? [] : before));
     onDeleted(id);
-    await list.reload();
+    await list.refetch();
   }
 
   return (

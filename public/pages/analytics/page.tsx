@@ -37,9 +37,9 @@ export default function AnalyticsPage() {
   const [progress, setProgress] = useState<Progress | null>(null);
   useEffect(() => setProgress((before) => (row === null ? null : progressOf(row, before))), [row]);
 
-  const reload = async () => {
-    await Promise.all([status, list, ...Object.values(reports)].map((resource) => resource.reload()));
-  };
+  const all = [status, list, ...Object.values(reports)];
+  const reload = () => Promise.all(all.map((resource) => resource.reload()));
+  const refetch = () => Promise.all(all.map((resource) => resource.refetch()));
   useRefresh(Number(refresh), reload);
   useStream(
     [...new Set([shown, running?.id ?? null])].flatMap((id) => (id === null ? [] : `analytics:${id}`)),
@@ -49,9 +49,10 @@ export default function AnalyticsPage() {
         const news = events.map(({ data }) => data as AnalyticsEvent);
         setProgress((before) => (before === null ? null : news.reduce(progressAfter, before)));
         for (const event of news) if (event.type === "experiment_stopped") tellEnd(event);
-        if (news.some(({ type }) => type !== "message_progress")) void reload();
+        if (news.some(({ type }) => type === "experiment_stopped")) void refetch();
+        else if (news.some(({ type }) => type !== "message_progress")) void reload();
       },
-      onReconnect: reload,
+      onReconnect: refetch,
     },
   );
 
@@ -72,7 +73,7 @@ export default function AnalyticsPage() {
           progress={progress}
           refresh={refresh}
           onRefresh={setRefresh}
-          onRefreshNow={reload}
+          onRefreshNow={refetch}
           onStarted={view}
         />
         <NodesCard status={status} />

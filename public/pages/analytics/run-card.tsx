@@ -41,7 +41,7 @@ export interface RunCardProps {
   readonly progress: Progress | null;
   readonly refresh: RefreshMs;
   readonly onRefresh: (ms: RefreshMs) => void;
-  readonly onRefreshNow: () => Promise<void>;
+  readonly onRefreshNow: () => Promise<unknown>;
   /** A run has begun. */
   readonly onStarted: (id: string) => void;
 }

@@ -36,7 +36,7 @@ export default function ConversationsPage() {
     go(user, open);
   };
   const changed = async () => {
-    await Promise.all([list.reload(), session.reload()]);
+    await Promise.all([list.refetch(), session.refetch()]);
   };
 
   const isOpen = sessionId !== null && userId !== null;
@@ -63,7 +63,7 @@ export default function ConversationsPage() {
                 onOpen={(id) => enter(userId, id)}
                 onCreated={({ id }) => {
                   enter(userId, id);
-                  void list.reload();
+                  void list.refetch();
                 }}
               />
             </div>

@@ -7,6 +7,18 @@ export function allOf(newest: readonly Session[], older: readonly Session[]): re
   return [...newest, ...older.filter(({ id }) => !ids.has(id))];
 }
 
+/** What stood on a newest page and has been pushed off it since, newest first, at most `most`. */
+export function passedAfter(
+  passed: readonly Session[],
+  before: readonly Session[],
+  newest: readonly Session[],
+  most: number,
+): readonly Session[] {
+  const ids = new Set(newest.map(({ id }) => id));
+  const gone = before.filter(({ id }) => !ids.has(id));
+  return gone.length === 0 ? passed : allOf(gone, passed).slice(0, most);
+}
+
 /** Seq of each session up to which the person has seen it; sessions that are met for the first time count as seen. */
 export function seenAfter(
   seen: ReadonlyMap<string, number>,

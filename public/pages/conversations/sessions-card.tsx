@@ -1,5 +1,5 @@
 /** @module The sessions of a user, newest first, with what is new in each. */
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Session, SessionPage } from "../../../services/conversations/contract.ts";
 import { Age } from "../../components/age.tsx";
 import { Badge } from "../../components/badge.tsx";
@@ -12,7 +12,7 @@ import { dataOf, type Resource } from "../../data/resource.ts";
 import { toast } from "../../data/toasts.ts";
 import { countText } from "../../data/wording.ts";
 import { CreateDialog } from "./create-dialog.tsx";
-import { allOf, newIn } from "./session-list.ts";
+import { allOf, newIn, passedAfter } from "./session-list.ts";
 
 export interface SessionsCardProps {
   readonly userId: string;
@@ -31,6 +31,7 @@ interface Older {
 
 /** Sessions that the card holds at most; others are found by their id. */
 const MOST = 500;
+const NONE: readonly Session[] = [];
 /** Agents that are offered for a new one. */
 const SUGGESTED = 6;
 
@@ -52,7 +53,14 @@ export function SessionsCard({ userId, list, open, seen, onOpen, onCreated }: Se
     }
   }
 
-  const known = allOf(dataOf(list)?.sessions ?? [], older?.sessions ?? []);
+  const newest = dataOf(list)?.sessions ?? NONE;
+  const turned = useRef<{ newest: readonly Session[]; passed: readonly Session[] }>({ newest, passed: NONE });
+  if (turned.current.newest !== newest) {
+    const { newest: before, passed } = turned.current;
+    turned.current = { newest, passed: passedAfter(passed, before, newest, MOST) };
+  }
+  // Older pages go on behind a page that was the newest once: what has left it since stands between the two.
+  const known = older === null ? newest : allOf(newest, allOf(turned.current.passed, older.sessions));
   return (
     <ResourceCard
       title="Sessions"

@@ -36,7 +36,7 @@ export function useConversation(socket: Socket | null, userId: string, sessionId
   const latest = useRef(conversation);
   latest.current = conversation;
   const path = `/api/sessions/${encodeURIComponent(sessionId)}/messages`;
-  const { busy, stuck, fetchRange } = useRanges(path, tell);
+  const { busy, stuck, unstick, fetchRange } = useRanges(path, tell);
 
   const newest = async () => {
     if (latest.current.load === "ready" && !hasLater(latest.current)) {
@@ -44,6 +44,7 @@ export function useConversation(socket: Socket | null, userId: string, sessionId
     }
     try {
       tell({ kind: "loaded", page: await api<MessagePage>(`${path}?tail=${PAGE}`) });
+      unstick();
     } catch (error) {
       if (latest.current.load === "ready") toast.error(error);
       tell({ kind: "load_failed", error: error as Error });
@@ -58,8 +59,9 @@ export function useConversation(socket: Socket | null, userId: string, sessionId
   // More came while the newest were fetched.
   const behind = conversation.following && conversation.load === "ready" && hasLater(conversation);
   useEffect(() => {
-    if (behind) void later();
-  }, [behind, conversation.messages]);
+    // While others are being fetched it could do nothing; it is asked again when those are there.
+    if (behind && busy === null && !stuck) void later();
+  }, [behind, busy, stuck, conversation.messages]);
 
   const ready = conversation.load === "ready";
   useEffect(() => {
@@ -90,6 +92,8 @@ type Direction = "earlier" | "later";
 interface Ranges {
   readonly busy: Direction | null;
   readonly stuck: boolean;
+  /** A person went on by other means. */
+  readonly unstick: () => void;
   readonly fetchRange: (direction: Direction, range: Range) => Promise<void>;
 }
 
@@ -112,7 +116,7 @@ function useRanges(path: string, tell: (event: ConversationEvent) => void): Rang
     running.current = false;
     setBusy(null);
   }
-  return { busy, stuck, fetchRange };
+  return { busy, stuck, unstick: () => setStuck(false), fetchRange };
 }
 
 /** Messages after one seq up to another, all of them: a page of large messages ends early. */

@@ -10,10 +10,10 @@ export interface DrainButtonProps {
   readonly node: FleetNode;
   /** Nodes that could take its groups. */
   readonly others: number;
-  readonly reload: () => Promise<void>;
+  readonly refetch: () => Promise<void>;
 }
 
-export function DrainButton({ node, others, reload }: DrainButtonProps) {
+export function DrainButton({ node, others, refetch }: DrainButtonProps) {
   const { available, draining, id } = node;
   if (draining) {
     return (
@@ -21,7 +21,7 @@ export function DrainButton({ node, others, reload }: DrainButtonProps) {
         size="small"
         label={`Undrain ${id}`}
         disabled={!available}
-        onPress={() => undrain(node, reload)}
+        onPress={() => undrain(node, refetch)}
       >
         Undrain
       </Button>
@@ -33,14 +33,14 @@ export function DrainButton({ node, others, reload }: DrainButtonProps) {
       label={`Drain ${id}`}
       disabled={!available || others === 0}
       {...(others === 0 && { title: "No other node takes groups." })}
-      onPress={() => drain(node, others, reload)}
+      onPress={() => drain(node, others, refetch)}
     >
       Drain
     </Button>
   );
 }
 
-async function drain({ id, leads }: FleetNode, others: number, reload: () => Promise<void>): Promise<void> {
+async function drain({ id, leads }: FleetNode, others: number, refetch: () => Promise<void>): Promise<void> {
   const question = {
     title: `Drain ${id}?`,
     text: `It hands the ${countText(leads, "group")} that it leads to ${others === 1 ? "the other node" : `the ${others} other nodes`}, one after the other; no message is lost. Then it leads nothing and counts as not ready, until you undrain it or end it: its process goes on.`,
@@ -51,10 +51,10 @@ async function drain({ id, leads }: FleetNode, others: number, reload: () => Pro
     done: `Node ${id} hands its groups over.`,
     failed: `Node ${id} was not drained`,
   });
-  await reload();
+  await refetch();
 }
 
-async function undrain({ id, leads }: FleetNode, reload: () => Promise<void>): Promise<void> {
+async function undrain({ id, leads }: FleetNode, refetch: () => Promise<void>): Promise<void> {
   const question = {
     title: `Undrain ${id}?`,
     text: `It takes part in placement again: ${leads > 0 ? "it keeps what it still leads, and " : ""}the groups for which it ranks first come to it from the nodes that lead them now. No message is lost.`,
@@ -66,7 +66,7 @@ async function undrain({ id, leads }: FleetNode, reload: () => Promise<void>): P
     done: `Node ${id} takes groups again.`,
     failed: `Node ${id} was not undrained`,
   });
-  await reload();
+  await refetch();
 }
 
 function order(id: string, what: string, told: Parameters<typeof tell>[1]): Promise<unknown> {

@@ -19,23 +19,23 @@ export function NodesCard({ fleet }: { readonly fleet: Resource<FleetStatus> }) 
       note={dataOf(fleet)?.nodes.length}
       empty={({ nodes }) => (nodes.length === 0 ? "No node is known yet." : null)}
     >
-      {(status) => <NodesTable status={status} reload={fleet.reload} />}
+      {(status) => <NodesTable status={status} refetch={fleet.refetch} />}
     </ResourceCard>
   );
 }
 
 interface NodesTableProps {
   readonly status: FleetStatus;
-  readonly reload: () => Promise<void>;
+  readonly refetch: () => Promise<void>;
 }
 
-function NodesTable({ status, reload }: NodesTableProps) {
-  const columns = useMemo(() => columnsFor(status, reload), [status, reload]);
+function NodesTable({ status, refetch }: NodesTableProps) {
+  const columns = useMemo(() => columnsFor(status, refetch), [status, refetch]);
   const rows = useMemo(() => [...status.nodes].sort((a, b) => (a.id < b.id ? -1 : 1)), [status]);
   return <Table label="Nodes of the fleet" columns={columns} rows={rows} rowKey={({ id }) => id} />;
 }
 
-function columnsFor(status: FleetStatus, reload: () => Promise<void>): readonly Column<FleetNode>[] {
+function columnsFor(status: FleetStatus, refetch: () => Promise<void>): readonly Column<FleetNode>[] {
   const marks: ReadonlyMap<string, LeaderMark> = leaderMarks(status);
   const othersOf = (id: string) =>
     status.nodes.filter((node) => node.id !== id && node.available && !node.draining).length;
@@ -84,7 +84,7 @@ function columnsFor(status: FleetStatus, reload: () => Promise<void>): readonly 
       // As wide when it is busy, so that the table stays as it is.
       cell: (node) => (
         <span class="inline-flex w-21 justify-end">
-          <DrainButton node={node} others={othersOf(node.id)} reload={reload} />
+          <DrainButton node={node} others={othersOf(node.id)} refetch={refetch} />
         </span>
       ),
     },

@@ -42,7 +42,7 @@ export function useMessages(): Messages {
       ),
   });
   const changed = () => {
-    if (streamState.peek() !== "open") void resource.reload();
+    if (streamState.peek() !== "open") void resource.refetch();
   };
   return { resource, feed, changed };
 }

@@ -57,7 +57,7 @@ export function ClusterCard({ current }: ClusterCardProps) {
 
   function started(begun: { readonly update_id: string }): void {
     follow(begun.update_id);
-    void status.reload();
+    void status.refetch();
   }
 
   return (

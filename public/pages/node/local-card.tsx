@@ -60,7 +60,7 @@ export function LocalCard({ configuration, job }: LocalCardProps) {
 
   function started(begun: ConfigJob): void {
     follow(begun.job_id);
-    void job.resource.reload();
+    void job.resource.refetch();
   }
 
   const restore = {

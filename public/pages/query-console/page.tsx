@@ -19,7 +19,7 @@ export default function QueryConsolePage() {
 
   async function start(body: RunBody): Promise<void> {
     await run.start(body);
-    await history.reload();
+    await history.refetch();
   }
 
   return (
