@@ -215,6 +215,34 @@ describe("The Analytics page, whatever the state of its runs", function () {
     assert.equal(asked.length, 1);
   });
 
+  it("shows a deleted run no more, though the list was asked for just before", async () => {
+    const listed = Promise.withResolvers<void>();
+    let lists = 0;
+    let deleted = false;
+    const { page } = await scripted({
+      "analytics.aggregator.list": async () => {
+        lists += 1;
+        const runs = deleted ? [entry("r1")] : [entry("r1"), entry("r2")];
+        if (lists === 2) await listed.promise;
+        return { experiments: runs, count: runs.length, ...report() };
+      },
+      "analytics.aggregator.delete": () => {
+        deleted = true;
+        return { experiment_id: "r2", deleted_on: ["dev-node1"], unreachable: [] };
+      },
+    });
+    await page.getByRole("button", { name: "Delete r2" }).waitFor();
+    // Nothing else may ask meanwhile.
+    await page.getByRole("combobox", { name: "Refresh" }).selectOption("30000");
+    await page.getByRole("button", { name: "Refresh Now" }).click();
+    await until("the list is asked for again", () => lists === 2);
+    await page.getByRole("button", { name: "Delete r2" }).click();
+    await page.getByRole("button", { name: "Delete experiment" }).click();
+    await page.getByText("Experiment r2 was deleted").waitFor();
+    listed.resolve();
+    await page.getByRole("button", { name: "Delete r2" }).waitFor({ state: "detached" });
+  });
+
   it("compares from two to six runs, and no seventh", async () => {
     const runs = Array.from({ length: 12 }, (_, at) => entry(`r${at + 1}`));
     const { page } = await scripted({

@@ -22,6 +22,9 @@ import { LOOKS, lookText, WIDE } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
 import { pressRetry } from "./retry.ts";
 
+const rowsOf = (page: Page) =>
+  page.getByRole("region", { name: "Sessions", exact: true }).first().getByRole("listitem");
+
 describe("The Conversations page", function () {
   this.timeout(120_000);
   let real: Dashboard;
@@ -213,6 +216,66 @@ describe("The Conversations page", function () {
     await log(page).getByText("the newest of all").waitFor();
     await until("it is in sight", () => inSight(log(page).getByText("the newest of all")));
     await page.getByRole("button", { name: /new message|Newest/ }).waitFor({ state: "detached" });
+  });
+
+  it("catches up when it follows again, though older messages are still being fetched", async () => {
+    const made = await session(0);
+    await agentSaysMuch(real.url(), made, 450);
+    const [older, newest] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const tail = Promise.withResolvers<void>();
+    let held = false;
+    const { page } = await at(placeOf(made), {
+      async prepare(tab) {
+        await tab.route(/messages\?after_seq=0&/, async (route) => {
+          await older.promise;
+          await route.continue();
+        });
+        await tab.route(/messages\?tail=/, async (route) => {
+          if (!held) return route.continue();
+          const response = await route.fetch();
+          tail.resolve();
+          await newest.promise;
+          await route.fulfill({ response });
+        });
+      },
+    });
+    await isLive(page);
+    await log(page).locator("[data-seq='450']").waitFor();
+    const up = () =>
+      log(page).evaluate((box) => {
+        box.scrollTop = 150;
+      });
+    await until("the newest are not shown any more", async () => {
+      await up();
+      return (await firstSeq(page)) === 51;
+    });
+    await until("the first are asked for", async () => {
+      await up();
+      return (
+        (await page.getByRole("button", { name: "Earlier messages" }).getAttribute("aria-busy")) === "true"
+      );
+    });
+    held = true;
+    await page.getByRole("button", { name: "Newest messages" }).click();
+    await tail.promise;
+    await says(made, "said while both are on their way");
+    await page.getByRole("button", { name: "1 new message" }).waitFor();
+    newest.resolve();
+    await log(page).locator("[data-seq='450']").waitFor();
+    older.resolve();
+    await log(page).getByText("said while both are on their way").waitFor();
+  });
+
+  it("has every session in its list, also one that newer ones pushed off the newest page", async () => {
+    const user = freshUser();
+    const made = await Promise.all(Array.from({ length: 52 }, () => session(0, { user })));
+    const { page } = await at(`/conversations?user_id=${user}`);
+    await page.getByRole("button", { name: "Older sessions" }).click();
+    await until("all are there", async () => (await rowsOf(page).count()) === 52);
+    made.push(await session(0, { user }));
+    await rowOf(page, made.at(-1)!).waitFor();
+    const shown = await rowsOf(page).evaluateAll((rows) => rows.map(({ textContent }) => textContent ?? ""));
+    for (const { id } of made) assert.equal(shown.filter((text) => text.includes(id)).length, 1, id);
   });
 
   it("stays at the newest message while somebody is there, and where somebody reads otherwise", async () => {

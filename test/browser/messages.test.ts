@@ -373,6 +373,30 @@ describe("The Messages page", function () {
     assert.equal(await rows(page).filter({ hasText: "text 5" }).count(), 1);
   });
 
+  it("stays stale, with its reason, when it is told something that brings no row", async () => {
+    let lists = 0;
+    const { node, page } = await scripted(
+      {
+        "messages.list": () => {
+          lists += 1;
+          if (lists === 1) return list([message(1)]);
+          throw new CorrosionError("agent_unavailable", "nothing listens at 127.0.0.1:8081");
+        },
+      },
+      { expected: [/status of 503/] },
+    );
+    const card = page.getByRole("region", { name: "Messages", exact: true }).first();
+    await card.getByText("Nothing listens at 127.0.0.1:8081.").waitFor();
+    await node.broker.broadcastLocal("message_updates", {
+      type: "subscription_error",
+      reason: "refused",
+      node_id: node.broker.nodeID,
+    });
+    await page.getByText("not live: the agent does not tell").waitFor();
+    assert.equal(await card.getByText("stale", { exact: true }).count(), 1);
+    assert.equal(await card.getByText("Nothing listens at 127.0.0.1:8081.").count(), 1);
+  });
+
   it("says when the agent does not tell of new messages, and when it does again", async () => {
     const { node, page } = await scripted({ "messages.list": () => list([message(1)]) });
     await rows(page).filter({ hasText: "text 1" }).waitFor();

@@ -1,7 +1,7 @@
 /** @module Limits of event streams: slow clients, how many there are, comments, the end. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, get, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ConsoleRefused } from "../../services/gateway/console-errors.ts";
 import { type EventStreamOptions, EventStreams } from "../../services/gateway/event-stream.ts";
@@ -53,6 +53,22 @@ describe("Event streams", () => {
     streams.close();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
+  });
+
+  it("do not count a client that had left before its stream was opened", async () => {
+    await serve();
+    const gone = Promise.withResolvers<void>();
+    server.removeAllListeners("request").on("request", (request, response) => {
+      response.on("close", () => {
+        streams.open(request, response, parseTopics("corrosion"), {});
+        gone.resolve();
+      });
+    });
+    const leaving = get(url).on("error", () => undefined);
+    await once(server, "request");
+    leaving.destroy();
+    await gone.promise;
+    assert.equal(streams.size, 0);
   });
 
   it("drop a client that reads nothing, and the others miss nothing", async () => {

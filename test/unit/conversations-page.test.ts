@@ -30,7 +30,13 @@ import {
   outboxAfter,
   outgoingBeside,
 } from "../../public/pages/conversations/outbox.ts";
-import { allOf, newIn, placeOf, seenAfter } from "../../public/pages/conversations/session-list.ts";
+import {
+  allOf,
+  newIn,
+  passedAfter,
+  placeOf,
+  seenAfter,
+} from "../../public/pages/conversations/session-list.ts";
 import type { Message, Session } from "../../services/conversations/contract.ts";
 
 const message = (seq: number, sender = "ada"): Message => ({
@@ -356,6 +362,19 @@ describe("The list of sessions", () => {
         ["c", 0],
       ],
     );
+  });
+
+  it("keeps what newer ones pushed off the newest page, newest first, each once, and not for ever", () => {
+    const ids = (sessions: readonly Session[]) => sessions.map(({ id }) => id);
+    const [a, b, c, d] = [session("a"), session("b"), session("c"), session("d")];
+    const first = passedAfter([], [b, a], [c, b], 3);
+    assert.deepEqual(ids(first), ["a"]);
+    const second = passedAfter(first, [c, b], [d, c], 3);
+    assert.deepEqual(ids(second), ["b", "a"]);
+    assert.equal(passedAfter(second, [d, c], [c, d], 3), second);
+    // One that came back, and was pushed off again.
+    assert.deepEqual(ids(passedAfter(second, [d, a], [d, c], 3)), ["a", "b"]);
+    assert.deepEqual(ids(passedAfter(second, [d, c], [], 3)), ["d", "c", "b"]);
   });
 
   it("tells what is new since a session was seen, and nothing of one that is met for the first time or open", () => {

@@ -68,7 +68,8 @@ export function useScrollPlace(options: ScrollOptions): ScrollPlace {
       const scroller = box.current;
       if (scroller === null) return;
       const below = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
-      const atEnd = below < NEAR && !more;
+      // Who follows goes on while newer ones are still being fetched; nobody begins to there.
+      const atEnd = below < NEAR && (!more || following);
       if (atEnd !== following) latest.current.onFollowing(atEnd);
       if (scroller.scrollTop < EDGE) latest.current.onNearStart();
       if (below < EDGE) latest.current.onNearEnd();
