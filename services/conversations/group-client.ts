@@ -182,6 +182,10 @@ export class GroupClient {
     if (result.why === "backpressure" && !pending.maybe) {
       return this.#finish(pending, () => pending.reject(backpressure()));
     }
+    if (result.why === "alone") {
+      if (!pending.done) this.#call(pending.group, [pending]);
+      return;
+    }
     if (result.why === "too_large") {
       return this.#finish(pending, () =>
         pending.reject(new FleetError("content_too_large", "The message does not fit into a log entry.")),

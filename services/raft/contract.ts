@@ -28,7 +28,9 @@ export type ProposeResult =
         | "full"
         | "backpressure"
         | "too_large"
-        | "archive_unavailable";
+        | "archive_unavailable"
+        /** The archive must be asked about it: propose it in a call of its own, so that the others need not wait. */
+        | "alone";
       readonly hint: string | null;
     }
   /** May have been written. */

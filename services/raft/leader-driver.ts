@@ -190,16 +190,20 @@ export class LeaderDriver {
     this.#guard(() => this.#leader.abandon());
   }
 
-  /** Proposes drafts in their order; each result comes once its command is decided. */
+  /** Proposes drafts in their order; resolves once all their commands are decided. */
   propose(drafts: readonly Draft[]): Promise<ProposeResult[]> {
-    return Promise.all(drafts.map((draft) => this.#proposeOne(draft)));
+    const held = drafts.some((draft) => this.#residency.decidable(draft));
+    return Promise.all(drafts.map((draft) => this.#proposeOne(draft, held)));
   }
 
-  #proposeOne(draft: Draft): ProposeResult | Promise<ProposeResult> {
+  /** `held`: others of the call, which need no archive, wait for its answer too. */
+  #proposeOne(draft: Draft, held: boolean): ProposeResult | Promise<ProposeResult> {
     if (this.#leader.pendingBytes > this.#env.inflightBytes) {
       return { kind: "refused", why: "backpressure", hint: null };
     }
-    if (this.leading && !this.#residency.decidable(draft)) return this.#bringFor(draft);
+    if (this.leading && !this.#residency.decidable(draft)) {
+      return held ? { kind: "refused", why: "alone", hint: null } : this.#bringFor(draft);
+    }
     return this.#enter(draft);
   }
 

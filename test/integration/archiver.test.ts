@@ -333,9 +333,13 @@ describe("a leader's archiver", () => {
       const { leader } = await evicted();
       await leader.propose([create("t"), append("t", 1)]);
       one.archive.away = true;
+      one.archive.calls.clear();
       const [absent, present] = await leader.propose([append("s", 10), append("t", 2)]);
-      assert.deepEqual(absent, { kind: "refused", why: "archive_unavailable", hint: null });
+      assert.deepEqual(absent, { kind: "refused", why: "alone", hint: null });
       assert.equal(present?.kind, "appended");
+      assert.equal(one.archive.calls.get("session"), undefined, "what is in RAM waits for no archive");
+      const [asked] = await leader.propose([append("s", 10)]);
+      assert.deepEqual(asked, { kind: "refused", why: "archive_unavailable", hint: null });
       await assert.rejects(leader.reader.session("s"), (error) => errorCode(error) === "archive_unavailable");
       const [fresh] = await leader.propose([{ ...create("new"), fresh: true } as Draft]);
       assert.equal(fresh?.kind, "created", "an id that was just made needs no lookup");

@@ -88,6 +88,13 @@ describe("the client of the groups", () => {
     assert.equal(await codeOf(client.propose(draft, true)), "append_timeout");
   });
 
+  it("proposes again at once, each in a call of its own, what would hold up the others of its call", async () => {
+    await leader({ kind: "refused", why: "alone", hint: null }, done);
+    const results = await Promise.all(Array.from({ length: 3 }, () => client.propose(draft, false)));
+    assert.deepEqual(results, Array(3).fill(done));
+    assert.deepEqual(calls, [3, 1, 1, 1]);
+  });
+
   it("passes backpressure and what does not fit on at once", async () => {
     await leader({ kind: "refused", why: "backpressure", hint: null });
     assert.equal(await codeOf(client.propose(draft, true)), "backpressure");
