@@ -81,7 +81,13 @@ export async function openNatsFanout(
           }
         },
       });
-      await connection.flush();
+      try {
+        await connection.flush();
+      } catch (error) {
+        // The library would subscribe again at every reconnection, for a caller who was told that it failed.
+        subscription.unsubscribe();
+        throw error;
+      }
       return { unsubscribe: () => subscription.unsubscribe() };
     },
     async isPresent(node) {

@@ -228,6 +228,7 @@ async function readPage(
 ): Promise<MessagePage> {
   const group = groups.groupOf(session);
   const parts: Message[][] = [];
+  let first: MessagePage | null = null;
   let count = 0;
   let bytes = 0;
   for (;;) {
@@ -240,6 +241,7 @@ async function readPage(
     };
     const part = await groups.ask<ReadMessagesResult>(group, "messages", request);
     if (!part) throw unknownSession(session);
+    first ??= part;
     const messages = [...part.messages];
     const partBytes = messages.reduce((sum, message) => sum + Buffer.byteLength(JSON.stringify(message)), 0);
     // The first message of a page always fits; of a later part it may not.
@@ -252,7 +254,9 @@ async function readPage(
     }
     const has_more = part.has_more || !fits;
     if (!fits || !part.has_more || count >= limit || bytes >= maxBytes) {
-      return { messages: parts.flat(), last_seq: part.last_seq, has_more };
+      // A tail is read downwards: what was appended after its first part is in none of them.
+      const { last_seq } = after === null ? first : part;
+      return { messages: parts.flat(), last_seq, has_more };
     }
   }
 }

@@ -126,6 +126,28 @@ describe("a session channel", () => {
       await until("the lost messages", () => socket.seqs("session:s").length === 3);
     }).slow(2000);
 
+    it("writes nothing after its phx_close, not even of a page that was on its way", async () => {
+      node.conversations.append("s", 300);
+      const gate = Promise.withResolvers<void>();
+      let reads = 0;
+      node.conversations.before = async (action, params) => {
+        if (action !== "list" || (params as { after_seq: number }).after_seq !== 100) return;
+        reads++;
+        await gate.promise;
+      };
+      const [left, stays] = [await open(), await open()];
+      await left.join("session:s");
+      await until("the page is on its way", () => reads === 1);
+      // Misses the same messages, so the same page serves both, in the order of their joins.
+      await stays.join("session:s");
+      await left.ask("session:s", "phx_leave");
+      gate.resolve();
+      await until("the page", () => stays.seqs("session:s").length === 200);
+      await left.ask("phoenix", "heartbeat");
+      assert.deepEqual(left.seqs("session:s"), []);
+      assert.equal(reads, 1);
+    });
+
     it("costs one subscription per session, however many channels show it", async () => {
       const all = await Promise.all(Array.from({ length: 10 }, () => open()));
       await Promise.all(all.map((socket) => socket.join("session:s")));

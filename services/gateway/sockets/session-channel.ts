@@ -202,8 +202,10 @@ export class SessionChannel implements Subscriber {
     const { reads, pageBytes } = this.#socket;
     await reads.begin(pageBytes);
     try {
-      if (!this.#isClosed())
-        this.#apply(await this.#answer(read, { limit: PAGE_MESSAGES, maxBytes: pageBytes }));
+      if (this.#isClosed()) return;
+      const step = await this.#answer(read, { limit: PAGE_MESSAGES, maxBytes: pageBytes });
+      // Left or replaced while the page was on its way: nothing may follow its `phx_close`.
+      if (!this.#isClosed()) this.#apply(step);
     } finally {
       reads.done(pageBytes);
     }
