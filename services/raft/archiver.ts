@@ -12,6 +12,7 @@ import type { GroupLog } from "./engine/engine.ts";
 import type { History } from "./history.ts";
 import type { RaftMetrics } from "./metrics.ts";
 import { ArchiveGap, replayFrom } from "./re-archive.ts";
+import { canReturn } from "./residency.ts";
 import type { SessionReader } from "./session-reader.ts";
 
 export interface ArchiverOptions {
@@ -281,7 +282,7 @@ export class Archiver {
     const idle: string[] = [];
     for (const session of state().sessions.values()) {
       if (session.usedAt > unusedSince || reader.readSince(session.id, unusedSince)) continue;
-      if (isEvictable(state(), session)) idle.push(session.id);
+      if (isEvictable(state(), session) && canReturn(session)) idle.push(session.id);
     }
     reader.forget(unusedSince);
     if (idle.length === 0) return;

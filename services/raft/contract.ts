@@ -137,8 +137,14 @@ export interface GetCopy {
   readonly token?: string;
   readonly offset: number;
 }
-/** Null: there is no copy that is recovered, or no longer the one of this token. */
-export type CopyPart = { readonly token: string; readonly total: number; readonly base64: string } | null;
+/**
+ * Null: there is no copy that is recovered, or no longer the one of this token. Busy: as many copies as the node keeps are
+ * on their way; ask again.
+ */
+export type CopyPart =
+  | { readonly token: string; readonly total: number; readonly base64: string }
+  | "busy"
+  | null;
 
 /** `fleet.ops.drain` */
 export interface Drain {

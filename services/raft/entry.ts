@@ -29,6 +29,11 @@ export interface Entry {
 /** Most bytes that the commands of one entry may take, commas included; the rest is for the header. */
 export const MAX_BATCH_BYTES = MAX_ENTRY_BYTES - 1024;
 
+/** Bytes that a command of this JSON takes among those of an entry, its comma included. */
+export function commandBytes(json: string): number {
+  return Buffer.byteLength(json) + 1;
+}
+
 /**
  * Encodes an entry as UTF-8 JSON `[format, batch, author, epoch, [digest], [commands]]`.
  * `commands` are JSON texts, so that each command is serialised once, when it is proposed.

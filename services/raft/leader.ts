@@ -2,7 +2,7 @@
 import { applyEntry, type Outcome } from "../../lib/conversation/apply.ts";
 import type { Command, Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
 import { type GroupState, MAX_COMMANDS } from "../../lib/conversation/state.ts";
-import { type Entry, encodeEntry, MAX_BATCH_BYTES } from "./entry.ts";
+import { commandBytes, type Entry, encodeEntry, MAX_BATCH_BYTES } from "./entry.ts";
 import { Tally } from "./tally.ts";
 
 /** Why a proposal got no outcome; `maybe` means that it may have been written, the others that it was not. */
@@ -136,7 +136,7 @@ export class GroupLeader {
     const command: Command =
       draft.t === "append" ? { ...draft, v: 1, id: this.#port.messageId(at), at } : { ...draft, v: 1, at };
     const json = JSON.stringify(command);
-    const bytes = Buffer.byteLength(json) + 1;
+    const bytes = commandBytes(json);
     if (bytes > MAX_BATCH_BYTES) return this.#port.refuse(ticket, "too_large");
     if (command.t === "create") this.#creating.add(command.session);
     if (command.t === "evict") for (const session of command.sessions) this.#leaving.add(session);

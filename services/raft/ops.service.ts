@@ -19,6 +19,8 @@ const ORDER_TIMEOUT_MS = 5000;
 type OpsService = Service & {
   wasReady: boolean;
   handingOver: boolean;
+  /** What was ordered last: true after `drain`, false after `undrain`. */
+  drainOrdered: boolean;
   /** What the node does once it has handed over; it ends once. */
   afterwards: "stay" | "end" | "ended";
 };
@@ -59,6 +61,7 @@ export default defineService<OpsService>({
           throw new FleetError("no_other_node", text);
         }
         if (!stay && this.afterwards === "stay") this.afterwards = "end";
+        this.drainOrdered = true;
         handOver(this);
         return { node: nodeID, draining: true };
       },
@@ -70,6 +73,7 @@ export default defineService<OpsService>({
       async handler(this: OpsService): Promise<Drained> {
         const { nodeID } = this.broker;
         if (this.afterwards === "end") this.afterwards = "stay";
+        this.drainOrdered = false;
         await this.broker.call("raft.topology.undrain", {}, { nodeID });
         return { node: nodeID, draining: false };
       },
@@ -155,6 +159,7 @@ export default defineService<OpsService>({
   created(this: OpsService) {
     this.wasReady = false;
     this.handingOver = false;
+    this.drainOrdered = false;
     this.afterwards = "stay";
   },
 });
@@ -167,7 +172,11 @@ function handOver(service: OpsService): void {
   broker.call<boolean, object>("raft.topology.drain", {}, { nodeID: broker.nodeID }).then(
     (done) => {
       service.handingOver = false;
-      if (!done) return;
+      if (!done) {
+        // It was undrained. Whoever drained it again meanwhile was told that it drains.
+        if (service.drainOrdered) handOver(service);
+        return;
+      }
       if (service.afterwards === "stay")
         logger.info("drained: this node leads nothing until it is undrained");
       if (service.afterwards !== "end") return;

@@ -51,6 +51,8 @@ export class Replica {
   #holding: Holding = { kind: "none" };
   #changes: Promise<unknown> = Promise.resolve();
   #claiming: LeaderDriver | null = null;
+  /** Whether `stop` was called: nothing begins here any more. */
+  #stopping = false;
   /** Why this group must not begin; null when it may. */
   #refusal: string | null = null;
 
@@ -107,13 +109,16 @@ export class Replica {
   /** Starts a follower where there is no copy yet, and waits until it has applied what the log held; false when it could not. */
   follow(): Promise<boolean> {
     return this.#change(async () => {
-      if (this.#holding.kind === "none") this.#startFollower(null);
+      if (this.#holding.kind === "none" && !this.#stopping) this.#startFollower(null);
       if (this.#holding.kind === "follower") this.#holding.caughtUp = await this.#holding.follower.caughtUp();
       return this.caughtUp;
     });
   }
 
-  /** Makes the follower lead. Resolves with false when somebody else wrote first; it goes on as a follower then. */
+  /**
+   * Makes the follower lead. Resolves with false when somebody else wrote first; it goes on as a follower then. And when
+   * the replica stops meanwhile.
+   */
   promote(): Promise<boolean> {
     return this.#change(async () => {
       if (this.#holding.kind !== "follower" || this.problem !== null) return false;
@@ -122,6 +127,8 @@ export class Replica {
       if (this.#holding.follower.state.applied === 0 && (await this.#archiveHasMore())) return false;
       const { follower, service } = this.#holding;
       const state = await follower.stop();
+      // Nobody would be left to abandon a claim that waits for the log.
+      if (this.#stopping) return false;
       const leader = new LeaderDriver(
         {
           ...this.#leaderEnvironment(),
@@ -179,8 +186,9 @@ export class Replica {
     if (this.leader && this.leader.state.epoch < epoch) await this.verify();
   }
 
-  /** Drops the copy. A leader ends without a release unless it was released before. */
+  /** Drops the copy for good. A leader ends without a release unless it was released before. */
   stop(): Promise<void> {
+    this.#stopping = true;
     // A claim or a catch-up that waits for the log would hold up everything behind it.
     this.#claiming?.abandon();
     if (this.#holding.kind === "follower") void this.#holding.follower.stop();

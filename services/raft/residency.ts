@@ -1,11 +1,12 @@
 /** @module Brings sessions that left RAM back from the archive: one lookup, one `hydrate` command, shared by all who wait. */
 import type { Outcome } from "../../lib/conversation/apply.ts";
-import type { Draft, UpkeepDraft } from "../../lib/conversation/commands.ts";
+import type { Draft, HydrateCommand, UpkeepDraft } from "../../lib/conversation/commands.ts";
 import { unreadSteps } from "../../lib/conversation/residency.ts";
-import type { GroupState } from "../../lib/conversation/state.ts";
+import type { GroupState, SessionState } from "../../lib/conversation/state.ts";
 import { errorCode } from "../../lib/errors.ts";
 import { isSessionId } from "../../lib/ids.ts";
 import type { ArchivedSession, FoundSession } from "../conversations/contract.ts";
+import { commandBytes, MAX_BATCH_BYTES } from "./entry.ts";
 
 /** What became of the wish to have a session in RAM. */
 export type Residence =
@@ -99,7 +100,34 @@ export class Residency {
   }
 }
 
-function hydration(session: ArchivedSession, evicted: number): UpkeepDraft {
+/** Most bytes that JSON makes of one UTF-16 unit: `\u0001`. */
+const ESCAPED_BYTES = 6;
+/** Digits of the largest index, seq or time. */
+const DIGITS = String(Number.MAX_SAFE_INTEGER).length;
+
+/**
+ * Whether the session could come back once it has left RAM: its `hydrate` must fit into one entry of the log. Keys of
+ * characters that JSON escapes, or very many unread seqs without a pattern, can make it larger.
+ */
+export function canReturn(session: SessionState): boolean {
+  const { keys, lastSender: lastSenderId, unread } = session;
+  let bound = hydrationBytes({ ...session, lastSenderId, unread: [], keys: [] });
+  // A step and its repetitions for each; brackets, quotes and commas of each key beside its seq.
+  bound += unread.length * 2 * (DIGITS + 1);
+  for (const key of keys.keys()) bound += key.length * ESCAPED_BYTES + DIGITS + 6;
+  // Nearly always that is enough to know; the command itself is only made for the rest.
+  if (bound <= MAX_BATCH_BYTES) return true;
+  return hydrationBytes({ ...session, lastSenderId, unread, keys: [...keys] }) <= MAX_BATCH_BYTES;
+}
+
+/** What the `hydrate` of the session takes in an entry at most: of numbers that are not known yet, the longest count. */
+function hydrationBytes(session: ArchivedSession): number {
+  const [at, evicted] = [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
+  const command: HydrateCommand = { ...hydration(session, evicted), v: 1, at };
+  return commandBytes(JSON.stringify(command));
+}
+
+function hydration(session: ArchivedSession, evicted: number): Omit<HydrateCommand, "at" | "v"> {
   return {
     t: "hydrate",
     session: session.id,

@@ -7,7 +7,7 @@ import { type Runtime, runtimeOf } from "../../lib/runtime.ts";
 import { archivePort } from "./archive-port.ts";
 import { liveNodes, otherLeader, placeableNodes } from "./cluster-view.ts";
 import type { CopyPart, GetCopy, Yield, Yielded } from "./contract.ts";
-import { Copies, fetchCopy } from "./copies.ts";
+import { Copies, CopyFetcher } from "./copies.ts";
 import type { LogEngine } from "./engine/engine.ts";
 import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
 import { engineOptions, openEngine } from "./engine/open.ts";
@@ -55,6 +55,7 @@ export class Topology {
   readonly #limit = pLimit(CONCURRENCY);
   readonly #archiverLimit = pLimit(ARCHIVERS);
   readonly #copies = new Copies();
+  readonly #copyFetcher: CopyFetcher;
   /** The SQLite engine makes one transaction of the entries of all groups: there, more at a time are faster. */
   readonly #slots: AppendSlots;
   readonly #warnings: EngineWarnings;
@@ -70,6 +71,7 @@ export class Topology {
     this.#logger = logger;
     this.#runtime = runtimeOf(broker);
     this.#presence = new Presence(broker, JOIN_DELAY_MS);
+    this.#copyFetcher = new CopyFetcher(broker);
     const { natsUrl } = this.#runtime.config;
     this.#slots = natsUrl === null ? { run: (task) => task() } : new Slots(NATS_SLOTS, NATS_SLOT_MS);
     this.#warnings = new EngineWarnings(logger);
@@ -198,6 +200,7 @@ export class Topology {
   /** Starts no more steps: the nodes of this process stop together, and none takes over from another. */
   freeze(): void {
     this.#stopping = true;
+    this.#copyFetcher.stop();
     if (this.#timer) clearTimeout(this.#timer);
   }
 
@@ -330,9 +333,11 @@ export class Topology {
 
   /** The leader's copy is the newest; any other will do. */
   #fetchCopy(group: number): Promise<GroupState | null> {
-    const leader = otherLeader(this.#broker, group);
-    const others = liveNodes(this.#broker).filter((id) => id !== this.#broker.nodeID && id !== leader);
-    return fetchCopy(this.#broker, group, leader === null ? others : [leader, ...others]);
+    return this.#copyFetcher.fetch(group, () => {
+      const leader = otherLeader(this.#broker, group);
+      const others = liveNodes(this.#broker).filter((id) => id !== this.#broker.nodeID && id !== leader);
+      return leader === null ? others : [leader, ...others];
+    });
   }
 
   /** Nodes of one process stop together: there is nobody left to tell. */

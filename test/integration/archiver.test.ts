@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Draft } from "../../lib/conversation/commands.ts";
 import { stateDigest } from "../../lib/conversation/digest.ts";
 import { encodeSnapshot } from "../../lib/conversation/snapshot.ts";
-import { emptyState } from "../../lib/conversation/state.ts";
+import { emptyState, MAX_KEYS } from "../../lib/conversation/state.ts";
 import { errorCode } from "../../lib/errors.ts";
 import type { LeaderDriver } from "../../services/raft/leader-driver.ts";
 import { OneLog } from "../helpers/one-log.ts";
@@ -299,6 +299,29 @@ describe("a leader's archiver", () => {
       // Of 6..10 the agent sent 8 and 9.
       assert.equal(read?.kind === "session" && read.unread, 2);
       assert.deepEqual(await readAll(leader, "s", 4), seqs(10));
+    });
+
+    it("but keeps one whose way back would not fit into one entry", async () => {
+      const { leader } = await one.leader("n1", QUICK);
+      // As many keys as a session remembers, each as long as one may be: JSON makes six bytes of this character.
+      const long = (n: number) => String(n).padStart(255, "\u0001");
+      const plain = (n: number) => String(n).padStart(255, "k");
+      await leader.propose([create("escaped"), create("plain")]);
+      for (let from = 1; from <= MAX_KEYS; from += 128) {
+        const drafts = seqs(128).flatMap((i) => [
+          append("escaped", from + i - 1, "user", long(from + i - 1)),
+          append("plain", from + i - 1, "user", plain(from + i - 1)),
+        ]);
+        for (const result of await leader.propose(drafts)) assert.equal(result.kind, "appended");
+      }
+      await until("the other session has left RAM", () => !leader.state.sessions.has("plain"));
+      assert.deepEqual([...leader.state.sessions.keys()], ["escaped"]);
+      const [escaped, back] = await leader.propose([
+        append("escaped", 0, "user", long(1)),
+        append("plain", 0, "user", plain(1)),
+      ]);
+      assert.equal(escaped?.kind === "deduped" && escaped.message.seq, 1);
+      assert.equal(back?.kind === "deduped" && back.message.seq, 1);
     });
 
     it("and brings one back for a reader", async () => {

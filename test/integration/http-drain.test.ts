@@ -1,5 +1,6 @@
 /** @module Draining over HTTP: a node of a real fleet hands its groups over, stays, and takes them back. */
 import assert from "node:assert/strict";
+import type { Drained } from "../../services/raft/contract.ts";
 import type { FleetStatus } from "../../services/raft/fleet-status.ts";
 import { ask } from "../helpers/console.ts";
 import { startFleet, type TestFleet, type TestNode } from "../helpers/fleet.ts";
@@ -53,6 +54,22 @@ describe("A drain over HTTP", () => {
     await until("it leads nothing", async () => (await leads(one.id)) === 0);
     assert.equal((await order("undrain", one.id)).status, 202);
     await until("it leads again", async () => (await leads(one.id)) > 0);
+  });
+
+  it("that is ordered again right after it was taken back is done", async () => {
+    const two = fleet.nodes[1]!;
+    const tell = (what: string) =>
+      two.broker.call<Drained, object>(`fleet.ops.${what}`, what === "drain" ? { stay: true } : {});
+    const told = [await tell("drain"), await tell("undrain"), await tell("drain")];
+    assert.deepEqual(
+      told.map(({ draining }) => draining),
+      [true, false, true],
+    );
+    await until("it leads nothing", async () => (await leads(two.id)) === 0);
+    assert.equal(await ready(two), 503);
+    await tell("undrain");
+    await until("it leads again", async () => (await leads(two.id)) > 0);
+    assert.deepEqual(fleet.halted, []);
   });
 
   it("is refused when nobody is left to take the groups", async () => {

@@ -5,7 +5,9 @@ import { applyEntry, type Outcome } from "../../lib/conversation/apply.ts";
 import type { AppendCommand, Command, HydrateCommand } from "../../lib/conversation/commands.ts";
 import { stateDigest } from "../../lib/conversation/digest.ts";
 import { unreadSeqs, unreadSteps } from "../../lib/conversation/residency.ts";
-import { emptyState, type GroupState, IDLE, locationOfSeq } from "../../lib/conversation/state.ts";
+import { emptyState, type GroupState, IDLE, locationOfSeq, MAX_KEYS } from "../../lib/conversation/state.ts";
+import { MAX_BATCH_BYTES } from "../../services/raft/entry.ts";
+import { canReturn } from "../../services/raft/residency.ts";
 
 const CLAIM: Command = { t: "claim", v: 1, epoch: 1, node: "n1", at: 1 };
 
@@ -185,6 +187,33 @@ describe("a session that comes back", () => {
     assert.deepEqual(outcome, { kind: "hydrated", resident: true });
     assert.equal(state.sessions.get("s")?.lastSeq, 3);
     assert.notEqual(stateDigest(state), before, "applied has risen");
+  });
+});
+
+describe("a session can come back", () => {
+  const LATEST = { evicted: Number.MAX_SAFE_INTEGER, at: Number.MAX_SAFE_INTEGER };
+
+  /** What the session of this command is told, and what the command takes in an entry at most. */
+  function judge(fields: Partial<HydrateCommand>): { returns: boolean; bytes: number } {
+    const state = led();
+    next(state, hydrate("s", fields));
+    const bytes = Buffer.byteLength(JSON.stringify(hydrate("s", { ...fields, ...LATEST }))) + 1;
+    return { returns: canReturn(state.sessions.get("s")!), bytes };
+  }
+
+  it("as long as its command fits into an entry, to the byte, whatever makes it large", () => {
+    const irregular = Array.from({ length: 20_000 }, (_, i) => (i * (i + 1)) / 2 + 1);
+    const large: Partial<HydrateCommand>[] = [
+      { keys: Array.from({ length: 400 }, (_, i) => [String(i).padStart(255, "\u0001"), i + 1] as const) },
+      { keys: Array.from({ length: MAX_KEYS }, (_, i) => [String(i).padStart(255, "ü"), i + 1] as const) },
+      { unread: unreadSteps(0, irregular), lastSeq: irregular.at(-1)! },
+    ];
+    for (const fields of large) {
+      const room = MAX_BATCH_BYTES - judge({ ...fields, metadata: { pad: "" } }).bytes;
+      const padded = (bytes: number) => judge({ ...fields, metadata: { pad: "x".repeat(bytes) } });
+      assert.deepEqual(padded(room), { returns: true, bytes: MAX_BATCH_BYTES });
+      assert.deepEqual(padded(room + 1), { returns: false, bytes: MAX_BATCH_BYTES + 1 });
+    }
   });
 });
 
