@@ -23,6 +23,16 @@ describe("A drain over HTTP", () => {
   async function status(): Promise<FleetStatus> {
     return JSON.parse((await ask(one, "GET /api/fleet/status")).text);
   }
+  /** A node learns of the others' draining a moment after they themselves, and decides by what it knows. */
+  const everybodySees = (draining: readonly string[]) =>
+    until("every node knows who drains", async () => {
+      const views = await Promise.all(
+        fleet.nodes.map(async (node) => JSON.parse((await ask(node, "GET /api/fleet/status")).text)),
+      );
+      return (views as FleetStatus[]).every(({ nodes }) =>
+        nodes.every((node) => node.draining === draining.includes(node.id)),
+      );
+    });
   const leads = async (id: string) => (await status()).leaders.filter((leader) => leader === id).length;
   const ready = async ({ url }: TestNode) => (await fetch(`${url}/health/ready`)).status;
 
@@ -44,6 +54,7 @@ describe("A drain over HTTP", () => {
 
     const back = await order("undrain", two.id);
     assert.deepEqual([back.status, back.body.node, back.body.draining], [202, two.id, false]);
+    await everybodySees([]);
     await until("it leads again", async () => (await leads(two.id)) > 0);
     await until("it is ready", async () => (await ready(two)) === 200);
     assert.deepEqual(fleet.halted, []);
@@ -53,6 +64,7 @@ describe("A drain over HTTP", () => {
     assert.equal((await order("drain", one.id)).status, 202);
     await until("it leads nothing", async () => (await leads(one.id)) === 0);
     assert.equal((await order("undrain", one.id)).status, 202);
+    await everybodySees([]);
     await until("it leads again", async () => (await leads(one.id)) > 0);
   });
 
@@ -68,6 +80,7 @@ describe("A drain over HTTP", () => {
     await until("it leads nothing", async () => (await leads(two.id)) === 0);
     assert.equal(await ready(two), 503);
     await tell("undrain");
+    await everybodySees([]);
     await until("it leads again", async () => (await leads(two.id)) > 0);
     assert.deepEqual(fleet.halted, []);
   });
@@ -78,11 +91,13 @@ describe("A drain over HTTP", () => {
       assert.equal((await order("drain", id)).status, 202);
       await until(`${id} leads nothing`, async () => (await leads(id)) === 0);
     }
+    await everybodySees([two.id, three.id]);
     const { body, status: code } = await order("drain", one.id);
     assert.deepEqual([code, body.code], [409, "no_other_node"]);
     assert.match(String(body.error), /^No other node takes groups: dev-node1 keeps what it leads/);
     await until("it leads all", async () => (await leads(one.id)) === 16);
     for (const { id } of [two, three]) await order("undrain", id);
+    await everybodySees([]);
     await until("all lead again", async () =>
       (await status()).nodes.every(({ leads, draining }) => leads > 0 && !draining),
     );
