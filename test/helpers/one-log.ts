@@ -20,6 +20,11 @@ import { quietLogger, quietMetrics } from "./quiet.ts";
 
 export const LEASE_MS = 150;
 
+interface CandidateOptions extends Partial<ArchiverOptions> {
+  /** How long an answer of the log counts. */
+  readonly leaseMs?: number;
+}
+
 export interface Candidate {
   readonly leader: LeaderDriver;
   readonly ends: EndReason[];
@@ -54,7 +59,7 @@ export class OneLog {
   async candidate(
     node: string,
     state: GroupState,
-    options: Partial<ArchiverOptions> = {},
+    { leaseMs = LEASE_MS, ...options }: CandidateOptions = {},
   ): Promise<Candidate> {
     const ends: EndReason[] = [];
     const broken: Error[] = [];
@@ -81,7 +86,7 @@ export class OneLog {
         logger: quietLogger,
         metrics: quietMetrics,
         slots: { run: (task) => task() },
-        leaseMs: LEASE_MS,
+        leaseMs,
         inflightBytes: 1_000_000,
         hint: () => null,
         ended: (reason) => ends.push(reason),

@@ -249,7 +249,7 @@ describe("A node that is started again", function () {
         assert.equal(await acknowledge(node, sent.pk, "dev-node2"), 200);
         const status = await call<AckStatus>(node, "acks.tracker.status");
         const [ack] = status.acknowledgments;
-        assert.ok(ack && ack.latency_ms > 0 && ack.latency_ms < 1000, String(ack?.latency_ms));
+        assert.ok(ack && ack.latency_ms > 0 && ack.latency_ms < 60_000, String(ack?.latency_ms));
         assert.deepEqual([ack.late, status.state], [false, "complete"]);
       }
     } finally {

@@ -60,23 +60,24 @@ describe("Discovery by DNS", () => {
 
   it("answers at once from memory, and renews behind the answer when that is too old", async () => {
     dns.reply = (name) => txt(name, "a1 ams");
-    const { get, refresh } = await start(PROD);
+    const { get, refresh } = await start(PROD, { limitMs: 60_000 });
     await refresh();
     dns.reply = (name) => txt(name, "a1 ams,b2 fra");
     await until("the answer got too old and was renewed", async () => (await get()).nodes.length === 2);
     dns.reply = () => null;
-    await until("another look has begun", async () => (await get()).status === "fetching");
-    const began = performance.now();
+    dns.questions.length = 0;
+    await until(
+      "another look waits for an answer",
+      async () => (await get()).status === "fetching" && dns.questions.length > 0,
+    );
     const held = await get();
-    assert.ok(performance.now() - began < 100);
-    assert.deepEqual([held.nodes.length, held.error], [2, null]);
+    assert.deepEqual([held.nodes.length, held.status, held.error], [2, "fetching", null]);
   });
 
   it("never waits for a server that is silent: readers get what there is, the look ends in time and says why", async () => {
-    const { get, refresh } = await start(PROD);
+    const { get, refresh } = await start(PROD, { limitMs: 1500 });
     const began = performance.now();
     const first = await get();
-    assert.ok(performance.now() - began < 100, "the reader waited");
     assert.deepEqual(
       [first.nodes, first.status, first.last_updated, first.age_ms],
       [[], "fetching", null, null],
@@ -85,7 +86,7 @@ describe("Discovery by DNS", () => {
     assert.ok(performance.now() - began < 3000);
     assert.deepEqual(
       [failed.status, failed.error],
-      ["error", `the DNS gave no answer for ${NAME} within 0.3 s`],
+      ["error", `the DNS gave no answer for ${NAME} within 1.5 s`],
     );
     dns.reply = (name) => txt(name, "a1 ams");
     assert.deepEqual([(await refresh()).status, (await refresh()).error], ["ok", null]);
@@ -118,11 +119,11 @@ describe("Discovery by DNS", () => {
   it("gives all silent servers together no more time than one", async () => {
     const second = await startDnsServer();
     try {
-      const { refresh } = await start(PROD, { servers: [dns.address, second.address], limitMs: 600 });
+      const { refresh } = await start(PROD, { servers: [dns.address, second.address], limitMs: 2000 });
       const began = performance.now();
-      assert.match((await refresh()).error ?? "", /gave no answer for .* within 0\.6 s/);
+      assert.match((await refresh()).error ?? "", /gave no answer for .* within 2 s/);
       const took = performance.now() - began;
-      assert.ok(took < 1100, `it took ${took} ms`);
+      assert.ok(took < 3800, `it took ${took} ms`);
     } finally {
       await second.stop();
     }

@@ -57,7 +57,7 @@ describe("agents that gossip", () => {
     const began = performance.now();
     const version = a.replication.commit("t", 1000);
     await until("it is everywhere", () => [b, c].every(({ replication }) => replication.has(a.id, version)));
-    assert.ok(performance.now() - began < 500);
+    assert.ok(performance.now() - began < 5000);
     assert.deepEqual(
       b.eventsOf("applied").map(({ via, version: of }) => [via, of]),
       [["push", version]],
@@ -96,7 +96,7 @@ describe("agents that gossip", () => {
     const [a, b] = all as [TestAgent, TestAgent];
     const began = performance.now();
     await b.stop();
-    assert.ok(performance.now() - began < 1000);
+    assert.ok(performance.now() - began < 5000);
     await until("a was told goodbye", () => a.sees(b) === "Down");
     await b.start([]);
     await untilMet(all);

@@ -14,7 +14,8 @@ describe("over one log", () => {
   afterEach(async () => {
     await one.close();
   });
-  const candidate = (node: string, state: GroupState) => one.candidate(node, state);
+  const candidate = (node: string, state: GroupState, options?: { leaseMs: number }) =>
+    one.candidate(node, state, options);
   const recovered = () => one.recovered();
 
   const create = { t: "create", session: "s", user: "u", agent: "a", metadata: {} } as const;
@@ -75,7 +76,7 @@ describe("over one log", () => {
   });
 
   it("a leader that hears of another one serves no read before the log was asked, though its lease goes on", async () => {
-    const old = await candidate("old", emptyState(0));
+    const old = await candidate("old", emptyState(0), { leaseMs: 60_000 });
     await old.leader.lead();
     await old.leader.propose([create]);
     await old.leader.verify();

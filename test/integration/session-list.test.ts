@@ -181,7 +181,7 @@ describe("The list of a user's sessions without the archive", () => {
     for (let i = 0; i < 3; i++) {
       const began = performance.now();
       assert.deepEqual(await list(), { ids: ["s"], partial: true });
-      assert.ok(performance.now() - began < 2000, "a paused Postgres delays the answer by about a second");
+      assert.ok(performance.now() - began < 4000, "a paused Postgres delays the answer by about a second");
     }
     postgres.resume();
     await until("it is whole again", async () => !(await list()).partial);

@@ -208,9 +208,12 @@ describe("a session channel", () => {
       node.fanout.loses = () => true;
       node.conversations.append("s", 3);
       const lost = performance.now();
+      const { heads } = node.conversations.calls;
       await until("the lost messages", () => socket.seqs("session:s").length === 3);
       const ms = performance.now() - lost;
-      assert.ok(ms < 2000, `repaired after ${Math.round(ms)} ms`);
+      assert.ok(ms < 4000, `repaired after ${Math.round(ms)} ms`);
+      // A second check may begin while what the first one missed is read.
+      assert.ok(node.conversations.calls.heads <= heads + 2, "it is not left to later checks");
       assert.deepEqual(socket.seqs("session:s"), [1, 2, 3]);
       assert.equal(await node.metric("fleet_gap_repairs_total"), 1);
     });

@@ -485,7 +485,7 @@ describe("a socket", () => {
 
 describe("a silent socket", () => {
   it("is closed with 1001, and one that sends anything is not", async () => {
-    const node = await startSockets({ settings: { silenceMs: 400 } });
+    const node = await startSockets({ settings: { silenceMs: 2000 } });
     const query = { user_id: "u1" };
     const silent = await RawSocket.open(node.url, query);
     const beating = await RawSocket.open(node.url, query);
