@@ -291,6 +291,8 @@ describe("The Analytics page, whatever the state of its runs", function () {
         return { experiment_id: "typed" };
       },
     });
+    // Before it is known whether a run is on, Enter starts none.
+    await page.locator("button[type=submit]:enabled").waitFor();
     await page.getByLabel("Transport").focus();
     await page.keyboard.press("Tab");
     await page.keyboard.press("ControlOrMeta+A");

@@ -75,7 +75,7 @@ describe("The Analytics page of three real nodes", function () {
     assert.match(page.url(), /experiment_id=live$/);
     assert.ok(await page.getByLabel("Experiment id").isDisabled());
     await until("both nodes have a line", async () => (await lineCount(page, "Latency over time")) === 2);
-    const sent = Number(await figure(page, "Sent"));
+    const sent = await until("some are counted", async () => Number(await figure(page, "Sent")));
     assert.ok(sent > 0 && sent < MESSAGES, `${sent} of ${MESSAGES}: the run is still on`);
     const bar = page.getByRole("progressbar");
     assert.ok(Number(await bar.getAttribute("aria-valuenow")) < MESSAGES);
@@ -86,15 +86,18 @@ describe("The Analytics page of three real nodes", function () {
     await picture("analytics-live");
     await over(page, "live", "completed");
     await acked(page, 2 * MESSAGES);
-    assert.equal(await bar.getAttribute("aria-valuenow"), String(MESSAGES));
-    assert.ok(await page.getByLabel("Experiment id").isEnabled());
+    await until(
+      "the bar is full",
+      async () => (await bar.getAttribute("aria-valuenow")) === String(MESSAGES),
+    );
+    await until("the form is unlocked", () => page.getByLabel("Experiment id").isEnabled());
     for (const [title, value] of [
       ["Nodes", "3"],
       ["Sent", String(MESSAGES)],
       ["Ack rate", "100 %"],
       ["Snapshots", "3"],
     ] as const)
-      assert.equal(await figure(page, title), value, title);
+      await until(`${title} is ${value}`, async () => (await figure(page, title)) === value);
     await picture("analytics-run");
   });
 
@@ -173,7 +176,7 @@ describe("The Analytics page of three real nodes", function () {
     await second.page.getByRole("button", { name: "Stop", exact: true }).click();
     await over(first.page, "by-hand", "stopped");
     await over(second.page, "by-hand", "stopped");
-    assert.ok(await first.page.getByLabel("Experiment id").isEnabled());
+    await until("the form is unlocked", () => first.page.getByLabel("Experiment id").isEnabled());
   });
 
   it("puts runs beside each other, as a table and as a file, and deletes them on every node", async () => {

@@ -209,7 +209,8 @@ async function sendAgainIfNeeded(page: Page): Promise<void> {
     "the message is sent, or given up",
     async () => (await out.count()) === 0 || (await page.locator("[data-outgoing=failed]").count()) === 1,
   );
-  if ((await out.count()) > 0) await page.getByRole("button", { name: "Retry" }).click();
+  if ((await out.count()) === 0) return;
+  await page.locator("[data-outgoing=failed]").getByRole("button", { name: "Retry" }).click();
 }
 
 async function stored(url: string, { id }: Session): Promise<readonly Message[]> {

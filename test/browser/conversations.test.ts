@@ -57,7 +57,8 @@ describe("The Conversations page", function () {
     await log(other.page).getByText("hello from node 1").waitFor();
     await write(other.page, "hello from node 3");
     await log(page).getByText("hello from node 3").waitFor();
-    for (const one of [page, other.page]) assert.equal(await log(one).locator("article").count(), 2);
+    for (const one of [page, other.page])
+      await until("both are stored", async () => (await log(one).locator("article").count()) === 2);
     assert.equal(await page.locator("[data-outgoing]").count(), 0);
   });
 
@@ -142,7 +143,7 @@ describe("The Conversations page", function () {
     await page.getByRole("heading", { name: "Overview" }).waitFor();
     await page.goBack();
     down = false;
-    await page.getByRole("button", { name: "Retry" }).click();
+    await page.locator("[data-outgoing=failed]").getByRole("button", { name: "Retry" }).click();
     await log(page).locator("article").getByText("patience").waitFor();
     assert.equal(await page.locator("[data-outgoing]").count(), 0);
   });

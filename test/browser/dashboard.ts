@@ -38,13 +38,9 @@ export function dashboard(): Promise<Dashboard> {
 
 async function start(): Promise<Dashboard> {
   const folder = shortFolder();
-  const ports = await Promise.all([
-    freePort(NODES + 1),
-    freePort(NODES + 1),
-    freePort(NODES + 1),
-    freePort(NODES + 1),
-  ]);
-  const [web, ack, api, gossip] = ports.map(String);
+  // One span for all: of several that are looked for at once two may be the same.
+  const first = await freePort(4 * (NODES + 1));
+  const [web, ack, api, gossip] = [0, 1, 2, 3].map((kind) => String(first + kind * (NODES + 1)));
   const program = new Program(
     "up",
     {
@@ -66,7 +62,7 @@ async function start(): Promise<Dashboard> {
     rmSync(folder, { recursive: true, force: true });
   };
   await program.ready();
-  const url = (node = 1) => `http://127.0.0.1:${ports[0]! + node}`;
+  const url = (node = 1) => `http://127.0.0.1:${first + node}`;
   await until("all agents know each other", () => allJoined(url), START_LIMIT_MS);
   return {
     program,

@@ -63,8 +63,8 @@ export class Frames {
 }
 
 /**
- * Fails when frames are missing, or the page was busier than it may be. Other programs cost frames, so that the worst
- * second only counts on a quiet machine; processor time is the page's own.
+ * Fails when frames are missing, or the page was busier than it may be. Other programs cost frames, so that single
+ * seconds only count on a quiet machine, where all but one must be full; processor time is the page's own.
  */
 export function assertSmooth({ frames, busyMs, ms }: Drawn): void {
   const share = loadShare();
@@ -74,7 +74,8 @@ export function assertSmooth({ frames, busyMs, ms }: Drawn): void {
     `${average.toFixed(1)} frames/s (${frames.join(" ")}), ` +
     `${busy.toFixed()} ms of each second busy, at ${share.toFixed(1)} times the machine's load`;
   assert.ok(average >= FRAMES_PER_SECOND / share, told);
-  assert.ok(share > 1 || Math.min(...frames) >= FRAMES_PER_SECOND, told);
+  const [, worst = 0] = frames.toSorted((a, b) => a - b);
+  assert.ok(share > 1 || worst >= FRAMES_PER_SECOND, told);
   assert.ok(busy <= BUSY_MS, told);
 }
 

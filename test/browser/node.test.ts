@@ -311,8 +311,10 @@ describe("The Node page", function () {
       await hosts(page, "Local bootstrap").fill("127.0.0.1:1");
       await update(page).click();
       await agree(page, "Update and restart");
-      await page.locator("[data-job=ready]").waitFor({ timeout: RESTART_LIMIT_MS });
-      await good(page, "Update of the bootstrap hosts: The agent runs on the new configuration.");
+      await page
+        .locator("[data-toast=good]")
+        .getByText("Update of the bootstrap hosts: The agent runs on the new configuration.")
+        .waitFor({ timeout: RESTART_LIMIT_MS });
       await until("the new host is shown", async () => (await shown()) === "127.0.0.1:1");
       await picture("node-updated");
       await page
@@ -363,9 +365,18 @@ describe("The Node page", function () {
   });
 
   it("shows the phases of a job as events bring them, and which one failed", async () => {
-    const { node, page, picture } = await scripted({ "corrosion.config.applyBootstrap": () => JOB });
-    const tell = (more: Partial<ConfigJob>) =>
-      node.broker.broadcastLocal("config_job", { ...JOB, node_id: node.broker.nodeID, ...more });
+    let known: ConfigJob | null = null;
+    const { node, page, picture } = await scripted({
+      "corrosion.config.applyBootstrap": () => {
+        known = JOB;
+        return JOB;
+      },
+      "corrosion.config.job": () => known,
+    });
+    const tell = (more: Partial<ConfigJob>) => {
+      known = { ...JOB, node_id: node.broker.nodeID, ...more };
+      return node.broker.broadcastLocal("config_job", known);
+    };
     await hosts(page, "Local bootstrap").fill("127.0.0.1:8788");
     await update(page).click();
     await agree(page, "Update and restart");
@@ -472,6 +483,7 @@ describe("The Node page", function () {
         return { update_id: "u2" };
       },
     });
+    await card(page, "Local bootstrap").getByText("127.0.0.1:8788").first().waitFor();
     await page.getByRole("combobox", { name: "Node" }).selectOption("dev-node2");
     await page.getByRole("button", { name: "Update Single Node" }).click();
     await agree(page, "Update node");

@@ -131,10 +131,14 @@ describe("The Propagation page", function () {
       const open = await pages.at("/");
       const watching = await pages.at("/");
       await row(watching.page, "dev-node2").getByText("ready", { exact: true }).waitFor();
+      await listens(watching.page, "ack_events");
       await press(open.page, "Send Message");
       for (const node of ["dev-node2", "dev-node3"]) {
         await row(watching.page, node).getByText("acked", { exact: true }).waitFor();
-        assert.equal(await kindsOf(watching.page, node), "expected acked");
+        await until(
+          "its marker is acked",
+          async () => (await kindsOf(watching.page, node)) === "expected acked",
+        );
       }
     });
 

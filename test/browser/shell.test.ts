@@ -98,8 +98,7 @@ describe("The dashboard's shell", function () {
   it("shows whose page it is, and each node its own", async () => {
     for (const node of [1, 3]) {
       const { page } = await at("/cluster", { node });
-      await page.getByText(`dev-node${node}`, { exact: true }).first().waitFor();
-      assert.equal(await page.locator("[data-node-id]").textContent(), `dev-node${node}`);
+      await page.locator("[data-node-id]").getByText(`dev-node${node}`, { exact: true }).waitFor();
       await pages.close();
     }
   });
@@ -157,6 +156,7 @@ describe("The dashboard's shell", function () {
     cut = true;
     // A page that comes and goes asks for other topics, and so for a stream anew.
     await page.getByRole("link", { name: "Groups" }).click();
+    await page.getByRole("heading", { name: "Groups", level: 1 }).waitFor();
     await page.clock.runFor(200);
     await page.getByRole("link", { name: "Cluster" }).click();
     await page.clock.runFor(4000);
