@@ -119,8 +119,12 @@ class Start {
     const folder = db.subscriptionsPath;
     const subscriptions = openRenewable({ dbPath: db.path, folder, writer, pool, log: this.#log });
     this.#stops.push(() => subscriptions.stop());
-    lost = () => subscriptions.renew();
     const updates = openUpdates({ tables: () => writer.tables, log: this.#log });
+    lost = () => {
+      subscriptions.renew();
+      // Their clients come back, and know by that that they may have missed something.
+      updates.close();
+    };
     this.#stops.push(() => updates.close());
     let joined: Gossip | null = null;
     const metrics = new AgentMetrics({

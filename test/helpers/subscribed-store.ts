@@ -16,14 +16,6 @@ import { openSubscriptions } from "../../corrosion/embedded/subscriptions/subscr
 import { openUpdates } from "../../corrosion/embedded/subscriptions/updates.ts";
 import type { SqlValue } from "../../corrosion/embedded/values.ts";
 
-/** What is an error to the log is one to the test. */
-const LOG: SubscriptionsLog = {
-  info() {},
-  warn() {},
-  error(message, fields) {
-    throw new Error(`logged as an error: ${message} ${JSON.stringify(fields)}`);
-  },
-};
 const BATCH_ROWS = 200;
 
 export interface WorldOptions {
@@ -36,6 +28,7 @@ export class World {
   readonly folder: string;
   readonly store: Store;
   readonly queries: string[] = [];
+  readonly warnings: string[] = [];
   /** Thrown by the next queries, one each. */
   readonly failures: Error[] = [];
   readonly #path: string;
@@ -43,6 +36,14 @@ export class World {
   readonly #reader: DatabaseSync;
   readonly #updates: Updates;
   #subscriptions: Subscriptions | null = null;
+  /** What is an error to the log is one to the test. */
+  readonly #log: SubscriptionsLog = {
+    info() {},
+    warn: (message) => this.warnings.push(message),
+    error(message, fields) {
+      throw new Error(`logged as an error: ${message} ${JSON.stringify(fields)}`);
+    },
+  };
 
   constructor({ folder, schema, times }: WorldOptions) {
     this.folder = join(folder, "subs");
@@ -55,7 +56,7 @@ export class World {
       this.#updates.committed(committed);
     });
     this.#reader = openReader(this.#path);
-    this.#updates = openUpdates({ tables: () => this.store.tables(), log: LOG, times });
+    this.#updates = openUpdates({ tables: () => this.store.tables(), log: this.#log, times });
   }
 
   get updates(): Updates {
@@ -69,7 +70,7 @@ export class World {
       reader: this.#reader,
       tables: () => this.store.tables(),
       query: this.query,
-      log: LOG,
+      log: this.#log,
       times: this.#times,
     });
     return this.#subscriptions;

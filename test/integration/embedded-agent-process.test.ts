@@ -305,6 +305,7 @@ describe("killing an embedded agent", () => {
   it("only its writer: what was under way fails honestly, the next one goes on, acknowledged writes stay", async () => {
     const agent = await start();
     await agent.transact(["INSERT INTO tests VALUES (1, 'kept')"]);
+    const updates = await agent.post("/v1/updates/tests", null);
     const writing = agent.transact([ENDLESS_WRITE]);
     const [writer] = agent.childPids;
     await agent.rows("SELECT 1");
@@ -315,6 +316,9 @@ describe("killing an embedded agent", () => {
     const next = await agent.transact(["INSERT INTO tests VALUES (2, '')"]);
     assert.deepEqual([next.status, next.body.version], [200, 2]);
     assert.deepEqual(await agent.rows("SELECT id FROM tests"), [[1], [2]]);
+    // Its end is the only sign for who follows a table that something may have been missed.
+    assert.equal(updates.status, 200);
+    await updates.text();
   });
 
   it("only its readers: their queries end with an error line, later ones are answered", async () => {

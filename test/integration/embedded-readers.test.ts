@@ -69,6 +69,31 @@ describe("the reading processes of an embedded agent", () => {
     assert.equal(pool.size, 2);
   });
 
+  it("are never given to another query when they are ended for a cancelled one", async () => {
+    const rows = await queries.run(
+      "values",
+      { sql: MANY_ROWS, params: { kind: "none" } },
+      { limitMs: null, signal: new AbortController().signal },
+    );
+    await rows.next();
+    await rows.return();
+    // This process does not read that the job is over until it is late for that.
+    for (const began = performance.now(); performance.now() - began < 300; );
+    assert.deepEqual(await queries.all("SELECT 42", 10_000), [[42n]]);
+  });
+
+  it("are free again when a query's time is over, though nobody takes its rows", async () => {
+    const one = new Readers(pool, 1);
+    const rows = await one.run(
+      "values",
+      { sql: MANY_ROWS, params: { kind: "none" } },
+      { limitMs: 300, signal: new AbortController().signal },
+    );
+    await rows.next();
+    assert.deepEqual(await one.all("SELECT 43", 10_000), [[43n]]);
+    await rows.return();
+  });
+
   it("leave queries of another kind a place, however many long ones there are of one", async () => {
     const own = new Readers(pool, 1);
     const long = Array.from({ length: 6 }, () => runEndless(queries));

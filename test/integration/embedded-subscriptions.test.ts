@@ -213,6 +213,20 @@ describe("subscriptions of the embedded development agent", () => {
     await until("all that is kept", () => kept.changes.length === 500);
   });
 
+  it("goes on when old changes cannot be dropped, and drops them later", async () => {
+    await open({ batch: 1, purge: 20 });
+    const client = subscribe(ALL);
+    await client.eoq();
+    const { DatabaseSync } = await import("node:sqlite");
+    const other = new DatabaseSync(world.subscriptions.info({ id: client.id }).path);
+    other.exec("BEGIN IMMEDIATE");
+    await until("it was tried", () => world.warnings.some((text) => text.includes("were not dropped")));
+    other.exec("ROLLBACK");
+    other.close();
+    world.commit("INSERT INTO tests VALUES (1, 'one', 1)");
+    await until("the row", () => client.changes.length === 1);
+  });
+
   it("gives a row that left the WHERE clause and came back a new row id", async () => {
     await open();
     world.commit("INSERT INTO tests VALUES (1, 'a', 1), (2, 'b', 1)");

@@ -54,7 +54,8 @@ export class Job {
       // What came before the failure is still the answer's.
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
-        this.#credit();
+        // Its process may have another job by now.
+        if (!this.#ended) this.#credit();
         return chunk;
       }
       if (this.#failure !== null) throw this.#failure;

@@ -93,7 +93,11 @@ export class Reader {
 
   #cancel(): void {
     this.#send({ kind: "cancel" });
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), CANCEL_MS);
+    const timer = setTimeout(() => {
+      // Its report that the job is over may be on its way: it is nobody's any more.
+      this.#state = "gone";
+      this.#child.kill("SIGKILL");
+    }, CANCEL_MS);
     void this.#job?.over.then(() => clearTimeout(timer));
   }
 

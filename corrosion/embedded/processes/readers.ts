@@ -1,7 +1,6 @@
 /** @module Queries of one kind in reading processes: no query ever runs in the main process. */
 import type { SqlValue, Statement } from "../values.ts";
 import { type Job, QueryRefused } from "./job.ts";
-import type { Reader } from "./reader.ts";
 import type { ReaderPool, Share } from "./reader-pool.ts";
 import type { ReaderMode } from "./reader-protocol.ts";
 
@@ -49,7 +48,9 @@ export class Readers {
       this.#pool.release(reader, this.#share);
       throw error;
     }
-    return this.#chunks<M>(reader, job);
+    // Not when its rows are taken: who takes none must not keep it from others.
+    void job.over.then(() => this.#pool.release(reader, this.#share));
+    return this.#chunks<M>(job);
   }
 
   /** All rows of a statement of the agent's own. Throws `QueryRefused` and `QueryFailed`. */
@@ -63,7 +64,7 @@ export class Readers {
     return rows;
   }
 
-  async *#chunks<M extends ReaderMode>(reader: Reader, job: Job): AsyncGenerator<Output[M], void, void> {
+  async *#chunks<M extends ReaderMode>(job: Job): AsyncGenerator<Output[M], void, void> {
     try {
       for (;;) {
         const chunk = await job.next();
@@ -73,7 +74,6 @@ export class Readers {
       }
     } finally {
       job.cancel();
-      void job.over.then(() => this.#pool.release(reader, this.#share));
     }
   }
 }

@@ -38,6 +38,8 @@ export class Writer {
   readonly #options: WriterOptions;
   readonly #requests: WriterRequests;
   #child: ChildProcess | null = null;
+  /** One that was killed and may still answer: it is sent nothing more. */
+  #killed: ChildProcess | null = null;
   #phase: Phase = "starting";
   #pumping = false;
   #actorId: ActorId | null = null;
@@ -144,7 +146,12 @@ export class Writer {
 
   #pump(): void {
     const child = this.#child;
-    if (child === null || !(this.#phase === "serving" || this.#phase === "stopping")) return;
+    if (
+      child === null ||
+      child === this.#killed ||
+      !(this.#phase === "serving" || this.#phase === "stopping")
+    )
+      return;
     const batch = this.#requests.next();
     if (batch.length > 0) child.send(batch, (error) => error !== null && child.kill("SIGKILL"));
   }
@@ -208,6 +215,8 @@ export class Writer {
   /** A statement took too long, and SQLite can be stopped from outside its thread only with its process. */
   #interrupt(): void {
     this.#options.log.warn("a transaction ran out of time, the writing process is replaced");
+    // What waits goes to the next process, even if this one has answered meanwhile.
+    this.#killed = this.#child;
     this.#child?.kill("SIGKILL");
   }
 

@@ -59,8 +59,18 @@ class Registry implements Subscriptions {
     this.#aggregates = aggregatesOf(options.reader);
     makeFolder(options.folder);
     this.#purging = setInterval(() => {
-      for (const subscription of this.#byId.values()) subscription.purge(KEPT_CHANGES);
+      for (const subscription of this.#byId.values()) this.#purge(subscription);
     }, this.#times.purge);
+  }
+
+  /** What cannot be dropped now is dropped the next time. */
+  #purge(subscription: Subscription): void {
+    try {
+      subscription.purge(KEPT_CHANGES);
+    } catch (error) {
+      const { id } = subscription.identity;
+      this.#options.log.warn("old changes of a subscription were not dropped", { id, error: String(error) });
+    }
   }
 
   subscribe(statement: Statement, at: StartAt): Attachment {
