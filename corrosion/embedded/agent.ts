@@ -21,8 +21,8 @@ import { AgentMetrics, serveMetrics } from "./metrics.ts";
 import { ReaderPool } from "./processes/reader-pool.ts";
 import { Readers } from "./processes/readers.ts";
 import { Writer } from "./processes/writer.ts";
-import { openRenewable } from "./renewable-subscriptions.ts";
 import type { Committed } from "./replication.ts";
+import { openRunningSubscriptions } from "./running-subscriptions.ts";
 import { readSchemaFiles } from "./schema-files.ts";
 import { openUpdates } from "./subscriptions/updates.ts";
 import { AGENT_NAME } from "./version.ts";
@@ -117,8 +117,14 @@ class Start {
     const queries = new Readers(pool, CLIENT_QUERIES);
     const own = new Readers(pool, OWN_QUERIES);
     const folder = db.subscriptionsPath;
-    const subscriptions = openRenewable({ dbPath: db.path, folder, writer, pool, log: this.#log });
-    this.#stops.push(() => subscriptions.stop());
+    const { subscriptions, stop: stopSubscriptions } = openRunningSubscriptions({
+      dbPath: db.path,
+      folder,
+      writer,
+      pool,
+      log: this.#log,
+    });
+    this.#stops.push(stopSubscriptions);
     const updates = openUpdates({ tables: () => writer.tables, log: this.#log });
     lost = () => {
       subscriptions.renew();
@@ -137,7 +143,7 @@ class Start {
       (committed) => {
         if (committed.local) joined?.localCommit(committed);
       },
-      (committed) => subscriptions.current().committed(committed),
+      (committed) => subscriptions.committed(committed),
       (committed) => updates.committed(committed),
       (committed) => metrics.committed(committed),
     );
@@ -157,7 +163,7 @@ class Start {
       routes: [
         transactionsRoute(writer),
         queriesRoute(queries, () => metrics.queried()),
-        ...subscriptionRoutes(() => subscriptions.current()),
+        ...subscriptionRoutes(subscriptions),
         updatesRoute(updates),
         healthRoute(own, { p99: () => this.#lag.p99(), queueSize: () => gossip.status().queuedChanges }),
         tableStatsRoute(own),
@@ -172,7 +178,7 @@ class Start {
     whole.resolve({
       actorId: writer.actorId,
       gossip,
-      subscriptions: () => subscriptions.current(),
+      subscriptions,
       known: () => writer.replication.known(),
       reload: async () => {
         await this.#applySchema(writer);

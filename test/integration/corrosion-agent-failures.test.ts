@@ -4,7 +4,12 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import type { AgentLogs, RestartOutcome, RestartStarted } from "../../services/corrosion/contract.ts";
+import type {
+  AgentLogs,
+  AgentStatus,
+  RestartOutcome,
+  RestartStarted,
+} from "../../services/corrosion/contract.ts";
 import { type AgentNode, agentEnv, agentNode, runs, shortFolder } from "../helpers/agent-node.ts";
 import { type ScriptedProgram, scriptedProgram } from "../helpers/scripted-program.ts";
 import { until } from "../helpers/until.ts";
@@ -199,6 +204,37 @@ describe("A node's agent", function () {
       node.lifecycle.map(({ name }) => name),
       ["corrosion.restarting", "corrosion.restart_failed"],
     );
+  });
+
+  /** Orders a stop that takes seconds: whoever stands still is only killed. */
+  async function stopSlowly(): Promise<void> {
+    await node.start();
+    const { pid } = await node.reaches("running");
+    process.kill(pid!, "SIGSTOP");
+    await node.call("corrosion.agent.stop");
+  }
+
+  async function stopAgain(): Promise<void> {
+    const last = await node.call<AgentStatus>("corrosion.agent.stop", { wait: true });
+    assert.deepEqual([last.state, last.pid, last.restart_id], ["stopped", null, null]);
+  }
+
+  it("stays stopped when a stop follows a start that waits for an earlier stop", async () => {
+    await stopSlowly();
+    const started = node.call<AgentStatus>("corrosion.agent.start");
+    await stopAgain();
+    assert.equal((await started).state, "stopped");
+    assert.equal(agent.starts().length, 1);
+  });
+
+  it("stays stopped when a stop follows a restart that waits for an earlier stop", async () => {
+    await stopSlowly();
+    const restarted = node.call<RestartOutcome>("corrosion.agent.restart", { wait: true });
+    await until("the restart waits", async () => (await node.status()).restart_id !== null);
+    await stopAgain();
+    const { ok, reason } = await restarted;
+    assert.deepEqual([ok, reason], [false, "A stop was requested."]);
+    assert.equal(agent.starts().length, 1);
   });
 
   it("gets none of the variables that configure the node or that real Corrosion takes for settings", async () => {

@@ -62,6 +62,22 @@ describe("subscriptions of the embedded development agent", () => {
     ]);
   });
 
+  it("starts anew after commits that may have been missed, for who asks before the old ones have ended", async () => {
+    await open();
+    world.commit("INSERT INTO tests VALUES (1, 'one', 1)");
+    const old = subscribe(ALL);
+    await old.eoq();
+    world.subscriptions.renew();
+    const client = subscribe(ALL);
+    await until("the old stream has ended", () => old.ended);
+    assert.notEqual(client.id, old.id);
+    await client.eoq();
+    world.commit("INSERT INTO tests VALUES (2, 'two', 2)");
+    await until("inserted", () => client.changes.length === 1);
+    await until("the old one's files are gone", async () => (await readdir(world.folder)).length === 1);
+    assert.deepEqual(await readdir(world.folder), [client.id]);
+  });
+
   it("shares one subscription between byte-identical texts, and none between others", async () => {
     await open();
     const first = subscribe("SELECT id FROM tests");

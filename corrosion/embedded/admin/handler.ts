@@ -9,7 +9,7 @@ import type { AdminHandler } from "./server.ts";
 export interface AdminParts {
   readonly actorId: ActorId;
   readonly gossip: Gossip;
-  readonly subscriptions: () => Subscriptions;
+  readonly subscriptions: Subscriptions;
   readonly known: () => Promise<KnownVersions>;
   /** Reads the schema files again and applies them; throws why it cannot. */
   readonly reload: () => Promise<void>;
@@ -42,14 +42,10 @@ export function adminHandler(parts: Promise<AdminParts>): AdminHandler {
         gossip.rejoin();
         return replies.info("Rejoined cluster with a renewed identity");
       case "subs_list":
-        return replies.json(
-          subscriptions()
-            .list()
-            .map((entry) => ({ ...entry, sql: oneLine(entry.sql) })),
-        );
+        return replies.json(subscriptions.list().map((entry) => ({ ...entry, sql: oneLine(entry.sql) })));
       case "subs_info": {
         const which = whichSubscription(command.hash, command.id);
-        const info = infoOf(subscriptions(), which);
+        const info = infoOf(subscriptions, which);
         return replies.json({ ...info, original_query: oneLine(info.original_query) });
       }
     }

@@ -18,7 +18,7 @@ const UUID = new RegExp(`^(?:([0-9a-f]{32})|(?:urn:uuid:)?(${HYPHENATED})|\\{(${
 const CONCURRENCY = 128;
 
 /** `POST /v1/subscriptions` and `GET /v1/subscriptions/{id}`. */
-export function subscriptionRoutes(subscriptions: () => Subscriptions): Route[] {
+export function subscriptionRoutes(subscriptions: Subscriptions): Route[] {
   return [
     {
       method: "POST",
@@ -27,7 +27,7 @@ export function subscriptionRoutes(subscriptions: () => Subscriptions): Route[] 
       handle: async ({ request, query }) => {
         const at = startAt(query);
         const statement = await readJson(request, readStatement);
-        return followed("subscriptions", () => subscriptions().subscribe(statement, at));
+        return followed("subscriptions", () => subscriptions.subscribe(statement, at));
       },
     },
     {
@@ -43,7 +43,7 @@ export function subscriptionRoutes(subscriptions: () => Subscriptions): Route[] 
           );
         }
         const at = startAt(query);
-        return followed("subscriptions", () => subscriptions().attach(id, at));
+        return followed("subscriptions", () => subscriptions.attach(id, at));
       },
     },
   ];

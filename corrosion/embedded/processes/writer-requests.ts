@@ -1,6 +1,7 @@
 /**
  * @module The writer's requests in their order: which of them the process gets next, and how long a timed one may take.
  */
+import { OUTCOME_UNKNOWN } from "../../../lib/corrosion/client/errors.ts";
 import { StatementFailed } from "../store/contract.ts";
 import type { WriterCalls, WriterMethod, WriterRequest } from "./writer-protocol.ts";
 
@@ -42,6 +43,10 @@ export class WriterRequests {
   #timed: Call | null = null;
   /** The one whose process was ended; it may still turn out to have been answered. */
   #interrupted: Call | null = null;
+  /** The interrupted one whose process is gone: whether it was committed, the next process knows. */
+  #undecided: Call | null = null;
+  /** Whether a commit was told since the timed request was sent: it is alone, so that commit is its own. */
+  #timedKept = false;
 
   /** `onOverdue`: the timed request has taken too long, and only the end of its process ends it. */
   constructor(onOverdue: () => void) {
@@ -66,9 +71,22 @@ export class WriterRequests {
     });
   }
 
-  /** The agent stops: fails those that have not begun. */
-  refuseWaiting(): void {
+  /** The agent stops: fails those that have not begun, and what only another process could tell. */
+  stop(): void {
     for (const call of this.#waiting.splice(0)) call.reject(new WriterStopped());
+    this.decide(true);
+  }
+
+  /** The next process has opened the database, which holds an own commit that was never told, or does not. */
+  decide(untold: boolean): void {
+    const kept = untold || this.#timedKept;
+    this.#undecided?.reject(kept ? lost() : new StatementFailed("interrupted"));
+    this.#undecided = null;
+  }
+
+  /** A commit of this agent was told. */
+  committed(): void {
+    this.#timedKept = true;
   }
 
   /** What the process is to be sent now: from here on it is under way. */
@@ -85,6 +103,7 @@ export class WriterRequests {
       batch.push({ id, method: call.method, args: call.args, timed: call.limitMs !== null });
       if (call.limitMs === null) continue;
       this.#timed = call;
+      this.#timedKept = false;
       this.restartTimer();
     }
     return batch;
@@ -105,20 +124,21 @@ export class WriterRequests {
     this.#timer = limitMs === null ? null : setTimeout(() => this.#overdue(), limitMs);
   }
 
-  /** The process has ended: what was under way fails. Returns how many those were, and whether one may have committed. */
+  /**
+   * The process has ended: what was under way fails, but what was interrupted waits for `decide`. Returns how many
+   * those were, and whether one of the others may have committed.
+   */
   lose(): { readonly count: number; readonly changes: boolean } {
     this.#forgetTimer();
-    const lost = [...this.#underWay.values()];
+    const calls = [...this.#underWay.values()];
     this.#underWay.clear();
-    const message = "the writing process ended; whether the transaction was committed is not known";
-    let changes = false;
-    for (const call of lost) {
-      const interrupted = call === this.#interrupted;
-      changes ||= !interrupted && CHANGING.has(call.method);
-      call.reject(interrupted ? new StatementFailed("interrupted") : new WriterLost(message));
+    for (const call of calls) {
+      if (call === this.#interrupted) this.#undecided = call;
+      else call.reject(lost());
     }
+    const changes = calls.some((call) => call !== this.#interrupted && CHANGING.has(call.method));
     this.#interrupted = null;
-    return { count: lost.length, changes };
+    return { count: calls.length, changes };
   }
 
   #finish(id: number): Call | undefined {
@@ -139,4 +159,8 @@ export class WriterRequests {
     this.#interrupted = this.#timed;
     this.#onOverdue();
   }
+}
+
+function lost(): WriterLost {
+  return new WriterLost(`the writing process ended; ${OUTCOME_UNKNOWN}`);
 }

@@ -109,7 +109,7 @@ export class Writer {
     if (this.#phase === "stopped") return;
     const child = this.#child;
     const serving = this.#phase === "serving" && child !== null;
-    this.#requests.refuseWaiting();
+    this.#requests.stop();
     const closed = serving ? this.#call("close", []).catch(() => {}) : Promise.resolve();
     this.#phase = "stopping";
     if (child === null) return;
@@ -180,7 +180,9 @@ export class Writer {
           else if (report.kind === "ready") {
             this.#actorId = report.actorId;
             this.#tables = report.tables;
-            this.#lost ||= report.version !== this.#version;
+            const untold = report.version !== this.#version;
+            this.#lost ||= untold;
+            this.#requests.decide(untold);
             this.#version = report.version;
             resolve();
           } else this.#take(report);
@@ -198,7 +200,10 @@ export class Writer {
   #take(report: WriterReport): void {
     switch (report.kind) {
       case "committed":
-        if (report.committed.local) this.#version = report.committed.version;
+        if (report.committed.local) {
+          this.#version = report.committed.version;
+          this.#requests.committed();
+        }
         this.#options.onCommitted(report.committed);
         return;
       case "started":
@@ -225,7 +230,10 @@ export class Writer {
     this.#child = null;
     const { changes, count } = this.#requests.lose();
     this.#lost ||= changes;
-    if (this.#phase !== "serving") return;
+    if (this.#phase !== "serving") {
+      this.#requests.stop();
+      return;
+    }
     this.#phase = "starting";
     this.#options.log.warn("the writing process has ended, a new one starts", { how, lost: count });
     void this.#reopen();

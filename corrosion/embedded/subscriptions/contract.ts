@@ -121,6 +121,8 @@ export interface Subscriptions {
   list(): readonly SubscriptionEntry[];
   /** Throws `SubscriptionRefused` (404, `unknown subscription hash or id`). */
   info(which: { readonly id: string } | { readonly hash: string }): SubscriptionInfo;
+  /** Ends all of them, because commits may have been missed; who asks again gets a new one. */
+  renew(): void;
   /** Ends all streams. Clean: what runs is finished and all state kept; otherwise the files are removed. */
   close(options: { readonly clean: boolean }): Promise<void>;
 }

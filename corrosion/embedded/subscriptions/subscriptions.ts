@@ -133,10 +133,19 @@ class Registry implements Subscriptions {
     };
   }
 
+  renew(): void {
+    this.#options.log.warn("commits may have been missed: all subscriptions start anew");
+    this.#endAll(false);
+  }
+
   async close({ clean }: { clean: boolean }): Promise<void> {
     clearInterval(this.#purging);
-    for (const subscription of [...this.#byId.values()]) this.#end(subscription, { clean, message: null });
+    this.#endAll(clean);
     await Promise.all(this.#ending);
+  }
+
+  #endAll(clean: boolean): void {
+    for (const subscription of [...this.#byId.values()]) this.#end(subscription, { clean, message: null });
   }
 
   restore(): void {

@@ -13,7 +13,7 @@ export type AgentErrorKind =
   | "overloaded"
   /** The statement's fault, in SQLite's or the agent's words. */
   | "sql"
-  /** A 200 that ended before its end mark. */
+  /** A 200 that ended before its end mark, or a transaction whose outcome the agent itself does not know. */
   | "incomplete"
   /** 404: the agent keeps no subscription with this id. */
   | "unknown_subscription"
@@ -49,6 +49,9 @@ export function isTransient(error: unknown): boolean {
   return error instanceof AgentError && ["unreachable", "overloaded", "incomplete"].includes(error.kind);
 }
 
+/** What the embedded agent says when its writing process ended within a transaction; its answer is a 500 as others. */
+export const OUTCOME_UNKNOWN = "whether the transaction was committed is not known";
+
 const OVERLOAD = "max concurrency limit reached";
 const QUOTED = 300;
 
@@ -73,6 +76,9 @@ export function errorOfAnswer(agent: string, path: string, status: number, body:
   const said = saidBy(body);
   if (status === 404 && path.startsWith("/v1/subscriptions/")) {
     return refuse("unknown_subscription", said ?? `the agent at ${agent} does not know this subscription`);
+  }
+  if (status === 500 && said?.includes(OUTCOME_UNKNOWN)) {
+    return new AgentError("incomplete", `the agent at ${agent}: ${said}`, { status, mayHaveCommitted: true });
   }
   if (said !== null && (status === 400 || status === 500)) return refuse("sql", said);
   return refuse(

@@ -9,7 +9,7 @@ import {
   type TransactionResult,
 } from "./answers.ts";
 import { Deadline } from "./deadline.ts";
-import { AgentError, errorOfAnswer, isTransient } from "./errors.ts";
+import { AgentError, errorOfAnswer, isTransient, OUTCOME_UNKNOWN } from "./errors.ts";
 import { events } from "./event-stream.ts";
 import { type Cell, parseEvent, parseUpdate, type SubscriptionEvent, type UpdateEvent } from "./events.ts";
 import { parseJson } from "./json.ts";
@@ -91,16 +91,12 @@ export class CorrosionClient {
     } catch (error) {
       const uncertain =
         error instanceof AgentError && ["unreachable", "timeout", "protocol"].includes(error.kind);
-      // A status other than 200 says that nothing was kept.
+      // A status other than 200 says that nothing was kept, or that it is not known.
       if (!uncertain || !sent || error.status !== null) throw error;
-      throw new AgentError(
-        error.kind,
-        `${error.message}; whether the transaction was committed is not known`,
-        {
-          cause: error,
-          mayHaveCommitted: true,
-        },
-      );
+      throw new AgentError(error.kind, `${error.message}; ${OUTCOME_UNKNOWN}`, {
+        cause: error,
+        mayHaveCommitted: true,
+      });
     }
   }
 

@@ -40,6 +40,7 @@ interface Restart {
 }
 
 /** The contract's word for an agent that others run. */
+const STOP_REQUESTED = "A stop was requested.";
 const NOT_MANAGED =
   "The Corrosion agent of this node is run by somebody else: start and stop it where it runs.";
 
@@ -50,6 +51,8 @@ export class AgentSupervisor {
   #life: AgentLife | null = null;
   #restart: Restart | null = null;
   #stopping: Promise<void> | null = null;
+  /** Requests to stop so far: a start that waited does not undo a later one. */
+  #stops = 0;
   /** Watches an agent that somebody else runs on our port, or at the configured URL. */
   #external: { readonly end: AbortController; readonly over: Promise<void> } | null = null;
   #launches = 0;
@@ -73,13 +76,15 @@ export class AgentSupervisor {
 
   /** Starts it, if it does not run, after a stop that is under way. Throws `agent_not_managed`. */
   async start(): Promise<AgentStatus> {
+    const stops = this.#stops;
     await this.#stopping;
     if (this.#external !== null) {
       // An agent that was found on our port may be gone by now.
       if (this.#options.chosen.kind === "external" || this.#situation.reason === null) throw notManaged();
       await this.#endExternal();
     }
-    if (this.#closed || this.#life !== null || this.#restart !== null) return this.status;
+    const stoppedAgain = stops !== this.#stops;
+    if (this.#closed || stoppedAgain || this.#life !== null || this.#restart !== null) return this.status;
     this.#begin();
     return this.status;
   }
@@ -87,10 +92,15 @@ export class AgentSupervisor {
   /** Ends it. Returns at once with `stopping`; `stopped` resolves when it is gone. Throws `agent_not_managed`. */
   stop(): { readonly status: AgentStatus; readonly stopped: Promise<void> } {
     if (!this.status.managed) throw notManaged();
-    this.#stopping ??= this.#end("A stop was requested.").finally(() => {
+    this.#stops += 1;
+    // One that began during a stop waits for it; the stop does not know of it.
+    const restart = this.#stopping === null ? null : this.#restart;
+    restart?.breakOff.abort(new Error(STOP_REQUESTED));
+    this.#stopping ??= this.#end(STOP_REQUESTED).finally(() => {
       this.#stopping = null;
     });
-    return { status: this.status, stopped: this.#stopping };
+    const stopped = this.#stopping.then(async () => void (await restart?.outcome));
+    return { status: this.status, stopped };
   }
 
   /** Restarts it; a request during a restart gets that one. Throws `agent_not_managed`. */
