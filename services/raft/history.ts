@@ -49,6 +49,11 @@ export class History {
     this.#distrust = distrust;
   }
 
+  /** Whether only the archive has this message. */
+  archived(session: SessionState, seq: number): boolean {
+    return locationOfSeq(session, seq) === null && this.#hot.get(session.id, seq) === undefined;
+  }
+
   /** One message. Throws as `after`. */
   async one(session: SessionState, seq: number): Promise<Message> {
     const [body] = await this.#fetch(session, seq, seq);

@@ -16,10 +16,10 @@ import type { AppendSlots } from "./engine/slots.ts";
 import { decodeEntry } from "./entry.ts";
 import { History } from "./history.ts";
 import type { HotMessages } from "./hot-messages.ts";
-import { type AppendResult, type EndReason, GroupLeader, type Refusal } from "./leader.ts";
+import { type AppendResult, type EndReason, GroupLeader } from "./leader.ts";
 import { Lease } from "./lease.ts";
 import type { RaftMetrics } from "./metrics.ts";
-import { resultOf } from "./proposal-result.ts";
+import { Proposals } from "./proposals.ts";
 import { publishMessages } from "./publication.ts";
 import { Residency } from "./residency.ts";
 import { SessionReader } from "./session-reader.ts";
@@ -47,9 +47,6 @@ export interface LeaderEnvironment {
   readonly clock?: Clock;
 }
 
-type Waiter = (result: ProposeResult | Promise<ProposeResult>) => void;
-type UpkeepWaiter = (outcome: Outcome | null) => void;
-
 /** One leader epoch of one group on this node. */
 export class LeaderDriver {
   readonly #env: LeaderEnvironment;
@@ -60,11 +57,9 @@ export class LeaderDriver {
   readonly #residency: Residency;
   /** What callers read. */
   readonly reader: SessionReader;
-  readonly #waiters = new Map<number, Waiter>();
-  readonly #upkeep = new Map<number, UpkeepWaiter>();
+  readonly #proposals: Proposals;
   readonly #led = Promise.withResolvers<boolean>();
   readonly #over = Promise.withResolvers<EndReason>();
-  #nextTicket = 1;
   #retryTimer: NodeJS.Timeout | null = null;
   #flushScheduled = false;
   /** The append under way; null when there is none. */
@@ -78,6 +73,7 @@ export class LeaderDriver {
     this.#env = env;
     const clock = env.clock ?? systemClock;
     this.#history = new History(env.log, env.hot, env.archive, () => this.#archiver.distrust());
+    this.#proposals = new Proposals({ history: this.#history, hint: env.hint });
     this.#leader = new GroupLeader(env.node, state, {
       append: (data, expectedLast, id) => {
         this.#appending = this.#append(data, expectedLast, id);
@@ -85,8 +81,8 @@ export class LeaderDriver {
       inspect: (index) => void this.#inspect(index),
       retryAfter: (ms) => this.#retryAfter(ms),
       waiting: () => this.#flushSoon(),
-      settle: (ticket, outcome, command) => this.#settle(ticket, outcome, command),
-      refuse: (ticket, why) => this.#refuse(ticket, why),
+      settle: (ticket, outcome, command) => this.#proposals.settle(ticket, outcome, command),
+      refuse: (ticket, why) => this.#proposals.refuse(ticket, why),
       committed: (_index, outcomes, commands) => this.#committed(outcomes, commands),
       led: () => {
         this.#archiver.start();
@@ -192,29 +188,29 @@ export class LeaderDriver {
 
   /** Proposes drafts in their order; resolves once all their commands are decided. */
   propose(drafts: readonly Draft[]): Promise<ProposeResult[]> {
-    const held = drafts.some((draft) => this.#residency.decidable(draft));
-    return Promise.all(drafts.map((draft) => this.#proposeOne(draft, held)));
+    const shared = drafts.length > 1 && drafts.some((draft) => this.#residency.decidable(draft));
+    return Promise.all(drafts.map((draft) => this.#proposeOne(draft, shared)));
   }
 
-  /** `held`: others of the call, which need no archive, wait for its answer too. */
-  #proposeOne(draft: Draft, held: boolean): ProposeResult | Promise<ProposeResult> {
+  /** `shared`: others of the call, which need no archive, wait for its answer too. */
+  #proposeOne(draft: Draft, shared: boolean): ProposeResult | Promise<ProposeResult> {
     if (this.#leader.pendingBytes > this.#env.inflightBytes) {
       return { kind: "refused", why: "backpressure", hint: null };
     }
     if (this.leading && !this.#residency.decidable(draft)) {
-      return held ? { kind: "refused", why: "alone", hint: null } : this.#bringFor(draft);
+      return shared ? { kind: "refused", why: "alone", hint: null } : this.#bringFor(draft);
     }
-    return this.#enter(draft);
+    return this.#enter(draft, shared);
   }
 
   /** What is not resident may be in the archive: only that can say that a session does not exist. */
   async #bringFor(draft: Draft): Promise<ProposeResult> {
     switch (await this.#residency.bring(draft.session)) {
       case "resident":
-        return this.#enter(draft);
+        return this.#enter(draft, false);
       case "absent":
         // Somebody who asked together with this one may have created it by now.
-        if (draft.t === "create" || this.#leader.knows(draft.session)) return this.#enter(draft);
+        if (draft.t === "create" || this.#leader.knows(draft.session)) return this.#enter(draft, false);
         return { kind: "rejected", code: "session_not_found", last_seq: 0 };
       case "archive_unavailable":
         return { kind: "refused", why: "archive_unavailable", hint: null };
@@ -223,21 +219,12 @@ export class LeaderDriver {
     }
   }
 
-  /** The outcome of a command of the leader's own; null when it was not committed, as far as is known. */
   #proposeUpkeep(draft: UpkeepDraft): Promise<Outcome | null> {
-    return new Promise((resolve) => {
-      const ticket = this.#nextTicket++;
-      this.#upkeep.set(ticket, resolve);
-      this.#guard(() => this.#leader.propose(ticket, draft));
-    });
+    return this.#proposals.askUpkeep((ticket) => this.#guard(() => this.#leader.propose(ticket, draft)));
   }
 
-  #enter(draft: Draft): Promise<ProposeResult> {
-    return new Promise((resolve) => {
-      const ticket = this.#nextTicket++;
-      this.#waiters.set(ticket, resolve);
-      this.#guard(() => this.#leader.propose(ticket, draft));
-    });
+  #enter(draft: Draft, shared: boolean): Promise<ProposeResult> {
+    return this.#proposals.ask(shared, (ticket) => this.#guard(() => this.#leader.propose(ticket, draft)));
   }
 
   /**
@@ -303,29 +290,6 @@ export class LeaderDriver {
 
   #retryAfter(ms: number): void {
     this.#retryTimer = setTimeout(() => this.#guard(() => this.#leader.retry()), ms);
-  }
-
-  #settle(ticket: number, outcome: Outcome, command: Command): void {
-    if (this.#upkeep.has(ticket)) this.#settleUpkeep(ticket, outcome);
-    else this.#answer(ticket, resultOf(outcome, command, this.#history));
-  }
-
-  #settleUpkeep(ticket: number, outcome: Outcome | null): void {
-    this.#upkeep.get(ticket)?.(outcome);
-    this.#upkeep.delete(ticket);
-  }
-
-  #refuse(ticket: number, why: Refusal): void {
-    if (this.#upkeep.has(ticket)) return this.#settleUpkeep(ticket, null);
-    this.#answer(
-      ticket,
-      why === "maybe" ? { kind: "maybe" } : { kind: "refused", why, hint: this.#env.hint() },
-    );
-  }
-
-  #answer(ticket: number, result: ProposeResult | Promise<ProposeResult>): void {
-    this.#waiters.get(ticket)?.(result);
-    this.#waiters.delete(ticket);
   }
 
   #committed(outcomes: readonly Outcome[], commands: readonly Command[]): void {

@@ -61,7 +61,8 @@ export async function startConsole({
 }: ConsoleOptions): Promise<ConsoleCluster> {
   clusters += 1;
   const namespace = `console-${process.pid}-${clusters}`;
-  const [apiPort, gossipPort] = [await freePort(size + 1), await freePort(size + 1)];
+  const apiPort = await freePort(2 * (size + 1));
+  const gossipPort = apiPort + size + 1;
   const shared = {
     FLEET_NODES: String(size),
     CLUSTER_SIZE: String(size),

@@ -92,6 +92,9 @@ export class Program {
   }
 }
 
+/** Given to this process before: whoever got one may not listen there yet. */
+const given = new Set<number>();
+
 /**
  * The first of `span` free ports in a row, none of which an outgoing connection gets from the system: something else
  * may open connections before a server listens there, or while it is down.
@@ -99,8 +102,11 @@ export class Program {
 export async function freePort(span = 1): Promise<number> {
   for (;;) {
     const base = randomInt(10_000, 32_000 - span);
-    const ports = Array.from({ length: span }, (_, i) => probe(base + i).catch(() => null));
-    if (!(await Promise.all(ports)).includes(null)) return base;
+    const ports = Array.from({ length: span }, (_, i) => base + i);
+    if (ports.some((port) => given.has(port))) continue;
+    for (const port of ports) given.add(port);
+    const free = await Promise.all(ports.map((port) => probe(port).catch(() => null)));
+    if (!free.includes(null)) return base;
   }
 }
 

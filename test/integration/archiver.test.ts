@@ -301,6 +301,24 @@ describe("a leader's archiver", () => {
       assert.deepEqual(await readAll(leader, "s", 4), seqs(10));
     });
 
+    it("and what somebody asks of the archive by a retry does not hold up the others of its call", async () => {
+      const first = await evicted();
+      first.leader.abandon();
+      // One that has none of the messages in RAM.
+      const { leader } = await one.leader("n2");
+      await leader.propose([create("t")]);
+      assert.equal((await leader.propose([append("s", 10)]))[0]?.kind, "appended");
+      one.archive.away = true;
+      const [retried, fresh] = await leader.propose([append("s", 9, "agent", "k"), append("t", 1)]);
+      assert.deepEqual(retried, { kind: "refused", why: "alone", hint: null });
+      assert.equal(fresh?.kind, "appended");
+      const [alone] = await leader.propose([append("s", 9, "agent", "k")]);
+      assert.deepEqual(alone, { kind: "refused", why: "archive_unavailable", hint: null });
+      one.archive.away = false;
+      const [found] = await leader.propose([append("s", 9, "agent", "k")]);
+      assert.equal(found?.kind === "deduped" && found.message.seq, 9);
+    });
+
     it("but keeps one whose way back would not fit into one entry", async () => {
       const { leader } = await one.leader("n1", QUICK);
       // As many keys as a session remembers, each as long as one may be: JSON makes six bytes of this character.
