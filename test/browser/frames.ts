@@ -6,6 +6,8 @@ import { loadShare } from "../helpers/machine-load.ts";
 const FRAMES_PER_SECOND = 30;
 /** Of each second, for the page's own thread: what is left is for the person. */
 const BUSY_MS = 500;
+/** Seconds of a run in which one may be another program's, which holds the processor for a moment. */
+const MANY_SECONDS = 5;
 
 export interface Drawn {
   /** Frames of each whole second. */
@@ -64,7 +66,7 @@ export class Frames {
 
 /**
  * Fails when frames are missing, or the page was busier than it may be. Other programs cost frames, so that single
- * seconds only count on a quiet machine, where all but one must be full; processor time is the page's own.
+ * seconds only count on a quiet machine, and of many all but the worst; processor time is the page's own.
  */
 export function assertSmooth({ frames, busyMs, ms }: Drawn): void {
   const share = loadShare();
@@ -74,8 +76,9 @@ export function assertSmooth({ frames, busyMs, ms }: Drawn): void {
     `${average.toFixed(1)} frames/s (${frames.join(" ")}), ` +
     `${busy.toFixed()} ms of each second busy, at ${share.toFixed(1)} times the machine's load`;
   assert.ok(average >= FRAMES_PER_SECOND / share, told);
-  const [, worst = 0] = frames.toSorted((a, b) => a - b);
-  assert.ok(share > 1 || worst >= FRAMES_PER_SECOND, told);
+  const [worst = 0, second = 0] = frames.toSorted((a, b) => a - b);
+  const judged = frames.length < MANY_SECONDS ? worst : second;
+  assert.ok(share > 1 || judged >= FRAMES_PER_SECOND, told);
   assert.ok(busy <= BUSY_MS, told);
 }
 
