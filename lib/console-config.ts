@@ -176,7 +176,8 @@ export function readConsole(env: EnvReader, base: ConsoleBase): ConsoleOfNode {
       dataDir,
       ack: {
         ...ack,
-        host: shared.fly.privateIp ?? (prod ? "::" : "127.0.0.1"),
+        // Others post acknowledgements there: it must be as reachable as the gateway.
+        host: shared.fly.privateIp ?? base.host,
         port: ackPort === 0 ? 0 : port(ackGiven, ackPort, node),
       },
       agent: {

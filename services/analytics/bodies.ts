@@ -128,6 +128,12 @@ export interface ExportMetadata {
   readonly region: string;
 }
 
+/** Of the export of one run: also whose records it holds. */
+export interface RunExportMetadata extends ExportMetadata {
+  readonly nodes_reporting: readonly string[];
+  readonly nodes_missing: readonly string[];
+}
+
 /** One run of a comparison; a run that nobody knows has zeros and nulls. */
 export interface ComparedExperiment {
   readonly experiment_id: string;

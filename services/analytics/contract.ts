@@ -249,11 +249,11 @@ export interface PartChunk {
   readonly data: string;
 }
 
-/** `analytics.store.query`: a body as corroport, section 6. Without `parts` it is of this node's own records. */
+/** `analytics.store.query`: a body as corroport, section 6. Without `parts` it is of this node's own records alone. */
 export interface Query {
   readonly experiment_id: string;
   readonly kind: ReportKind;
-  /** Of every node that answered, this one included; as `gatherPart` gives them. */
+  /** Of every other node that answered, as `gatherPart` gives them. */
   readonly parts?: readonly Uint8Array[];
 }
 
@@ -262,6 +262,9 @@ export interface ExportQuery {
   readonly experiment_id: string;
   readonly format: "json" | "csv";
   readonly include_system_metrics: boolean;
+  /** Who is in it, and who is not though it should. */
+  readonly nodes_reporting: readonly string[];
+  readonly nodes_missing: readonly string[];
   readonly parts?: readonly Uint8Array[];
 }
 

@@ -39,6 +39,7 @@ type StoreService = Service<{ intervalMs: number; retryMs: number; capacity: num
 
 const experiment_id = { type: "string", min: 1, max: 255 } as const;
 const parts = { type: "array", optional: true, items: { type: "class", instanceOf: Uint8Array } } as const;
+const nodeIds = { type: "array", items: "string" } as const;
 const eventKey = {
   type: "object",
   optional: true,
@@ -90,9 +91,9 @@ export default defineService<StoreService>({
         parts,
       },
       async handler(this: StoreService, ctx: Context<Query>): Promise<ReportBodies[Query["kind"]]> {
-        const { experiment_id: id, kind, parts } = ctx.params;
+        const { experiment_id: id, kind, parts = [] } = ctx.params;
         await this.writer.flush();
-        return this.thread.call("report", id, kind, parts ?? null);
+        return this.thread.call("report", id, kind, parts);
       },
     },
 
@@ -102,13 +103,15 @@ export default defineService<StoreService>({
         experiment_id,
         format: { type: "enum", values: ["json", "csv"] },
         include_system_metrics: "boolean",
+        nodes_reporting: nodeIds,
+        nodes_missing: nodeIds,
         parts,
       },
       async handler(this: StoreService, ctx: Context<ExportQuery>): Promise<ExportFile> {
-        const { experiment_id: id, format, parts: given, ...options } = ctx.params;
+        const { experiment_id: id, format, parts: others = [], ...options } = ctx.params;
         checkRunId(id);
         await this.writer.flush();
-        return this.thread.call("exported", id, format, exporter(this), options, given ?? null);
+        return this.thread.call("exported", id, format, exporter(this), options, others);
       },
     },
 
@@ -130,7 +133,7 @@ export default defineService<StoreService>({
       params: { experiment_id, parts },
       async handler(this: StoreService, ctx: Context<ComparedQuery>): Promise<ComparedExperiment> {
         await this.writer.flush();
-        return this.thread.call("compared", ctx.params.experiment_id, ctx.params.parts ?? null);
+        return this.thread.call("compared", ctx.params.experiment_id, ctx.params.parts ?? []);
       },
     },
 

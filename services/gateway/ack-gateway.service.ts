@@ -55,7 +55,7 @@ const ackGateway: ServiceSchema = {
     webServerMixin({
       name: "ack API",
       address: ({ console }) => console.ack,
-      variables: { host: "FLY_PRIVATE_IP", port: "API_PORT" },
+      variables: { host: "HOST", port: "API_PORT" },
       announce(broker, address) {
         broker.metadata.ack_endpoint = formatHostPort(address);
       },

@@ -14,7 +14,7 @@ export interface Answer {
 /** Any page of any origin may call the API, and read why it was refused (contract, section 5). */
 const CORS = {
   "access-control-allow-origin": "*",
-  "access-control-expose-headers": "Retry-After, Location",
+  "access-control-expose-headers": "Retry-After, Location, X-Nodes-Missing",
 };
 
 /** Answers are data: a browser must neither guess their type, nor run, nor frame them. */

@@ -1,6 +1,7 @@
 /** @module The ack API: who may acknowledge what, and every answer that it gives. */
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
+import { networkInterfaces } from "node:os";
 import type { ServiceSchema } from "moleculer";
 import { originClock } from "../../lib/clock.ts";
 import { CorrosionError } from "../../lib/corrosion/failures.ts";
@@ -312,6 +313,13 @@ describe("The ack API", () => {
   it("says in the node's metadata where it is, also on IPv6", async () => {
     await start();
     assert.match(String(api.broker.metadata.ack_endpoint), /^127\.0\.0\.1:\d+$/);
+    await start({ HOST: "0.0.0.0", FLEET_AUTH_ALLOW_INSECURE: "true" });
+    const others = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+    const outward = others.find(({ family, internal }) => family === "IPv4" && !internal);
+    const [host] = String(api.broker.metadata.ack_endpoint).split(":");
+    assert.equal(host, outward?.address ?? "127.0.0.1", "where other machines reach it");
+    await track();
+    assert.equal((await acknowledge(fine)).status, 200);
     await start({ FLY_PRIVATE_IP: "::1" });
     assert.match(String(api.broker.metadata.ack_endpoint), /^\[::1\]:\d+$/);
     await track();

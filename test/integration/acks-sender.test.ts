@@ -220,6 +220,21 @@ describe("Senders of three nodes", function () {
     }
   });
 
+  it("acknowledge what was written while their agent was down for 20 s", async () => {
+    await two.call("agent.stop", { wait: true });
+    const rows = Array.from({ length: 20 }, () => message());
+    for (const row of rows) await write(one, row);
+    for (const { pk } of rows) await reaches(three, pk, "acked");
+    // That long it is down: what is proved is that nothing is forgotten meanwhile.
+    await delay(20_000);
+    for (const { pk } of rows) assert.deepEqual(acksFor(api, pk), ["dev-node3"]);
+    await two.call("agent.start");
+    for (const { pk } of rows) {
+      await reaches(two, pk, "acked", 60_000);
+      assert.deepEqual(acksFor(api, pk), ["dev-node2", "dev-node3"]);
+    }
+  });
+
   it("get their acknowledgements through to an originator that was down for 20 s", async () => {
     const port = Number(new URL(api.url).port);
     await api.stop();

@@ -195,7 +195,7 @@ describe("The store of a node", function () {
   it("exports a run as JSON and CSV under its own name, and refuses other names", async () => {
     const broker = await start();
     await record(broker, { events: [sent("a", "n1", T0), acked("a", "n1", "n2", T0 + 9)] });
-    const options = { include_system_metrics: true };
+    const options = { include_system_metrics: true, nodes_reporting: ["dev-node1"], nodes_missing: [] };
     const exported = (experiment_id: string, format: "json" | "csv") =>
       call<ExportFile>(broker, "export", { experiment_id, format, ...options });
     const json = await exported("run", "json");

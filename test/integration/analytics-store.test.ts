@@ -41,7 +41,7 @@ describe("Reports of one node's file", () => {
         record(store, [sent("other", "n7", T0, "other"), acked("other", "n7", "n8", T0, null, "other")]);
         const pure = { experiment: row, events: columnsOf(events), rows: null, metrics: [], snapshots: [] };
         for (const kind of FIGURES)
-          assert.deepEqual(store.report("run", kind, null), reportOf(pure, kind), kind);
+          assert.deepEqual(store.report("run", kind, []), reportOf(pure, kind), kind);
         store.close();
       }),
       { numRuns: 200 },
@@ -73,7 +73,7 @@ describe("Reports of one node's file", () => {
           return packed;
         });
         for (const kind of FIGURES) {
-          assert.deepEqual(whole.report("run", kind, parts), whole.report("run", kind, null), kind);
+          assert.deepEqual(whole.report("run", kind, parts), whole.report("run", kind, []), kind);
         }
         assert.equal(whole.report("run", "events", parts).count, events.length);
         whole.close();
@@ -84,7 +84,7 @@ describe("Reports of one node's file", () => {
 
   it("have zeros and empty lists for a run that nobody knows", () => {
     const store = openStore(":memory:", "n1");
-    assert.deepEqual(store.report("none", "summary", null), {
+    assert.deepEqual(store.report("none", "summary", []), {
       topology_snapshots_count: 0,
       message_count: 0,
       send_count: 0,
@@ -94,15 +94,15 @@ describe("Reports of one node's file", () => {
       remote_node_count: 0,
       experiment: null,
     });
-    assert.deepEqual(store.report("none", "timing", null), { timing_stats: [], count: 0 });
-    assert.deepEqual(store.report("none", "events", null), { message_events: [], count: 0 });
-    assert.deepEqual(store.report("none", "metrics", null), { system_metrics: [], count: 0 });
-    assert.deepEqual(store.report("none", "topology", null), { topology_snapshots: [], count: 0 });
-    assert.equal(store.report("none", "performance", null).latency.sample_count, 0);
+    assert.deepEqual(store.report("none", "timing", []), { timing_stats: [], count: 0 });
+    assert.deepEqual(store.report("none", "events", []), { message_events: [], count: 0 });
+    assert.deepEqual(store.report("none", "metrics", []), { system_metrics: [], count: 0 });
+    assert.deepEqual(store.report("none", "topology", []), { topology_snapshots: [], count: 0 });
+    assert.equal(store.report("none", "performance", []).latency.sample_count, 0);
     for (const kind of KINDS) {
       assert.deepEqual(
         store.report("none", kind, [store.part("none", true)]),
-        store.report("none", kind, null),
+        store.report("none", kind, []),
         kind,
       );
     }
@@ -112,12 +112,12 @@ describe("Reports of one node's file", () => {
   it("show times in microseconds, and null where there is none", () => {
     const store = openStore(":memory:", "n1");
     record(store, [sent("m", "n1", T0 + 1), acked("m", "n1", "n2", T0 + 1234, T0 + 7)]);
-    const [send, ack] = store.report("run", "events", null).message_events;
+    const [send, ack] = store.report("run", "events", []).message_events;
     assert.deepEqual(
       [send?.event_timestamp, send?.receipt_timestamp, send?.target_node, ack?.receipt_timestamp],
       ["2026-01-01T00:00:00.000001Z", null, null, "2026-01-01T00:00:00.000007Z"],
     );
-    const [timing] = store.report("run", "timing", null).timing_stats;
+    const [timing] = store.report("run", "timing", []).timing_stats;
     assert.deepEqual(timing, {
       message_id: "m",
       send_time: "2026-01-01T00:00:00.000001Z",
@@ -285,7 +285,7 @@ describe("An analytics file", () => {
           VALUES ('m', 'run', 'n1', 'sent', ${T0}, ${T0})`),
       );
       const store = openStore(path, "n1");
-      assert.equal(store.report("run", "summary", null).send_count, 1);
+      assert.equal(store.report("run", "summary", []).send_count, 1);
       store.close();
     }
   });
@@ -305,12 +305,12 @@ describe("An analytics file", () => {
       [experiment({ sent_count: 1 })],
     );
     record(store, [acked("m", "n1", "n2", T0 + 7)], [experiment({ sent_count: 2 })]);
-    const { message_events } = store.report("run", "events", null);
+    const { message_events } = store.report("run", "events", []);
     assert.deepEqual(
       message_events.map(({ event_timestamp }) => event_timestamp),
       ["2026-01-01T00:00:00.000005Z"],
     );
-    assert.equal(store.report("run", "summary", null).experiment?.sent_count, 2);
+    assert.equal(store.report("run", "summary", []).experiment?.sent_count, 2);
     store.close();
   });
 
@@ -319,9 +319,9 @@ describe("An analytics file", () => {
     // A validator keeps such a row away; the file does not rely on it.
     const broken = { ...sent("b", "n1", T0), originating_node: null as unknown as string };
     assert.throws(() => record(store, [sent("a", "n1", T0), broken]), /NOT NULL/);
-    assert.equal(store.report("run", "summary", null).send_count, 0);
+    assert.equal(store.report("run", "summary", []).send_count, 0);
     record(store, [sent("a", "n1", T0)]);
-    assert.equal(store.report("run", "summary", null).send_count, 1);
+    assert.equal(store.report("run", "summary", []).send_count, 1);
     store.close();
   });
 
@@ -373,7 +373,7 @@ describe("An analytics file", () => {
       assert.equal((await exit)[1], "SIGKILL");
       const flushed = Number(printed.trimEnd().split("\n").at(-1));
       const store = openStore(path, "n1");
-      assert.ok(store.report("run", "summary", null).send_count >= flushed && flushed >= atLeast);
+      assert.ok(store.report("run", "summary", []).send_count >= flushed && flushed >= atLeast);
       assert.deepEqual(
         inspect((db) => db.prepare("PRAGMA integrity_check").get()),
         Object.assign(Object.create(null), { integrity_check: "ok" }),

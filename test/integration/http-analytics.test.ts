@@ -147,6 +147,13 @@ describe("The routes of experiments", () => {
     assert.equal(json.body.metadata.exporter_version, "2.0.0");
     assert.equal(json.body.experiment.success_rate, 75);
     assert.equal(json.body.raw_events.length, 5);
+    assert.deepEqual(
+      [json.body.metadata.nodes_reporting, json.body.metadata.nodes_missing],
+      [["n"], ["a", "b"]],
+    );
+    assert.equal(json.headers.get("x-nodes-missing"), "a,b");
+    const local = await ask(`GET ${E}/one/export?scope=local`);
+    assert.deepEqual([local.body.metadata.nodes_missing, local.headers.get("x-nodes-missing")], [[], null]);
     const small = await ask(`GET ${E}/one/export?include_raw_events=false&include_system_metrics=false`);
     assert.ok(!small.text.includes('"message_id"'));
     const csv = await ask(`GET ${E}/one/export?format=csv`);
@@ -169,6 +176,7 @@ describe("The routes of experiments", () => {
     const csv = await ask(`GET ${E}/compare?ids=one,two&format=csv`);
     assert.equal(csv.headers.get("content-disposition"), 'attachment; filename="experiment_comparison.csv"');
     assert.equal(csv.text.trim().split("\r\n").length, 3);
+    assert.equal(csv.headers.get("x-nodes-missing"), "a,b");
     const many = Array.from({ length: 21 }, (_, i) => i).join(",");
     for (const query of ["", "?ids=", "?ids=,%20,", `?ids=${many}`, "?ids=../x", "?ids=one&format=xml"]) {
       const refused = await ask(`GET ${E}/compare${query}`);

@@ -24,7 +24,7 @@ const guarded = (value: CsvValue): string =>
   value === null ? "" : typeof value === "string" && /^[=+\-@]/.test(value) ? `'${value}` : String(value);
 
 const EXPORTER = { node_id: "ams-1", region: "ams", at: T0 };
-const ALL = { include_system_metrics: true };
+const ALL = { include_system_metrics: true, nodes_reporting: ["ams-1"], nodes_missing: ["fra-2"] };
 
 function records(events: readonly MessageEvent[], given: Partial<RunRecords> = {}): RunRecords {
   return {
@@ -128,6 +128,8 @@ describe("The export of a run", () => {
       exporter_version: "2.0.0",
       node_id: "ams-1",
       region: "ams",
+      nodes_reporting: ["ams-1"],
+      nodes_missing: ["fra-2"],
     });
     const { configuration, ...facts } = data.experiment;
     assert.deepEqual(facts, {
@@ -171,7 +173,7 @@ describe("The export of a run", () => {
   });
 
   it("leaves out what is not wanted", () => {
-    const { system_metrics } = exportOf("run", RUN, EXPORTER, { include_system_metrics: false });
+    const { system_metrics } = exportOf("run", RUN, EXPORTER, { ...ALL, include_system_metrics: false });
     assert.deepEqual(system_metrics, []);
   });
 

@@ -273,6 +273,29 @@ describe("What a run measured", () => {
     );
   });
 
+  it("is a staircase per node that told when it received: each receipt at its message's place, from its first", () => {
+    fc.assert(
+      fc.property(runEvents, (events) => {
+        const columns = columnsOf(events);
+        const sends = once(events)
+          .filter(({ event_type }) => event_type === "sent")
+          .sort((a, b) => a.event_timestamp - b.event_timestamp || (a.message_id < b.message_id ? -1 : 1));
+        const told = pairs(events).filter(({ ack }) => ack.receipt_timestamp !== null);
+        const expected = [...Map.groupBy(told, ({ ack }) => ack.target_node ?? "")].map(([node, list]) => {
+          const first = Math.min(...list.map(({ ack }) => ack.receipt_timestamp ?? 0));
+          const points = list.map(({ ack, send }) => [
+            sends.indexOf(send) + 1,
+            ((ack.receipt_timestamp ?? 0) - first) / 1000,
+          ]);
+          return [node, points.sort(([a = 0], [b = 0]) => a - b)] as const;
+        });
+        const lines = receiptStaircase(columns, samplesOf(columns), nodesIn(columns));
+        assert.deepEqual(new Map(lines.map(({ node_id, points }) => [node_id, points])), new Map(expected));
+        for (const { point_count, points } of lines) assert.equal(point_count, points.length);
+      }),
+    );
+  });
+
   it("is a staircase per node, on the node's own clock alone", () => {
     const events = [
       sent("a", "n1", T0),

@@ -78,6 +78,8 @@ describe("The console's configuration", () => {
     assert.equal(config.nodeId, "ams-148e272b9d1");
     assert.deepEqual(portsOf(config), [8080, 8088, 8081, 8787]);
     assert.deepEqual([config.host, config.console.ack.host], ["::", "fdaa:0:1::3"]);
+    const shown = { HOST: "10.0.0.7", FLEET_AUTH_ALLOW_INSECURE: "true" };
+    assert.equal(readConfig(shown).console.ack.host, "10.0.0.7", "elsewhere it is where the gateway listens");
     const { FLY_MACHINE_ID: _id, FLY_REGION: _region, ...nameless } = FLY;
     assert.equal(readConfig({ ...nameless, NODE_ID: "4" }).nodeId, "fallback-4");
   });

@@ -2,7 +2,6 @@
 import { Readable } from "node:stream";
 import type { ServiceBroker } from "moleculer";
 import { isoMicros, systemClock } from "../../../lib/clock.ts";
-import { CorrosionError } from "../../../lib/corrosion/failures.ts";
 import { regionOf } from "../../../lib/regions.ts";
 import type { ComparedExperiment, Comparison, ExperimentList, ListEntry, ReportBodies } from "../bodies.ts";
 import type {
@@ -35,8 +34,12 @@ const REPORT_MS = 25_000;
 type Coverage = Pick<Reported, "nodes_reporting" | "nodes_missing">;
 
 interface Gathered extends Coverage {
+  /** Of the other nodes: this one's own store reads its records itself. */
   readonly parts: readonly Uint8Array[];
 }
+
+/** Nodes that should be in a file and are not. */
+type Incomplete<File> = File & Pick<Coverage, "nodes_missing">;
 
 export class Reports {
   readonly #broker: ServiceBroker;
@@ -52,7 +55,7 @@ export class Reports {
     return current && { ...experimentJson(current.run), role: current.role };
   }
 
-  /** Throws `invalid_request`, and `store_unavailable` when this node's own store cannot put the parts together. */
+  /** Throws `invalid_request`, and `store_unavailable` when this node's own store cannot be used. */
   async get({ experiment_id, kind, scope }: GetRequest): Promise<ReportBodies[ReportKind] & Reported> {
     const id = checkRunId(experiment_id);
     return this.#cache.get({ experiment: id, kind, scope }, async () => {
@@ -92,11 +95,12 @@ export class Reports {
     include_raw_events,
     include_system_metrics,
     scope,
-  }: ExportRequest): Promise<ExportFile | ExportStream> {
+  }: ExportRequest): Promise<Incomplete<ExportFile | ExportStream>> {
     const id = checkRunId(experiment_id);
-    const { nodes_reporting, parts } = await this.#gather(id, scope, false);
-    const query = { experiment_id: id, format, include_system_metrics, parts };
-    const file = await this.#own<ExportFile>("export", query);
+    const gathered = await this.#gather(id, scope, false);
+    const { nodes_missing, nodes_reporting } = gathered;
+    const query = { experiment_id: id, format, include_system_metrics, ...gathered };
+    const file = { ...(await this.#own<ExportFile>("export", query)), nodes_missing };
     if (!include_raw_events) return file;
     const events = mergeEvents(
       nodes_reporting.map((node_id) => {
@@ -112,7 +116,11 @@ export class Reports {
   }
 
   /** The experiments beside each other: a body, or with `csv` a file. Throws as `get` does. */
-  async compare({ format, ids, scope }: CompareRequest): Promise<(Comparison & Coverage) | ExportFile> {
+  async compare({
+    format,
+    ids,
+    scope,
+  }: CompareRequest): Promise<(Comparison & Coverage) | Incomplete<ExportFile>> {
     const compared: ComparedExperiment[] = [];
     const coverages: Coverage[] = [];
     // One after the other: each may be as large as a run can be.
@@ -121,13 +129,17 @@ export class Reports {
       compared.push(await this.#own<ComparedExperiment>("compared", { experiment_id: id, parts }));
       coverages.push(coverage);
     }
-    if (format === "csv") return comparisonFile("csv", comparisonCsv(compared));
+    const coverage = ofAll(coverages);
+    if (format === "csv") {
+      const { nodes_missing } = coverage;
+      return { ...comparisonFile("csv", comparisonCsv(compared)), nodes_missing };
+    }
     const exporter = {
       node_id: this.#broker.nodeID,
       region: regionOf(this.#broker.nodeID),
       at: systemClock(),
     };
-    return { ...comparisonOf(compared, exporter), ...ofAll(coverages) };
+    return { ...comparisonOf(compared, exporter), ...coverage };
   }
 
   /** Makes the summary anew, so that pages find it; returns how many nodes are in it. */
@@ -146,11 +158,13 @@ export class Reports {
     return this.#broker.call<T, object>(`analytics.store.${action}`, params, options);
   }
 
-  /** Packed parts of every node that answers. Who was there at the start and is not known any more is missing, too. */
+  /** Packed parts of the others that answer. Who was there at the start and is not known any more is missing, too. */
   async #gather(id: string, scope: Scope, rows: boolean): Promise<Gathered> {
     const nodes = this.#nodes(scope);
+    const own = this.#broker.nodeID;
+    const others = nodes.filter((node) => node.id !== own);
     const [parts, known] = await Promise.all([
-      askAll(this.#broker, nodes, ({ id: nodeID }) =>
+      askAll(this.#broker, others, ({ id: nodeID }) =>
         gatherPart(
           (action, params) =>
             this.#broker.call<PartChunk, object>(action, params, { nodeID, timeout: PART_MS }),
@@ -160,13 +174,12 @@ export class Reports {
       ),
       askAll(this.#broker, nodes, (node) => node.experiments(id)),
     ]);
-    if (parts.answers.length === 0) {
-      throw new CorrosionError(
-        "store_unavailable",
-        "No node can report: their analytics files cannot be used.",
-      );
-    }
-    return { parts: parts.answers.map(({ value }) => value), ...coverage(parts, known, scope) };
+    // Without this node's own records there is no report at all.
+    const reporting = [own, ...parts.reporting].sort();
+    return {
+      parts: parts.answers.map(({ value }) => value),
+      ...coverage({ missing: parts.missing, reporting }, known, scope),
+    };
   }
 
   #reported(experiment_id: string, { nodes_missing, nodes_reporting }: Coverage): Reported {
@@ -181,7 +194,7 @@ export class Reports {
 }
 
 function coverage(
-  { missing, reporting }: Answers<Uint8Array>,
+  { missing, reporting }: Pick<Answers<unknown>, "missing" | "reporting">,
   known: Answers<ExperimentPart[]>,
   scope: Scope,
 ): Coverage {

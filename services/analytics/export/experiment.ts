@@ -1,7 +1,7 @@
 /** @module The export of one run (contract corroport, section 7), version 2.0.0. Pure. */
 import { isoMicros } from "../../../lib/clock.ts";
 import { regionOf } from "../../../lib/regions.ts";
-import type { ExportMetadata, PerformanceBody, SystemMetricJson } from "../bodies.ts";
+import type { ExportMetadata, PerformanceBody, RunExportMetadata, SystemMetricJson } from "../bodies.ts";
 import type { ExperimentRow } from "../contract.ts";
 import { nodesOf } from "../maths.ts";
 import { metricJson, reportOf } from "../reports.ts";
@@ -18,6 +18,9 @@ export interface Exporter {
 
 export interface ExportOptions {
   readonly include_system_metrics: boolean;
+  /** Whose records these are, and whose are missing. */
+  readonly nodes_reporting: readonly string[];
+  readonly nodes_missing: readonly string[];
 }
 
 export interface ExperimentFacts {
@@ -39,7 +42,7 @@ export interface ExperimentFacts {
 }
 
 export interface ExperimentExport {
-  readonly metadata: ExportMetadata;
+  readonly metadata: RunExportMetadata;
   readonly experiment: ExperimentFacts;
   readonly topology: {
     readonly node_count: number;
@@ -71,7 +74,11 @@ export function exportOf(
   ].sort();
   const regions = [...new Set(nodes.map(regionOf))].sort();
   return {
-    metadata: metadataOf(exporter),
+    metadata: {
+      ...metadataOf(exporter),
+      nodes_reporting: options.nodes_reporting,
+      nodes_missing: options.nodes_missing,
+    },
     experiment: factsOf(id, records),
     topology: { node_count: nodes.length, nodes, regions, region_count: regions.length },
     performance,

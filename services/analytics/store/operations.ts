@@ -27,24 +27,24 @@ export interface StoreOperations {
   remove(experimentId: string | null): Deleted & { readonly more: boolean };
   /** This node's part of a run, packed. */
   part(experimentId: string, rows: boolean): Uint8Array;
-  /** Of `parts`, or of this node's own records. */
+  /** Of this node's own records and the packed parts of `others`. */
   report<Kind extends ReportKind>(
     experimentId: string,
     kind: Kind,
-    parts: readonly Uint8Array[] | null,
+    others: readonly Uint8Array[],
   ): ReportBodies[Kind];
-  /** The file of a run without raw events; `parts` as for `report`. */
+  /** The file of a run without raw events; `others` as for `report`. */
   exported(
     experimentId: string,
     format: ExportFormat,
     exporter: Exporter,
     options: ExportOptions,
-    parts: readonly Uint8Array[] | null,
+    others: readonly Uint8Array[],
   ): ExportFile;
   /** This node's events of a run behind `after`. */
   events(experimentId: string, after: EventKey | null): EventPage;
-  /** A run's line in a comparison; `parts` as for `report`. */
-  compared(experimentId: string, parts: readonly Uint8Array[] | null): ComparedExperiment;
+  /** A run's line in a comparison; `others` as for `report`. */
+  compared(experimentId: string, others: readonly Uint8Array[]): ComparedExperiment;
   recordRun(run: NewConsoleRun): void;
   runs(limit: number): ConsoleRunRecord[];
   close(): void;
@@ -55,17 +55,18 @@ export function openStore(path: string, nodeId: string): StoreOperations {
   const db = openDatabase(path);
   const writer = new Writer(db);
   const consoleRuns = new ConsoleRuns(db);
-  const records = (experimentId: string, rows: boolean, parts: readonly Uint8Array[] | null): RunRecords =>
-    mergeParts(parts ? parts.map(unpackPart) : [localPart(db, nodeId, experimentId, rows)]);
+  const records = (experimentId: string, rows: boolean, others: readonly Uint8Array[]): RunRecords =>
+    mergeParts([localPart(db, nodeId, experimentId, rows), ...others.map(unpackPart)]);
 
-  function report(experimentId: string, kind: ReportKind, parts: readonly Uint8Array[] | null) {
-    if (parts === null && kind === "summary") return readSummary(db, experimentId);
-    if (parts === null && kind === "timing") return readTiming(db, experimentId);
-    return reportOf(records(experimentId, kind === "events", parts), kind);
+  function report(experimentId: string, kind: ReportKind, others: readonly Uint8Array[]) {
+    const alone = others.length === 0;
+    if (alone && kind === "summary") return readSummary(db, experimentId);
+    if (alone && kind === "timing") return readTiming(db, experimentId);
+    return reportOf(records(experimentId, kind === "events", others), kind);
   }
 
-  function exported(...[id, format, exporter, options, parts]: Parameters<StoreOperations["exported"]>) {
-    const data = exportOf(id, records(id, false, parts), exporter, options);
+  function exported(...[id, format, exporter, options, others]: Parameters<StoreOperations["exported"]>) {
+    const data = exportOf(id, records(id, false, others), exporter, options);
     return experimentFile(
       id,
       format,
@@ -83,7 +84,7 @@ export function openStore(path: string, nodeId: string): StoreOperations {
     report: report as StoreOperations["report"],
     exported,
     events: (experimentId, after) => readEventPage(db, experimentId, after),
-    compared: (id, parts) => comparedOf(id, records(id, false, parts)),
+    compared: (id, others) => comparedOf(id, records(id, false, others)),
     recordRun: (run) => consoleRuns.add(run),
     runs: (limit) => consoleRuns.list(limit),
     close: () => db.close(),

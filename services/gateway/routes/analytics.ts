@@ -48,13 +48,16 @@ interface FileOfRoom {
   readonly text: string | Readable;
   readonly content_type: string;
   readonly filename: string;
+  /** Nodes that should be in it and are not. */
+  readonly nodes_missing: readonly string[];
 }
 
 const attachment = (result: object): ConsoleAnswer => {
-  const { content_type, filename, text } = result as FileOfRoom;
+  const { content_type, filename, nodes_missing, text } = result as FileOfRoom;
   const headers = {
     "content-type": content_type,
     "content-disposition": `attachment; filename="${filename}"`,
+    ...(nodes_missing.length > 0 && { "x-nodes-missing": nodes_missing.join(",") }),
   };
   return { status: 200, body: text, headers };
 };
