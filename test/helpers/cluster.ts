@@ -12,6 +12,8 @@ import { freePort, Program } from "./program.ts";
 import { startProxy, type TcpProxy } from "./tcp-proxy.ts";
 import { until } from "./until.ts";
 
+const MOST_NODES = 10;
+
 export interface ClusterOptions {
   /** NATS servers; default 3. */
   readonly servers?: 1 | 3;
@@ -24,6 +26,8 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether `cut` works: every node reaches every NATS server through a proxy of its own. Default false. */
   readonly cuttable?: boolean;
+  /** Whether the nodes have agents, which are the embedded ones; then they are called `dev-node1` and on. */
+  readonly agents?: boolean;
   /** See `NatsOptions`. */
   readonly stores?: readonly string[];
 }
@@ -40,19 +44,29 @@ export class Cluster {
   readonly databaseUrl: string;
   readonly groups: number;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #size: number;
   readonly #folder: string;
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #ports = new Map<string, number>();
+  /** The port before the first of the agents' ports; null: there are none. */
+  readonly #agents: number | null;
   /** Of each node, one proxy a NATS server; null where nodes reach them directly. */
   readonly #proxies: Map<string, TcpProxy[]> | null;
   #observer: ServiceBroker | null = null;
 
-  private constructor(nats: NatsServers, databaseUrl: string, folder: string, options: ClusterOptions) {
+  private constructor(
+    nats: NatsServers,
+    databaseUrl: string,
+    { agents, folder }: { readonly agents: number | null; readonly folder: string },
+    options: ClusterOptions,
+  ) {
     this.nats = nats;
     this.databaseUrl = databaseUrl;
     this.#folder = folder;
+    this.#agents = agents;
     this.groups = options.groups ?? 16;
     this.#env = options.env ?? {};
+    this.#size = options.nodes ?? 3;
     this.#proxies = options.cuttable ? new Map() : null;
   }
 
@@ -64,9 +78,11 @@ export class Cluster {
       ...(options.stores && { stores: options.stores }),
     });
     const folder = await mkdtemp(join(tmpdir(), "fleet-cluster-"));
-    const cluster = new Cluster(nats, databaseUrl, folder, options);
+    const agents = options.agents ? (await freePort(2 * MOST_NODES)) - 1 : null;
+    const cluster = new Cluster(nats, databaseUrl, { agents, folder }, options);
     try {
-      const ids = Array.from({ length: options.nodes ?? 3 }, (_, i) => `n${i + 1}`);
+      const name = options.agents ? "dev-node" : "n";
+      const ids = Array.from({ length: options.nodes ?? 3 }, (_, i) => `${name}${i + 1}`);
       await Promise.all(ids.map((id) => cluster.startNode(id)));
       await cluster.settled();
       await cluster.archiveReached();
@@ -104,6 +120,7 @@ export class Cluster {
       FLEET_GROUPS: String(this.groups),
       FLEET_DATA_DIR: join(this.#folder, id),
       FLEET_LOG_LEVEL: process.env.FLEET_LOG_LEVEL ?? "warn",
+      ...this.#agentOf(id),
       ...this.#env,
       ...env,
     });
@@ -111,6 +128,19 @@ export class Cluster {
     this.#nodes.set(id, node);
     await program.ready(readyWithinMs);
     return node;
+  }
+
+  #agentOf(id: string): Record<string, string> {
+    if (this.#agents === null) return {};
+    const number = Number(id.replace(/^\D+/, ""));
+    return {
+      NODE_ID: String(number),
+      CLUSTER_SIZE: String(this.#size),
+      CORROSION_MODE: "embedded",
+      CORROSION_API_PORT: String(this.#agents + number),
+      CORROSION_GOSSIP_PORT: String(this.#agents + MOST_NODES + number),
+      MEMBERS_REFRESH_MS: "1000",
+    };
   }
 
   /** The addresses at which a node reaches NATS. */
