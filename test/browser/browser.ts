@@ -47,8 +47,11 @@ export interface Visited {
   shifts(): Promise<number>;
   /** What has jumped so far, a line each: how much, and the elements. */
   shifted(): Promise<string>;
-  /** Closes the page, and fails for each error of its console, each exception, each breach of its policy. */
-  close(): Promise<void>;
+  /**
+   * Closes the page, and fails for each error of its console, each exception, each breach of its policy. With `name`
+   * it leaves a picture if none was taken.
+   */
+  close(name?: string): Promise<void>;
 }
 
 /** Opens a page in a context of its own. */
@@ -80,22 +83,28 @@ export async function visit({
   await prepare?.(page);
   await page.goto(path);
 
+  let pictured = false;
+  async function picture(name: string): Promise<void> {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    const file = `${name}-${look.theme}-${look.width}.png`;
+    // Else what sticks to the top of the screen stands in the middle of the picture.
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.screenshot({ path: join(SCREENSHOTS, file), fullPage: true, timeout: ACTION_LIMIT_MS });
+    pictured = true;
+  }
+
   return {
     page,
     look,
-    async picture(name) {
-      mkdirSync(SCREENSHOTS, { recursive: true });
-      const file = `${name}-${look.theme}-${look.width}.png`;
-      // Else what sticks to the top of the screen stands in the middle of the picture.
-      await page.evaluate(() => scrollTo(0, 0));
-      await page.screenshot({ path: join(SCREENSHOTS, file), fullPage: true });
-    },
+    picture,
     shifts: () => page.evaluate(() => Number(document.documentElement.dataset.testShifts ?? 0)),
     shifted: () => page.evaluate(() => document.documentElement.dataset.testShifted ?? ""),
-    async close() {
+    async close(name) {
       // What it says while it is taken apart is nobody's: all that came before this answer is told.
       await page.evaluate(() => undefined).catch(() => undefined);
       const said = [...wrong];
+      // The test has looked at what it is for: this one is for people.
+      if (name !== undefined && !pictured) await picture(name).catch(() => undefined);
       // A handler that is asking the node at this moment must not fail in the next test.
       await page.unrouteAll({ behavior: "ignoreErrors" });
       await context.close();

@@ -5,6 +5,8 @@ import { type Visit, type Visited, visit } from "./browser.ts";
 import { type DashboardVisit, dashboard } from "./dashboard.ts";
 import { scriptedNode } from "./scripted-node.ts";
 
+const MOST_LETTERS = 160;
+
 export interface OpenPages {
   /** Opens a page of any node. */
   of(visited: Visit): Promise<Visited>;
@@ -26,13 +28,17 @@ export function openPages(): OpenPages {
   const pages: Visited[] = [];
   const nodes: TestGateway[] = [];
 
-  async function close(): Promise<void> {
-    const closed = await Promise.allSettled(pages.splice(0).map((page) => page.close()));
+  async function close(name?: string): Promise<void> {
+    const closed = await Promise.allSettled(
+      pages.splice(0).map((page, i) => page.close(name && (i === 0 ? name : `${name}-${i + 1}`))),
+    );
     await Promise.all(nodes.splice(0).map((node) => node.stop()));
     const wrong = closed.find((outcome) => outcome.status === "rejected");
     if (wrong !== undefined) throw wrong.reason;
   }
-  afterEach(close);
+  afterEach(function () {
+    return close(nameOf(this.currentTest?.fullTitle() ?? ""));
+  });
 
   async function of(visited: Visit): Promise<Visited> {
     const page = await visit(visited);
@@ -52,6 +58,12 @@ export function openPages(): OpenPages {
       nodes.push(node);
       return { ...(await of({ url: node.url, path, ...options })), node };
     },
-    close,
+    close: () => close(),
   };
+}
+
+/** A file's name for a test. */
+function nameOf(title: string): string {
+  const words = title.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  return `test-${words}`.slice(0, MOST_LETTERS);
 }
