@@ -1,9 +1,12 @@
 /** @module Stops nodes: all of a process together, or one of a cluster after it handed over what it leads. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
+import { runtimeOf } from "../lib/runtime.ts";
 
-/** Sockets of a draining node close over this time, so that their clients do not return all at once. */
+/** Sockets of a draining node close over at most this time, so that their clients do not return all at once. */
 const SPREAD_MS = 5000;
+/** At most this is left of the time that a node has to stop, once it does not wait for its groups any more. */
+const REST_MS = 5000;
 /** How long a last pass of the archivers may take. What a node handed over, the next leaders archive. */
 const LAST_PASS_MS = 1000;
 /** A draining node serves at least this long after it said that it is not ready, so that load balancers notice. */
@@ -17,15 +20,29 @@ export async function stopAll(brokers: readonly ServiceBroker[]): Promise<void> 
   await Promise.all(brokers.map((broker) => broker.stop()));
 }
 
-/** Hands over what the node leads, sends its clients elsewhere, and stops it. */
+/**
+ * Hands over what the node leads, sends its clients elsewhere, and stops it. What cannot be handed over in time, others
+ * take when the node is gone: its clients are told all the same.
+ */
 export async function drainAndStop(broker: ServiceBroker): Promise<void> {
   if (serves(broker)) {
     const { nodeID } = broker;
+    const { spreadMs, handOverMs } = timesOf(runtimeOf(broker).config.drainTimeoutMs);
     await broker.call("gateway.leave", {}, { nodeID });
-    await Promise.all([broker.call("raft.topology.drain", {}, { nodeID }), delay(NOTICE_MS)]);
-    await closeGateway(broker, SPREAD_MS);
+    const handedOver = broker.call("raft.topology.drain", { limit_ms: handOverMs }, { nodeID });
+    await Promise.all([handedOver, delay(NOTICE_MS)]);
+    await closeGateway(broker, spreadMs);
   }
   await stopAll([broker]);
+}
+
+/** How the time that a node has to stop is spent. */
+function timesOf(drainTimeoutMs: number): { readonly spreadMs: number; readonly handOverMs: number } {
+  const [spreadMs, restMs] = [SPREAD_MS, REST_MS].map((ms) => Math.min(ms, drainTimeoutMs / 4)) as [
+    number,
+    number,
+  ];
+  return { spreadMs, handOverMs: drainTimeoutMs - spreadMs - restMs };
 }
 
 /** Whether the node got so far that clients may have found it. */

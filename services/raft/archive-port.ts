@@ -30,7 +30,10 @@ export interface ArchivePort {
   snapshot(group: number, index: number): Promise<Uint8Array | null>;
 }
 
-/** Calls on behalf of a waiting caller end after `lookupMs`; the archiver's own take as long as Postgres may take. */
+/**
+ * Calls on behalf of a waiting caller end after `lookupMs`; those of the archiver and of a recovery take as long as
+ * Postgres may take.
+ */
 export function archivePort(broker: ServiceBroker, lookupMs: number): ArchivePort {
   const { nodeID } = broker;
   const call = <T, P extends object>(action: string, params: P): Promise<T> =>
@@ -39,12 +42,11 @@ export function archivePort(broker: ServiceBroker, lookupMs: number): ArchivePor
     within(call<T, P>(action, params), lookupMs);
   return {
     write: (batch) => call<ArchiveWritten, ArchiveBatch>("write", batch),
-    watermark: (group) => lookUp<number, GetWatermark>("watermark", { group }),
+    watermark: (group) => call<number, GetWatermark>("watermark", { group }),
     session: (group, id) => lookUp<FoundSession, GetArchivedSession>("session", { group, id }),
     messages: (request) => lookUp<ArchivedMessages, GetArchivedMessages>("messages", request),
     saveSnapshot: (snapshot) => call<void, SaveSnapshot>("saveSnapshot", snapshot),
-    snapshots: async (group) =>
-      (await lookUp<SnapshotIndexes, ListSnapshots>("snapshots", { group })).indexes,
+    snapshots: async (group) => (await call<SnapshotIndexes, ListSnapshots>("snapshots", { group })).indexes,
     snapshot: async (group, index) =>
       (await call<LoadedSnapshot, LoadSnapshot>("snapshot", { group, index })).data,
   };

@@ -23,6 +23,7 @@ type OpsService = Service & {
   drainOrdered: boolean;
   /** What the node does once it has handed over; it ends once. */
   afterwards: "stay" | "end" | "ended";
+  patience: NodeJS.Timeout | undefined;
 };
 
 export default defineService<OpsService>({
@@ -60,7 +61,10 @@ export default defineService<OpsService>({
           const text = `No other node takes groups: ${nodeID} keeps what it leads. Start one first, or undrain one.`;
           throw new FleetError("no_other_node", text);
         }
-        if (!stay && this.afterwards === "stay") this.afterwards = "end";
+        if (!stay && this.afterwards === "stay") {
+          this.afterwards = "end";
+          endInTime(this);
+        }
         this.drainOrdered = true;
         handOver(this);
         return { node: nodeID, draining: true };
@@ -73,6 +77,7 @@ export default defineService<OpsService>({
       async handler(this: OpsService): Promise<Drained> {
         const { nodeID } = this.broker;
         if (this.afterwards === "end") this.afterwards = "stay";
+        clearTimeout(this.patience);
         this.drainOrdered = false;
         await this.broker.call("raft.topology.undrain", {}, { nodeID });
         return { node: nodeID, draining: false };
@@ -161,6 +166,11 @@ export default defineService<OpsService>({
     this.handingOver = false;
     this.drainOrdered = false;
     this.afterwards = "stay";
+    this.patience = undefined;
+  },
+
+  stopped(this: OpsService) {
+    clearTimeout(this.patience);
   },
 });
 
@@ -179,15 +189,27 @@ function handOver(service: OpsService): void {
       }
       if (service.afterwards === "stay")
         logger.info("drained: this node leads nothing until it is undrained");
-      if (service.afterwards !== "end") return;
-      service.afterwards = "ended";
-      runtimeOf(broker).retire();
+      end(service);
     },
     (error: unknown) => {
       service.handingOver = false;
       logger.error("draining failed", { error: String(error) });
     },
   );
+}
+
+/** The node ends, unless that was taken back; once. */
+function end(service: OpsService): void {
+  if (service.afterwards !== "end") return;
+  service.afterwards = "ended";
+  runtimeOf(service.broker).retire();
+}
+
+/** A hand-over that does not come to its end must not keep the node: its process then has a limit of its own. */
+function endInTime(service: OpsService): void {
+  clearTimeout(service.patience);
+  const { drainTimeoutMs } = runtimeOf(service.broker).config;
+  service.patience = setTimeout(() => end(service), drainTimeoutMs / 2).unref();
 }
 
 async function order<Params extends object>(

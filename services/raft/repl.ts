@@ -148,9 +148,10 @@ async function drain(broker: ServiceBroker, id: string | undefined): Promise<str
       `This REPL is a part of ${node.id}: end it with Ctrl-C, or drain it from elsewhere.`,
     );
   }
-  // One that was told to stay leads nothing, and may be told to end.
-  if (node.draining && node.leads > 0) return `${node.id} drains already, and leads ${node.leads} groups.`;
+  // One that was told to stay may be told to end.
   await ask(broker, "fleet.ops.drain", node);
+  if (node.draining && node.leads > 0)
+    return `${node.id} drains already, still leads ${node.leads} groups, and ends when they are handed over.`;
   if (node.draining) return `${node.id} leads nothing any more, and ends.`;
   const others = nodes.some(
     ({ id: other, available, draining }) => other !== node.id && available && !draining,

@@ -79,11 +79,14 @@ export default defineService<TopologyService>({
       },
     },
 
-    /** Leaves placement; answers true once this node leads nothing, false when it was undrained. */
+    /**
+     * Leaves placement; answers true once this node leads nothing, or has drained for `limit_ms`, false when it was
+     * undrained.
+     */
     drain: {
-      params: {},
-      handler() {
-        return this.topology.drain();
+      params: { limit_ms: { type: "number", optional: true } },
+      handler(ctx: Context<{ limit_ms?: number }>): Promise<boolean> {
+        return this.topology.drain(ctx.params.limit_ms ?? Number.POSITIVE_INFINITY);
       },
     },
 

@@ -8,6 +8,7 @@ import { archivePort } from "./archive-port.ts";
 import { liveNodes, otherLeader, placeableNodes } from "./cluster-view.ts";
 import type { CopyPart, GetCopy, Yield, Yielded } from "./contract.ts";
 import { Copies, CopyFetcher } from "./copies.ts";
+import { Draining } from "./draining.ts";
 import type { LogEngine } from "./engine/engine.ts";
 import { Corrupt, GroupsMismatch, Unavailable } from "./engine/errors.ts";
 import { engineOptions, openEngine } from "./engine/open.ts";
@@ -27,8 +28,6 @@ export const JOIN_DELAY_MS = 2000;
 export const RETRY_MS = 250;
 /** How long the first round waits for the nodes that start together with this one. */
 const GATHER_MS = 2000;
-/** How often a draining node looks whether it still leads something. */
-const DRAIN_POLL_MS = 20;
 /** Replicas that change at the same time. */
 const CONCURRENCY = 32;
 /**
@@ -56,6 +55,7 @@ export class Topology {
   readonly #archiverLimit = pLimit(ARCHIVERS);
   readonly #copies = new Copies();
   readonly #copyFetcher: CopyFetcher;
+  readonly #draining: Draining;
   /** The SQLite engine makes one transaction of the entries of all groups: there, more at a time are faster. */
   readonly #slots: AppendSlots;
   readonly #warnings: EngineWarnings;
@@ -72,6 +72,9 @@ export class Topology {
     this.#runtime = runtimeOf(broker);
     this.#presence = new Presence(broker, JOIN_DELAY_MS);
     this.#copyFetcher = new CopyFetcher(broker);
+    this.#draining = new Draining(broker, logger, () =>
+      [...this.replicas.values()].some(({ leader }) => leader !== null),
+    );
     const { natsUrl } = this.#runtime.config;
     this.#slots = natsUrl === null ? { run: (task) => task() } : new Slots(NATS_SLOTS, NATS_SLOT_MS);
     this.#warnings = new EngineWarnings(logger);
@@ -154,17 +157,9 @@ export class Topology {
     return { released: await replica.release(), reason: null };
   }
 
-  /**
-   * Leaves placement: the next nodes in rank take over what this one leads, group by group. Resolves with true once
-   * it leads nothing, or nobody is there to take over; with false when `undrain` came first.
-   */
-  async drain(): Promise<boolean> {
-    this.#setDraining(true);
-    while (this.#draining && [...this.replicas.values()].some(({ leader }) => leader !== null)) {
-      if (placeableNodes(this.#broker).length === 0) break;
-      await delay(DRAIN_POLL_MS);
-    }
-    return this.#draining;
+  /** Leaves placement: see `Draining.begin`. */
+  drain(limitMs: number): Promise<boolean> {
+    return this.#draining.begin(limitMs);
   }
 
   /** Archives what the groups led here have decided so far; stops waiting after so many milliseconds. */
@@ -182,19 +177,8 @@ export class Topology {
 
   /** Returns to placement, if the node is still here. */
   undrain(): void {
-    this.#setDraining(false);
+    this.#draining.end();
     this.soon(0);
-  }
-
-  get #draining(): boolean {
-    return this.#broker.metadata.draining === true;
-  }
-
-  /** The other nodes learn of it from this node's metadata, with its next entry in their registries. */
-  #setDraining(draining: boolean): void {
-    this.#broker.metadata.draining = draining;
-    this.#broker.registry.regenerateLocalRawInfo(true);
-    this.#broker.localServiceChanged();
   }
 
   /** Starts no more steps: the nodes of this process stop together, and none takes over from another. */

@@ -1,4 +1,4 @@
-/** @module A random mix of all faults, round after round: each round is a trial that ends with every check. */
+/** @module A random mix of the faults that a machine may have at any time, round after round: each round is a trial that ends with every check. */
 import { type Fault, faults, type Heal } from "./faults.ts";
 import type { Ground } from "./ground.ts";
 import { underLoad } from "./trial.ts";

@@ -1,5 +1,5 @@
 /**
- * @module `npm run soak [-- --minutes N]`: a random mix of all faults for 10 minutes; `FLEET_FAULT_SEED` replays its
+ * @module `npm run soak [-- --minutes N]`: a random mix of faults for 10 minutes; `FLEET_FAULT_SEED` replays its
  * choices. Ends with exit code 1 at the first check that fails.
  */
 import { parseArgs } from "node:util";

@@ -84,6 +84,7 @@ const INDEXES = [
   "cursors (shard_key)",
   "group_watermarks (group_id) unique",
   "messages (id) unique",
+  "messages (session_id, seq) WHERE (idempotency_key IS NOT NULL)",
   "messages (session_id, seq) unique",
   "messages (shard_key)",
   "raft_snapshots (group_id, raft_index) unique",
@@ -93,6 +94,8 @@ const INDEXES = [
   "sessions (user_id, agent_id)",
   "sessions (user_id, inserted_at)",
 ];
+
+const MIGRATIONS = ["0001_archive", "0002_keys_of_a_session"];
 
 describe("The archive's schema", () => {
   let postgres: TestPostgres;
@@ -105,7 +108,7 @@ describe("The archive's schema", () => {
 
   it("is that of the contract", async () => {
     const url = await postgres.database();
-    assert.deepEqual(await migrateArchive({ url }), ["0001_archive"]);
+    assert.deepEqual(await migrateArchive({ url }), MIGRATIONS);
     assert.deepEqual(await columnsOf(url), SCHEMA);
     assert.deepEqual(await indexesOf(url), INDEXES);
     assert.deepEqual(await execute(url, "select conname from pg_constraint where contype = 'f'"), []);
@@ -114,7 +117,7 @@ describe("The archive's schema", () => {
   it("is made once by nodes that start at the same time", async () => {
     const url = await postgres.database();
     const done = await Promise.all(Array.from({ length: 8 }, () => migrateArchive({ url })));
-    assert.deepEqual(done.flat(), ["0001_archive"]);
+    assert.deepEqual(done.flat(), MIGRATIONS);
     assert.deepEqual(await columnsOf(url), SCHEMA);
   });
 
@@ -139,14 +142,14 @@ describe("The archive's schema", () => {
       [],
     );
     await execute(url, "drop view messages");
-    assert.deepEqual(await migrateArchive({ url }), ["0001_archive"]);
+    assert.deepEqual(await migrateArchive({ url }), MIGRATIONS);
   });
 
   describe("takes over a FleetLM database", () => {
     it("with every row, its times read as UTC, and makes what was new", async () => {
       const url = await fleetlm();
       const before = await rowsOf(url);
-      assert.deepEqual(await migrateArchive({ url }), ["0001_archive"]);
+      assert.deepEqual(await migrateArchive({ url }), MIGRATIONS);
       const after = await rowsOf(url);
       for (const [table, rows] of Object.entries(before)) {
         assert.equal(after[table]!.length, rows.length, table);

@@ -467,6 +467,26 @@ describe("The archive store", () => {
       );
     });
 
+    it("finds the keys of a session in which few messages have one without reading the others", async () => {
+      const count = 20_000;
+      await store.writeBatch(batch({ sessions: [sessionRow({ lastSeq: count })] }));
+      await execute(
+        url,
+        `insert into messages (id, session_id, sender_id, recipient_id, seq, kind, content, idempotency_key)
+         select 'm' || i, 's', 'u', 'a', i, 'text', '{}', case when i = 7 then 'k' end from generate_series(1, ${count}) i`,
+      );
+      await execute(url, "analyze messages");
+      const plan = await execute<Record<string, string>>(
+        url,
+        `explain (analyze, format text) select idempotency_key, seq from messages m
+         where m.session_id = 's' and m.seq <= ${count} and m.idempotency_key is not null order by seq desc limit 1024`,
+      );
+      const text = plan.map((row) => Object.values(row)[0]).join("\n");
+      assert.match(text, /messages_session_id_seq_of_keys_index/);
+      assert.doesNotMatch(text, /Rows Removed by Filter/);
+      assert.deepEqual((await sessionOf(store, "s"))?.keys, [["k", 7]]);
+    });
+
     it("leaves out messages that its header does not know yet", async () => {
       const messages = [1, 2, 3].map((seq) => messageRow({ seq, sender: "a", key: `k${seq}` }));
       await store.writeBatch(batch({ sessions: [sessionRow({ lastSeq: 2 })], messages }));
