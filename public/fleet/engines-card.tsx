@@ -1,9 +1,10 @@
 /** @module What the fleet runs on: log engine, bus, database, cache and agent. */
 import type { ComponentChildren } from "preact";
 import type { NodeFacts } from "../../services/corrosion/contract.ts";
-import type { FleetStatus } from "../../services/raft/fleet-status.ts";
+import type { FleetNode, FleetStatus } from "../../services/raft/fleet-status.ts";
 import { Badge } from "../components/badge.tsx";
 import { ResourceCard } from "../components/card.tsx";
+import { sentenceOf } from "../data/api-error.ts";
 import type { Resource } from "../data/resource.ts";
 
 export interface EnginesCardProps {
@@ -15,7 +16,7 @@ export interface EnginesCardProps {
 export function EnginesCard({ fleet, facts }: EnginesCardProps) {
   return (
     <ResourceCard title="Engines" resource={fleet} lines={5}>
-      {({ engine }) => (
+      {({ engine, node_id, nodes }) => (
         <dl class="grid grid-cols-[auto_1fr] items-baseline gap-x-4 gap-y-2 text-sm">
           <Engine name="Log">
             <Named name={engine.kind} />
@@ -34,6 +35,7 @@ export function EnginesCard({ fleet, facts }: EnginesCardProps) {
           </Engine>
           <Engine name="Archive">
             <Named name={facts === null ? "–" : `${facts.engines.database ?? "no"} database`} />
+            <ArchiveBadge node={nodes.find(({ id }) => id === node_id)} />
           </Engine>
           <Engine name="Cache">
             <Named name={facts?.engines.cache ?? "–"} />
@@ -44,6 +46,19 @@ export function EnginesCard({ fleet, facts }: EnginesCardProps) {
         </dl>
       )}
     </ResourceCard>
+  );
+}
+
+function ArchiveBadge({ node }: { readonly node: FleetNode | undefined }) {
+  if (node === undefined) return null;
+  const problem = node.archive_problem;
+  return (
+    <>
+      <Badge tone={problem === null ? "good" : "bad"}>
+        {problem === null ? "connected" : "not connected"}
+      </Badge>
+      {problem !== null && <p class="basis-full text-xs break-words text-muted">{sentenceOf(problem)}</p>}
+    </>
   );
 }
 

@@ -17,6 +17,15 @@ export function warningsOf({ leaders, groups, engine, nodes, problems }: FleetSt
     });
   }
   if (!engine.connected) warnings.push({ tone: "bad", text: "The log engine cannot be reached." });
+  const cutOff = nodes.filter(({ archive_problem }) => archive_problem !== null);
+  if (cutOff.length > 0) {
+    warnings.push({
+      tone: "bad",
+      text:
+        `The archive cannot be used by ${cutOff.map(({ id }) => id).join(", ")}: ${cutOff[0]?.archive_problem}. ` +
+        "What was acknowledged stays in the log; sessions that left RAM cannot be read until it is back.",
+    });
+  }
   for (const text of problems) warnings.push({ tone: "bad", text });
   const silent = nodes.filter(({ available }) => !available).map(({ id }) => id);
   if (silent.length > 0) warnings.push({ tone: "warn", text: `Not answering: ${silent.join(", ")}.` });

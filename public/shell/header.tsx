@@ -45,8 +45,12 @@ function AgentLamp({ resource }: { readonly resource: Resource<NodeFacts> }) {
     return <Lamp tone={resource.kind === "loading" ? "plain" : "bad"} label="Agent" state="unknown" />;
   }
   const { agent } = facts;
-  if (agent === null)
+  if (!facts.has_agent)
     return <Lamp tone="plain" label="Agent" state="off" title="This node runs no Corrosion agent." />;
+  if (agent === null)
+    return (
+      <Lamp tone="bad" label="Agent" state="unknown" title="This node could not ask its agent's actor." />
+    );
   const title = agent.reason ?? `${agent.kind} agent, since ${agent.since}`;
   return <Lamp tone={AGENT_TONES[agent.state]} label="Agent" state={agent.state} title={title} />;
 }

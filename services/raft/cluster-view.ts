@@ -33,8 +33,15 @@ export function isDraining(broker: ServiceBroker, id: string): boolean {
   return broker.registry.nodes.get(id)?.metadata?.draining === true;
 }
 
-/** Another live node that leads the group by the registry; null when there is none. */
-export function otherLeader(broker: ServiceBroker, group: number): string | null {
+/** Another live node that leads the group by the registry, one of `among` where that is given; null: there is none. */
+export function otherLeader(
+  broker: ServiceBroker,
+  group: number,
+  among?: ReadonlySet<string>,
+): string | null {
   const { endpoints } = broker.registry.getActionEndpoints(`${leaderServiceName(group)}.propose`) ?? {};
-  return endpoints?.find(({ id, node }) => id !== broker.nodeID && node.available)?.id ?? null;
+  const leads = endpoints?.find(
+    ({ id, node }) => id !== broker.nodeID && node.available && (among?.has(id) ?? true),
+  );
+  return leads?.id ?? null;
 }

@@ -122,6 +122,8 @@ export interface NodeReport {
   readonly recovered: boolean;
   /** Whether a commit or a probe went through within the last 5 s. */
   readonly writable: boolean;
+  /** Why the node cannot use the archive now; null: it can. */
+  readonly archive_problem: string | null;
 }
 
 /** `raft.topology.group`: one replica in full, for the REPL. */

@@ -15,9 +15,9 @@ export interface FleetStatus {
   /** Node that answers. */
   readonly node_id: string;
   readonly nodes: readonly FleetNode[];
-  /** Leader of each group; null where there is none. */
+  /** Leader of each group; null where there is none. Of a node that answers late it is what the registry says. */
   readonly leaders: readonly (string | null)[];
-  /** Highest log index that a leader has applied, of each group; null where there is none. */
+  /** Highest log index that a leader has applied, of each group; null where none has told it. */
   readonly applied: readonly (number | null)[];
   /** Log index up to which the archive holds each group; null where there is no leader. */
   readonly archived: readonly (number | null)[];
@@ -39,4 +39,6 @@ export interface FleetNode {
   readonly follows: number;
   /** Where its gateway is; null when it does not say. */
   readonly url: string | null;
+  /** Why it cannot use the archive now; null: it can, or it does not answer. */
+  readonly archive_problem: string | null;
 }

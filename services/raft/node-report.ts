@@ -6,7 +6,7 @@ import { stateDigest } from "../../lib/conversation/digest.ts";
 import { isAfter, newestFirst } from "../../lib/conversation/session-order.ts";
 import { groupOf } from "../../lib/ids.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
-import type { Session } from "../conversations/contract.ts";
+import type { ArchiveStatus, Session } from "../conversations/contract.ts";
 import { otherLeader } from "./cluster-view.ts";
 import type { GroupDetail, NodeReport, UserSessions, UserSessionsResult } from "./contract.ts";
 import type { Topology } from "./topology.ts";
@@ -35,7 +35,16 @@ export class NodeReporter {
       replicas: [...this.#topology.replicas.values()].map((replica) => replica.report()),
       recovered: this.#recovered(),
       writable: await this.#writable(),
+      archive_problem: await this.#archiveProblem(),
     };
+  }
+
+  async #archiveProblem(): Promise<string | null> {
+    const options = { nodeID: this.#broker.nodeID };
+    const status = await this.#broker
+      .call<ArchiveStatus, object>("archive.status", {}, options)
+      .catch((): ArchiveStatus => ({ available: false, problem: "it has not been reached yet" }));
+    return status.problem;
   }
 
   /** One replica in full; null when this node holds none of the group. */

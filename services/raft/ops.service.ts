@@ -3,7 +3,7 @@ import type { Context, Service, ServiceBroker } from "moleculer";
 import { FleetError } from "../../lib/errors.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
-import { isDraining, liveNodes, lostNodes, placeableNodes } from "./cluster-view.ts";
+import { isDraining, liveNodes, lostNodes, otherLeader, placeableNodes } from "./cluster-view.ts";
 import type { Drain, Drained, NodeReport } from "./contract.ts";
 import type { FleetStatus, Readiness } from "./fleet-status.ts";
 
@@ -135,6 +135,11 @@ export default defineService<OpsService>({
             sessions += replica.sessions;
           }
         }
+        // A node that takes its time still leads: only what nobody leads needs somebody.
+        const late = new Set(reports.filter(({ report }) => report === null).map(({ node }) => node));
+        for (const [group, leader] of leaders.entries()) {
+          if (leader === null && late.size > 0) leaders[group] = otherLeader(this.broker, group, late);
+        }
         return {
           mode: config.mode,
           engine: own.engine,
@@ -147,6 +152,7 @@ export default defineService<OpsService>({
             leads: report?.replicas.filter(({ role }) => role === "leader").length ?? 0,
             follows: report?.replicas.filter(({ role }) => role !== "leader").length ?? 0,
             url: urlOf(this, node),
+            archive_problem: report?.archive_problem ?? null,
           })),
           leaders,
           applied,

@@ -29,6 +29,7 @@ const fleetNode = (id: string, available = true) => ({
   leads: 0,
   follows: 0,
   url: null,
+  archive_problem: null,
 });
 
 /** Three nodes, of which the third is away. */

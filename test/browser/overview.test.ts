@@ -4,13 +4,16 @@ import type { MembersAnswer } from "../../public/data/sourced.ts";
 import type { ListEntry } from "../../services/analytics/bodies.ts";
 import type { NodeFacts } from "../../services/corrosion/contract.ts";
 import type { FleetStatus } from "../../services/raft/fleet-status.ts";
+import { ask } from "../helpers/console.ts";
+import { UNREACHABLE } from "../helpers/database.ts";
 import { startFleet } from "../helpers/fleet.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visited } from "./browser.ts";
-import type { DashboardVisit } from "./dashboard.ts";
+import { type DashboardVisit, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
 
+const AGENT_LIMIT_MS = 40_000;
 const LIST = "**/api/analytics/experiments/list";
 const experiments = (json: object) => (page: Visited["page"]) =>
   page.route(LIST, (route) => route.fulfill({ json }));
@@ -122,6 +125,62 @@ describe("Overview", function () {
       await fleet.stop();
     }
   });
+
+  it("does not call well what it only remembers while this node's agent is stopped", async () => {
+    const { url } = await dashboard();
+    const agent = { url: url(2) };
+    await ask(agent, "POST /api/agent/stop");
+    try {
+      const { page, picture } = await at({ node: 2, expected: [/status of 503/] });
+      await page.getByText("This node's Corrosion agent is stopped").waitFor();
+      const figure = page.locator("[data-figure=Agents][data-tone=warn]");
+      await figure.getByText("? / 3", { exact: true }).waitFor();
+      await figure.getByText("the agent does not tell them now").waitFor();
+      await picture("overview-agent-stopped");
+      await ask(agent, "POST /api/agent/start");
+      await page.getByText("and nothing needs attention").waitFor({ timeout: AGENT_LIMIT_MS });
+      await page.locator("[data-figure=Agents]").getByText("3 / 3", { exact: true }).waitFor();
+    } finally {
+      await ask(agent, "POST /api/agent/start");
+    }
+  });
+
+  it("says that the archive cannot be used, and what that means", async () => {
+    const fleet = await startFleet({ databaseUrl: UNREACHABLE });
+    try {
+      const { url } = fleet.nodes[0]!;
+      const { page, picture } = await pages.of({ url, path: "/overview", expected: [/status of 503/] });
+      await page.getByRole("alert").getByText("The archive cannot be used by").waitFor();
+      await page.locator('[data-figure="Archive lag"][data-tone=bad]').getByText("cannot be used").waitFor();
+      await page.getByRole("region", { name: "Engines" }).getByText("not connected").waitFor();
+      await picture("overview-without-archive");
+    } finally {
+      await pages.close();
+      await fleet.stop();
+    }
+  });
+
+  for (const [title, more, state, value] of [
+    ["has none", { has_agent: false }, "off", "off"],
+    ["could not be asked", { problems: ["corrosion.agent.status: late"] }, "unknown", "3 / 3"],
+  ] as const) {
+    it(`tells a node whose agent ${title} from others`, async () => {
+      const { page } = await at({
+        prepare: async (page) => {
+          await none(page);
+          await page.route("**/api/node", async (route) => {
+            const facts: NodeFacts = await (await route.fetch()).json();
+            await route.fulfill({ json: { ...facts, agent: null, ...more } });
+          });
+        },
+      });
+      await page.getByRole("banner").getByText(state, { exact: true }).waitFor();
+      await page.locator("[data-figure=Agents]").getByText(value, { exact: true }).waitFor();
+      const asked = page.getByText("This node could not ask how its Corrosion agent is.");
+      if (state === "unknown") await asked.waitFor();
+      else assert.equal(await asked.count(), 0);
+    });
+  }
 
   it("says that it waits for the node, and that it does not know where the node does not say", async () => {
     const { page, picture } = await at({

@@ -22,6 +22,7 @@ export const FACTS: NodeFacts = {
   leads: 0,
   follows: 0,
   variables: {},
+  has_agent: true,
   agent: AGENT,
   configuration: null,
   files: [],

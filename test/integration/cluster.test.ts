@@ -2,10 +2,13 @@
 import assert from "node:assert/strict";
 import { Socket } from "phoenix";
 import { groupOf } from "../../lib/ids.ts";
+import type { FleetStatus } from "../../services/raft/fleet-status.ts";
 import { Balancer } from "../helpers/balancer.ts";
 import { Cluster } from "../helpers/cluster.ts";
+import { ask } from "../helpers/console.ts";
 import { request } from "../helpers/http.ts";
 import { createSessions, Load, readAll } from "../helpers/load.ts";
+import { suspend } from "../helpers/suspend.ts";
 import { until } from "../helpers/until.ts";
 
 const GROUPS = 12;
@@ -41,6 +44,27 @@ describe("a fleet of three node processes over NATS", function () {
       assert.equal(copies.length, 3);
       assert.equal(copies.filter(({ role }) => role === "leader").length, 1);
     }
+  });
+
+  it("names the leaders of a node that answers late: they lead as long as nobody misses them", async () => {
+    const before = await cluster.leaders(urls()[0]!);
+    await suspend(cluster.node("n3").program.child.pid!);
+    try {
+      const { text } = await ask({ url: urls()[0]! }, "GET /api/fleet/status");
+      const { leaders, nodes }: FleetStatus = JSON.parse(text);
+      assert.deepEqual(leaders, before);
+      assert.deepEqual(
+        nodes.map(({ available, id }) => [id, available]),
+        [
+          ["n1", true],
+          ["n2", true],
+          ["n3", false],
+        ],
+      );
+    } finally {
+      cluster.node("n3").program.signal("SIGCONT");
+    }
+    await cluster.settled();
   });
 
   it("serves every session from every node, whichever leads it", async () => {

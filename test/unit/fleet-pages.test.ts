@@ -25,6 +25,7 @@ const node = (id: string, more: Partial<FleetNode> = {}): FleetNode => ({
   leads: 1,
   follows: 1,
   url: null,
+  archive_problem: null,
   ...more,
 });
 
@@ -123,13 +124,21 @@ describe("The fleet's pages", () => {
     const warnings = warningsOf({
       ...WELL,
       leaders: ["a", null, "b"],
-      nodes: [node("a"), node("b", { available: false }), node("c", { draining: true })],
+      nodes: [
+        node("a", { archive_problem: "connection refused" }),
+        node("b", { available: false }),
+        node("c", { draining: true }),
+      ],
       engine: { ...WELL.engine, connected: false, warnings: ["two copies only"] },
       problems: ["a: the log is full"],
     });
     assert.deepEqual(warnings, [
       { tone: "bad", text: "Groups without a leader: 1 of 3. Their sessions take no messages now." },
       { tone: "bad", text: "The log engine cannot be reached." },
+      {
+        tone: "bad",
+        text: "The archive cannot be used by a: connection refused. What was acknowledged stays in the log; sessions that left RAM cannot be read until it is back.",
+      },
       { tone: "bad", text: "a: the log is full" },
       { tone: "warn", text: "Not answering: b." },
       { tone: "warn", text: "Out of placement: c. It takes no groups until it is undrained." },

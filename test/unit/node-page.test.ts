@@ -234,6 +234,7 @@ describe("What else the Node page shows", () => {
       leads: 0,
       follows: 0,
       url: null,
+      archive_problem: null,
     });
     const nodes = [node("dev-node10"), node("dev-node2"), node("dev-node3", false)];
     assert.deepEqual(targetsOf(nodes, ["dev-node2", "dev-node4"]), {

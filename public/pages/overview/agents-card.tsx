@@ -27,7 +27,7 @@ export function AgentsCard({ facts, members }: AgentsCardProps) {
       {({ data, error }) => (
         <div class="space-y-3">
           <Facts>
-            <Fact name="Own">{known === null ? "–" : <OwnAgent agent={known.agent} />}</Fact>
+            <Fact name="Own">{known === null ? "–" : <OwnAgent facts={known} />}</Fact>
             <Fact name="Members">
               {data.members.length}
               {countByState(data.members).map(([state, count]) => (
@@ -47,8 +47,8 @@ export function AgentsCard({ facts, members }: AgentsCardProps) {
   );
 }
 
-function OwnAgent({ agent }: Pick<NodeFacts, "agent">) {
-  if (agent === null) return <Badge>off</Badge>;
+function OwnAgent({ facts: { agent, has_agent } }: { readonly facts: NodeFacts }) {
+  if (agent === null) return has_agent ? <Badge tone="bad">unknown</Badge> : <Badge>off</Badge>;
   return (
     <>
       <Badge tone={AGENT_TONES[agent.state]} {...(agent.reason !== null && { title: agent.reason })}>

@@ -2,6 +2,7 @@
 import type { Member, NodeFacts } from "../../../services/corrosion/contract.ts";
 import type { FleetStatus } from "../../../services/raft/fleet-status.ts";
 import { Notice } from "../../components/notice.tsx";
+import { sentenceOf } from "../../data/api-error.ts";
 import { dataOf, type Resource } from "../../data/resource.ts";
 import type { MembersAnswer } from "../../data/sourced.ts";
 import { WarningList } from "../../fleet/warning-list.tsx";
@@ -21,26 +22,51 @@ export function Attention({ fleet, facts, members }: AttentionProps) {
     return <Notice tone="bad">How the fleet is cannot be said: the node does not show it.</Notice>;
   }
   if (known === null) return <Notice tone="plain">Looking at the fleet…</Notice>;
-  const warnings = [
-    ...warningsOf(known),
-    ...consoleWarnings(dataOf(facts), dataOf(members)?.data.members ?? []),
-  ];
+  const warnings = [...warningsOf(known), ...consoleWarnings(dataOf(facts), dataOf(members))];
   if (warnings.length > 0) return <WarningList warnings={warnings} />;
   return fleet.kind === "stale" ? (
     <Notice tone="warn">Nothing was wrong when this node answered last.</Notice>
   ) : (
     <Notice tone="good">
-      Every group has a leader{dataOf(members) !== null && ", no agent is missed"}, and nothing needs
+      Every group has a leader{dataOf(members)?.error === null && ", no agent is missed"}, and nothing needs
       attention.
     </Notice>
   );
 }
 
+/** What is wrong with this node's own agent; null: nothing, or it is on its way. */
+function agentWarning(agent: NodeFacts["agent"]): Warning | null {
+  if (agent === null) return { tone: "warn", text: "This node could not ask how its Corrosion agent is." };
+  const { reason, state } = agent;
+  const why = reason === null ? "" : ` ${sentenceOf(reason)}`;
+  switch (state) {
+    case "crashed":
+      return { tone: "bad", text: `This node's Corrosion agent has crashed.${why}` };
+    case "unhealthy":
+      return { tone: "bad", text: `This node's Corrosion agent does not answer.${why}` };
+    case "stopped":
+      return { tone: "warn", text: "This node's Corrosion agent is stopped: start it on the page Node." };
+    case "external":
+      return reason === null
+        ? null
+        : { tone: "bad", text: `This node cannot use its Corrosion agent.${why}` };
+    default:
+      return null;
+  }
+}
+
 /** The propagation's half, and the bus that both need. */
-function consoleWarnings(facts: NodeFacts | null, members: readonly Member[]): readonly Warning[] {
+function consoleWarnings(facts: NodeFacts | null, answer: MembersAnswer | null): readonly Warning[] {
   const warnings: Warning[] = [];
+  const members: readonly Member[] = answer?.data.members ?? [];
+  const remembered = answer?.error ?? null;
   if (facts?.bus_connected === false) {
     warnings.push({ tone: "bad", text: "This node cannot reach the others over the bus." });
+  }
+  const agent = facts?.has_agent ? agentWarning(facts.agent) : null;
+  if (agent !== null) warnings.push(agent);
+  else if (remembered !== null && facts?.has_agent) {
+    warnings.push({ tone: "warn", text: `The members are those last known. ${sentenceOf(remembered)}` });
   }
   const named = (wanted: "Down" | "Suspect") =>
     members

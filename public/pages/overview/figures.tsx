@@ -45,6 +45,7 @@ function FleetFigures({ fleet }: Pick<FiguresProps, "fleet">) {
   const draining = available.filter((node) => node.draining).length;
   const led = leaders.filter((leader) => leader !== null).length;
   const { entries, worst } = archiveLagOf(known);
+  const cutOff = nodes.some(({ archive_problem }) => archive_problem !== null);
   const warned = engine.warnings.length > 0;
   return (
     <>
@@ -77,7 +78,13 @@ function FleetFigures({ fleet }: Pick<FiguresProps, "fleet">) {
         {engine.kind}
         {warned && `, ${countText(engine.warnings.length, "warning")}`}
       </Figure>
-      <Figure title="Archive lag" href="/groups" value={entries.toLocaleString("en")}>
+      <Figure
+        title="Archive lag"
+        href="/groups"
+        value={entries.toLocaleString("en")}
+        tone={cutOff ? "bad" : "plain"}
+      >
+        {cutOff && "the archive cannot be used; "}
         {worst === null
           ? "all that was written is archived"
           : `log entries; most in ${groupName(worst.group)}: ${worst.entries.toLocaleString("en")}`}
@@ -101,14 +108,17 @@ function BusFigure({ facts }: Pick<FiguresProps, "facts">) {
 }
 
 function AgentsFigure({ facts, members }: Pick<FiguresProps, "facts" | "members">) {
-  if (dataOf(facts)?.agent === null) {
+  if (dataOf(facts)?.has_agent === false) {
     return (
       <Figure title="Agents" href="/cluster" value="off">
         this node runs none
       </Figure>
     );
   }
-  const known = dataOf(members)?.data.members ?? null;
+  const answer = dataOf(members);
+  const known = answer?.data.members ?? null;
+  // What it was when the agent answered last is not what it is.
+  const remembered = answer !== null && answer.error !== null;
   const states = known?.map(memberState) ?? [];
   const well = states.filter((state) => state === "active" || state === "connected").length;
   const down = states.includes("Down");
@@ -116,18 +126,20 @@ function AgentsFigure({ facts, members }: Pick<FiguresProps, "facts" | "members"
     <Figure
       title="Agents"
       href="/cluster"
-      value={known === null ? "–" : `${well} / ${known.length}`}
-      tone={known === null || well === known.length ? "plain" : down ? "bad" : "warn"}
+      value={known === null ? "–" : remembered ? `? / ${known.length}` : `${well} / ${known.length}`}
+      tone={remembered ? "warn" : known === null || well === known.length ? "plain" : down ? "bad" : "warn"}
     >
       {known === null
         ? waiting(members)
-        : known.length === 0
-          ? "no member is known"
-          : well === known.length
-            ? "all members are active"
-            : down
-              ? "some are down"
-              : "not all are active"}
+        : remembered
+          ? "the agent does not tell them now"
+          : known.length === 0
+            ? "no member is known"
+            : well === known.length
+              ? "all members are active"
+              : down
+                ? "some are down"
+                : "not all are active"}
     </Figure>
   );
 }

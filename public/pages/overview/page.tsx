@@ -28,7 +28,7 @@ export default function OverviewPage() {
   });
   const mode = dataOf(fleet)?.mode;
   // Without Corrosion there is nothing of that half to show, and nothing wrong either.
-  const off = dataOf(facts)?.agent === null;
+  const off = dataOf(facts)?.has_agent === false;
   return (
     <div class="space-y-4">
       <PageHeading

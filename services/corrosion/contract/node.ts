@@ -48,6 +48,9 @@ export interface NodeFacts {
   readonly follows: number;
   /** Variables of the environment, secrets replaced; null: not set. */
   readonly variables: Readonly<Record<string, string | null>>;
+  /** Whether it has one, its own or somebody else's: not with CORROSION_MODE=off. */
+  readonly has_agent: boolean;
+  /** Null: it has none, or its actor did not answer. */
   readonly agent: AgentStatus | null;
   readonly configuration:
     | (Pick<NodeConfiguration, "path" | "hosts" | "canonical" | "editable" | "reason" | "problem"> & {

@@ -73,6 +73,7 @@ export async function nodeFacts(broker: ServiceBroker, startedAt: number): Promi
     leads: services.filter((name) => LEADER.test(name)).length,
     follows: services.filter((name) => FOLLOWER.test(name)).length,
     variables: config.variables,
+    has_agent: hasAgent,
     agent,
     configuration: configuration && {
       path: configuration.path,
