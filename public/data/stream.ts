@@ -22,6 +22,11 @@ interface Subscriber {
 const SETTLE_MS = 30;
 /** Where the browser gives up (an answer that is no stream), the page tries again after this long. */
 const RETRY_MS = 3000;
+/** A node says every 15 s that it is there: a connection over which nothing comes for so long is dead. */
+const SILENCE_MS = 40_000;
+const LOOK_MS = 5000;
+/** A browser has six connections for all tabs of a node: one that nobody looks at gives its own back after this. */
+const HIDDEN_MS = 5000;
 
 const OWN_NAMES: Readonly<Record<string, readonly string[]>> = {
   message_updates: ["message_updates", "subscriber_status"],
@@ -47,6 +52,10 @@ let settle: ReturnType<typeof setTimeout> | null = null;
 let retry: ReturnType<typeof setTimeout> | null = null;
 /** Whether this page was connected before: then an opening is a reconnect. */
 let interrupted = false;
+/** When something came last, milliseconds since 1970. */
+let heardAt = 0;
+let resting = false;
+let rest: ReturnType<typeof setTimeout> | null = null;
 
 const batches = new EventBatches<StreamEvent>((events) => {
   for (const { topics, onEvents } of [...subscribers]) {
@@ -75,6 +84,7 @@ function settleSoon(): void {
   if (settle !== null) return;
   settle = setTimeout(() => {
     settle = null;
+    if (resting) return;
     const topics = [...new Set([...subscribers].flatMap((one) => one.topics))].sort().join(",");
     if (topics !== opened) open(topics);
   }, SETTLE_MS);
@@ -92,12 +102,18 @@ function open(topics: string): void {
   if (streamState.value !== "down") streamState.value = "connecting";
   const opening = new EventSource(`/api/stream?topics=${encodeURIComponent(topics)}`);
   source = opening;
+  heardAt = Date.now();
+  opening.addEventListener("alive", () => {
+    heardAt = Date.now();
+  });
   for (const name of new Set(topics.split(",").flatMap(eventsOf))) {
     opening.addEventListener(name, ({ data }: MessageEvent<string>) => {
+      heardAt = Date.now();
       batches.push({ event: name, data: JSON.parse(data) });
     });
   }
   opening.onopen = () => {
+    heardAt = Date.now();
     streamState.value = "open";
     document.documentElement.dataset.stream = topics;
     streamDownSince.value = null;
@@ -106,14 +122,25 @@ function open(topics: string): void {
     for (const { onReconnect } of [...subscribers]) onReconnect();
   };
   opening.onerror = () => {
-    streamState.value = "down";
-    delete document.documentElement.dataset.stream;
-    streamDownSince.value ??= Date.now();
-    interrupted = true;
+    lost();
     if (opening.readyState !== EventSource.CLOSED || source !== opening) return;
     retry = setTimeout(() => open(opened), RETRY_MS);
   };
 }
+
+/** Events may be missed from now on. */
+function lost(): void {
+  streamState.value = "down";
+  delete document.documentElement.dataset.stream;
+  streamDownSince.value ??= Date.now();
+  interrupted = true;
+}
+
+setInterval(() => {
+  if (source === null || Date.now() - heardAt < SILENCE_MS) return;
+  lost();
+  open(opened);
+}, LOOK_MS);
 
 function close(): void {
   if (retry !== null) clearTimeout(retry);
@@ -123,6 +150,25 @@ function close(): void {
   source = null;
   delete document.documentElement.dataset.stream;
 }
+
+// Events that come meanwhile are made up for by what is fetched when somebody looks again.
+function onVisibility(): void {
+  if (rest !== null) clearTimeout(rest);
+  rest = null;
+  if (document.visibilityState === "hidden") {
+    rest = setTimeout(() => {
+      resting = true;
+      interrupted ||= opened !== "";
+      close();
+      opened = "";
+    }, HIDDEN_MS);
+  } else if (resting) {
+    resting = false;
+    settleSoon();
+  }
+}
+document.addEventListener("visibilitychange", onVisibility);
+onVisibility();
 
 // A page that is left ends its stream at once; one that comes back from the browser's cache opens it anew.
 addEventListener("pagehide", () => {

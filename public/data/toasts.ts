@@ -9,7 +9,7 @@ export interface Toast {
 }
 
 const SHOWN_MS = 4000;
-/** Older ones give way: a node that is down fails everything at once. */
+/** Older ones give way, but errors, which stay until somebody has closed them. */
 const MAX = 5;
 
 export const toasts = signal<readonly Toast[]>([]);
@@ -30,7 +30,9 @@ function show(tone: Toast["tone"], text: string): void {
   lastId += 1;
   const id = lastId;
   toasts.value = [...toasts.value, { id, tone, text }];
-  while (toasts.value.length > MAX) closeToast(toasts.value[0]!.id);
+  const passing = toasts.value.filter((toast) => toast.tone !== "bad");
+  const spare = Math.max(0, toasts.value.length - MAX);
+  for (const { id: older } of passing.slice(0, -1).slice(0, spare)) closeToast(older);
   if (tone !== "bad")
     timers.set(
       id,

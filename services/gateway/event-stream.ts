@@ -161,6 +161,7 @@ export class EventStreams {
   }
 
   #comment(): void {
-    for (const client of this.#clients) this.#send(client, ": alive\n\n");
+    // Pages of a browser hear events, and no comments: by this they know that the connection still carries anything.
+    for (const client of this.#clients) this.#send(client, ": alive\nevent: alive\ndata: null\n\n");
   }
 }

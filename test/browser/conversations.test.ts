@@ -148,6 +148,49 @@ describe("The Conversations page", function () {
     assert.equal(await page.locator("[data-outgoing]").count(), 0);
   });
 
+  it("discards what could not be sent after a question only", async () => {
+    const made = await session(0);
+    const { page, picture } = await at(placeOf(made), {
+      expected: [/status of 422/],
+      prepare: (tab) =>
+        tab.route("**/api/sessions/*/messages", (route) =>
+          route.request().method() === "POST"
+            ? route.fulfill({ status: 422, json: { error: "the kind is none", code: "invalid_message" } })
+            : route.continue(),
+        ),
+    });
+    await isLive(page);
+    await write(page, "words that cost an hour");
+    const failed = page.locator("[data-outgoing=failed]");
+    await failed.getByRole("button", { name: "Discard" }).click();
+    await picture("conversations-discard");
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    await failed.getByText("words that cost an hour").waitFor();
+    await failed.getByRole("button", { name: "Discard" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Discard message" }).click();
+    await failed.waitFor({ state: "detached" });
+  });
+
+  it("says in the dialog why a session was not created: what lies behind it cannot be reached", async () => {
+    const { page, picture } = await at(`/conversations?user_id=${freshUser()}`, {
+      expected: [/status of 503/],
+      prepare: (tab) =>
+        tab.route("**/api/sessions", (route) =>
+          route.fulfill({
+            status: 503,
+            json: { error: "the group has no leader now", code: "leader_unavailable" },
+          }),
+        ),
+    });
+    await page.getByRole("button", { name: "New session" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Agent id").fill("bot");
+    await dialog.getByRole("button", { name: "Create session" }).click();
+    await dialog.getByRole("alert").getByText("The group has no leader now.").waitFor();
+    await assertAccessible(page);
+    await picture("conversations-not-created");
+  });
+
   it("archives after a question only, and takes no messages then", async () => {
     const made = await session(1);
     const { page } = await at(placeOf(made));

@@ -380,6 +380,33 @@ describe("The Query Console", function () {
     assert.equal(await page.title(), "Query Console · Fleetport");
   });
 
+  it("asks before it replaces a statement that was written and never run", async () => {
+    const { page, picture } = await scripted({
+      "corrosion.query.history": () => [record(1)],
+      "corrosion.query.run": () => result(["n"], [[1]]),
+    });
+    const dialog = page.getByRole("dialog");
+    await editor(page).fill("SELECT 'an hour of work'");
+    await preset(page, "This agent's id and version").click();
+    await picture("query-console-replace");
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    assert.equal(await editor(page).inputValue(), "SELECT 'an hour of work'");
+    await card(page, "History")
+      .getByRole("button", { name: /SELECT 1/ })
+      .first()
+      .click();
+    await dialog.getByRole("button", { name: "Replace statement" }).click();
+    await until("it is replaced", async () => (await editor(page).inputValue()) === "SELECT 1");
+    await editor(page).fill("SELECT 2");
+    await run(page).click();
+    await ended(page, "done");
+    await preset(page, "This agent's id and version").click();
+    await until("what was run gives way", async () =>
+      (await editor(page).inputValue()).includes("crsql_site_id"),
+    );
+    assert.equal(await dialog.count(), 0);
+  });
+
   it("runs statements although its presets and its history cannot be had, and gets over that by Retry", async () => {
     let broken = true;
     const failing =

@@ -1,10 +1,12 @@
 /** @module The frame around every page: tabs, lamps, theme, toasts, the token, and what happens when live events stop. */
 import assert from "node:assert/strict";
 import { ask } from "../helpers/console.ts";
+import { startProxy } from "../helpers/tcp-proxy.ts";
 import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visited } from "./browser.ts";
 import { type Dashboard, dashboard } from "./dashboard.ts";
+import { listens } from "./listens.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
 
@@ -171,6 +173,65 @@ describe("The dashboard's shell", function () {
     await page.clock.runFor(4000);
     await banner.waitFor({ state: "detached" });
     await until("it was asked at once", () => asked > last);
+  });
+
+  it("notices a connection over which nothing comes any more, though nothing says so", async () => {
+    const proxy = await startProxy(Number(new URL(real.url()).port));
+    try {
+      const { page } = await pages.of({
+        url: `http://127.0.0.1:${proxy.port}`,
+        path: "/messages",
+        expected: [/ERR_/],
+        prepare: (page) => page.clock.install(),
+      });
+      await listens(page, "message_updates");
+      proxy.freeze();
+      await ask({ url: real.url() }, "POST /api/messages/send", { content: "while nobody heard" });
+      const banner = page.locator("[data-banner=disconnected]");
+      await page.clock.runFor(20_000);
+      assert.equal(await banner.count(), 0, "that long nodes may be silent");
+      await page.clock.runFor(40_000);
+      await banner.waitFor();
+      proxy.heal();
+      proxy.cut();
+      await until("it is back", async () => {
+        await page.clock.runFor(2000);
+        return (await banner.count()) === 0;
+      });
+      await page
+        .getByRole("region", { name: "Messages", exact: true })
+        .last()
+        .getByText("while nobody heard")
+        .waitFor();
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  it("lets go of its stream while nobody looks, and shows what came meanwhile when somebody does", async () => {
+    const { page } = await at("/messages");
+    await listens(page, "message_updates");
+    const look = (visibility: "visible" | "hidden") =>
+      page.evaluate((state) => {
+        Object.defineProperty(document, "visibilityState", { configurable: true, value: state });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, visibility);
+    const ended = page.waitForEvent("requestfailed", (request) => request.url().includes("/api/stream"));
+    await look("hidden");
+    await ended;
+    assert.equal(await page.locator("html[data-stream]").count(), 0);
+    await ask({ url: real.url() }, "POST /api/messages/send", { content: "while nobody looked" });
+    await look("visible");
+    await page
+      .getByRole("region", { name: "Messages", exact: true })
+      .last()
+      .getByText("while nobody looked")
+      .waitFor();
+    await listens(page, "message_updates");
+    assert.equal(await page.locator("[data-banner=disconnected]").count(), 0);
+    await look("hidden");
+    await look("visible");
+    await listens(page, "message_updates");
   });
 
   it("refuses nothing silently: a failure's toast has the node's sentence and stays, a success goes after 4 s", async () => {

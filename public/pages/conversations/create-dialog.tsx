@@ -4,8 +4,9 @@ import type { Session } from "../../../services/conversations/contract.ts";
 import { Button } from "../../components/button.tsx";
 import { Dialog } from "../../components/dialog.tsx";
 import { Field } from "../../components/field.tsx";
+import { Notice } from "../../components/notice.tsx";
 import { send } from "../../data/api.ts";
-import { ApiError } from "../../data/api-error.ts";
+import { ApiError, sentenceOf } from "../../data/api-error.ts";
 import { tell } from "../../data/toasts.ts";
 
 export interface CreateDialogProps {
@@ -42,7 +43,8 @@ export function CreateDialog({ userId, agentIds, onCreated, onCancel }: CreateDi
             ...(own !== "" && { id: own }),
           });
         } catch (error) {
-          if (error instanceof ApiError) setErrors(errorsOf(error));
+          // A toast lies behind the dialog: what it says must stand here too.
+          setErrors(error instanceof ApiError ? errorsOf(error) : { other: sentenceOf(error) });
           throw error;
         }
       },
@@ -89,6 +91,7 @@ export function CreateDialog({ userId, agentIds, onCreated, onCancel }: CreateDi
           error={errors.id ?? null}
           onChange={setId}
         />
+        {errors.other !== undefined && <Notice tone="bad">{errors.other}</Notice>}
         <div class="flex justify-end gap-2 pt-2">
           <Button onPress={onCancel}>Cancel</Button>
           <Button type="submit" tone="primary" busy={busy}>
@@ -104,6 +107,6 @@ export function CreateDialog({ userId, agentIds, onCreated, onCancel }: CreateDi
 function errorsOf({ code, fields, message }: ApiError): Readonly<Record<string, string>> {
   if (Object.keys(fields).length > 0) return fields;
   if (code === "session_exists") return { id: message };
-  if (code !== "invalid_session") return {};
+  if (code !== "invalid_session") return { other: sentenceOf(message) };
   return message.startsWith("id ") ? { id: message } : { agent_id: message };
 }

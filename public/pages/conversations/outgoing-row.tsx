@@ -1,6 +1,7 @@
 /** @module A message that is not stored yet: on its way, tried again, or refused. */
 import { Button } from "../../components/button.tsx";
 import { Spinner } from "../../components/spinner.tsx";
+import { confirmed } from "../../shell/confirm.tsx";
 import { Bubble, TextBody } from "./message-row.tsx";
 import { ATTEMPTS, type Outgoing } from "./outbox.ts";
 import type { Outbox } from "./use-outbox.ts";
@@ -26,6 +27,11 @@ export function OutgoingRow({ out, outbox }: OutgoingRowProps) {
 }
 
 function OutgoingState({ out: { attempts, key, state }, outbox }: OutgoingRowProps) {
+  const discard = async () => {
+    const text = "It is stored nowhere: what you wrote is gone then.";
+    if (await confirmed({ title: "Discard this message?", text, action: "Discard message" }))
+      outbox.discard(key);
+  };
   if (state.kind === "failed") {
     return (
       <div class="mt-1 flex max-w-full flex-wrap items-center justify-end gap-2 text-xs">
@@ -36,7 +42,7 @@ function OutgoingState({ out: { attempts, key, state }, outbox }: OutgoingRowPro
               Retry
             </Button>
           )}
-          <Button size="small" tone="quiet" onPress={() => outbox.discard(key)}>
+          <Button size="small" tone="quiet" onPress={discard}>
             Discard
           </Button>
         </span>

@@ -31,8 +31,9 @@ export function AgentsCard({ facts, members }: AgentsCardProps) {
             <Fact name="Members">
               {data.members.length}
               {countByState(data.members).map(([state, count]) => (
-                <Badge key={state} tone={MEMBER_TONES[state]}>
-                  {count} {state}
+                <Badge key={state} tone={error === null ? MEMBER_TONES[state] : "plain"}>
+                  {count} {error !== null && "was "}
+                  {state}
                 </Badge>
               ))}
             </Fact>

@@ -33,7 +33,13 @@ export function NodesCard({ fleet, members }: NodesCardProps) {
         </>
       }
     >
-      {(status) => <NodesTable status={status} members={dataOf(members)?.data.members ?? null} />}
+      {(status) => (
+        <NodesTable
+          status={status}
+          members={dataOf(members)?.data.members ?? null}
+          remembered={(dataOf(members)?.error ?? null) !== null}
+        />
+      )}
     </ResourceCard>
   );
 }
@@ -42,15 +48,24 @@ interface NodesTableProps {
   readonly status: FleetStatus;
   /** Null: not known. */
   readonly members: readonly Member[] | null;
+  /** Whether they are those of the agent's last answer, and it gives none now. */
+  readonly remembered: boolean;
 }
 
-function NodesTable({ status, members }: NodesTableProps) {
-  const columns = useMemo(() => columnsFor(status, members !== null), [status, members === null]);
+function NodesTable({ status, members, remembered }: NodesTableProps) {
+  const columns = useMemo(
+    () => columnsFor(status, members !== null, remembered),
+    [status, members === null, remembered],
+  );
   const rows = useMemo(() => nodeRows(status.nodes, members ?? []), [status, members]);
   return <Table label="Nodes of both halves" columns={columns} rows={rows} rowKey={({ id }) => id} />;
 }
 
-function columnsFor(status: FleetStatus, membersKnown: boolean): readonly Column<NodeRow>[] {
+function columnsFor(
+  status: FleetStatus,
+  membersKnown: boolean,
+  remembered: boolean,
+): readonly Column<NodeRow>[] {
   const marks = leaderMarks(status);
   return [
     {
@@ -88,9 +103,14 @@ function columnsFor(status: FleetStatus, membersKnown: boolean): readonly Column
           {member === null ? (
             <Badge tone={membersKnown ? "warn" : "plain"}>{membersKnown ? "no member" : "not known"}</Badge>
           ) : (
-            <Badge tone={MEMBER_TONES[memberState(member)]}>{memberState(member)}</Badge>
+            <Badge tone={remembered ? "plain" : MEMBER_TONES[memberState(member)]}>
+              {remembered && "was "}
+              {memberState(member)}
+            </Badge>
           )}
-          <span class="min-w-14 text-xs text-muted tabular-nums max-sm:pl-2">{rttText(member)}</span>
+          <span class="min-w-14 text-xs text-muted tabular-nums max-sm:pl-2">
+            {remembered ? "" : rttText(member)}
+          </span>
         </span>
       ),
     },

@@ -1,10 +1,11 @@
 /** @module Query Console: one statement at a time on this node's agent. */
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { ConsoleRunRecord, QueryPreset } from "../../../services/corrosion/contract.ts";
 import { PageHeading } from "../../components/page-heading.tsx";
 import { dataOf } from "../../data/resource.ts";
 import { useResource } from "../../data/use-resource.ts";
-import { EMPTY, fromHistory, presetOf, type RunBody, withPreset } from "./draft.ts";
+import { confirmed } from "../../shell/confirm.tsx";
+import { type Draft, EMPTY, fromHistory, presetOf, type RunBody, withPreset } from "./draft.ts";
 import { EditorCard } from "./editor-card.tsx";
 import { HistoryCard } from "./history-card.tsx";
 import { PresetsCard } from "./presets-card.tsx";
@@ -16,10 +17,24 @@ export default function QueryConsolePage() {
   const history = useResource<{ readonly history: readonly ConsoleRunRecord[] }>("/api/console/history");
   const [draft, setDraft] = useState(EMPTY);
   const run = useRun();
+  /** Statements that the history has: those that were run from here, or came from it. */
+  const ran = useRef(new Set<string>());
 
   async function start(body: RunBody): Promise<void> {
+    if (body.sql !== undefined) ran.current.add(body.sql);
     await run.start(body);
     await history.refetch();
+  }
+
+  /** What somebody wrote and never ran is stored nowhere. */
+  async function replace(next: (before: Draft) => Draft): Promise<void> {
+    const own = presetOf(draft) === null && draft.sql.trim() !== "" && !ran.current.has(draft.sql);
+    const question = {
+      title: "Replace your statement?",
+      text: "It was never run, and the history has only what was: it is gone then.",
+      action: "Replace statement",
+    };
+    if (!own || (await confirmed(question))) setDraft(next);
   }
 
   return (
@@ -31,7 +46,7 @@ export default function QueryConsolePage() {
         <PresetsCard
           presets={presets}
           chosen={presetOf(draft)?.id ?? null}
-          onChoose={(preset) => setDraft((before) => withPreset(before, preset))}
+          onChoose={(preset) => replace((before) => withPreset(before, preset))}
         />
         <div class="min-w-0 space-y-4 lg:row-span-2">
           <EditorCard draft={draft} run={run} onChange={setDraft} onRun={start} />
@@ -39,9 +54,10 @@ export default function QueryConsolePage() {
         </div>
         <HistoryCard
           history={history}
-          onReload={(record) =>
-            setDraft((before) => fromHistory(before, record, dataOf(presets)?.presets ?? []))
-          }
+          onReload={(record) => {
+            ran.current.add(record.sql);
+            void replace((before) => fromHistory(before, record, dataOf(presets)?.presets ?? []));
+          }}
         />
       </div>
     </div>
