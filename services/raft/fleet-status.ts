@@ -1,5 +1,5 @@
 /** @module What operators and the dashboard read: is a node ready, and what does the fleet look like. */
-import type { EngineStatus } from "./engine/engine.ts";
+import type { EngineHealth, EngineStatus } from "./engine/engine.ts";
 
 /** `fleet.ops.ready`, as `GET /health/ready` answers it. */
 export interface Readiness {
@@ -30,6 +30,16 @@ export interface FleetStatus {
   readonly resident_sessions: number;
   readonly generated_at: string;
 }
+
+/** `fleet.ops.group`: the log of one group, as a node that has a copy of its state sees it. */
+export interface GroupLog {
+  readonly group: number;
+  /** Node that looked; null: none with a copy answers. */
+  readonly seen_by: string | null;
+  /** Null: the log cannot be reached. */
+  readonly log: EngineHealth | null;
+}
+
 export interface FleetNode {
   readonly id: string;
   /** False: it does not answer, or was lost in the last ten minutes. */

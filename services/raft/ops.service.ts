@@ -4,10 +4,11 @@ import { FleetError } from "../../lib/errors.ts";
 import { runtimeOf } from "../../lib/runtime.ts";
 import { defineService } from "../../lib/service.ts";
 import { isDraining, liveNodes, lostNodes, otherLeader, placeableNodes } from "./cluster-view.ts";
-import type { Drain, Drained, NodeReport } from "./contract.ts";
-import type { FleetStatus, Readiness } from "./fleet-status.ts";
+import type { Drain, Drained, GroupDetail, NodeReport } from "./contract.ts";
+import type { FleetStatus, GroupLog, Readiness } from "./fleet-status.ts";
 
 const REPORT = "raft.topology.report";
+const DETAIL = "raft.topology.group";
 /** How long a node may take to say what it holds before it counts as not answering. */
 const REPORT_TIMEOUT_MS = 1000;
 
@@ -97,6 +98,28 @@ export default defineService<OpsService>({
       params: { node: "string" },
       handler(this: OpsService, ctx: Context<{ node: string }>): Promise<Drained> {
         return order<object>(ctx, "fleet.ops.undrain", {});
+      },
+    },
+
+    /** How the log of a group is, its copies one by one: `GroupLog`. Throws `invalid_parameter`. */
+    group: {
+      params: { group: { type: "number", integer: true, convert: true } },
+      async handler(this: OpsService, ctx: Context<{ group: number }>): Promise<GroupLog> {
+        const { group } = ctx.params;
+        const { groups } = runtimeOf(this.broker).config;
+        if (group < 0 || group >= groups) {
+          const text = `There is no group ${group}: give a number from 0 to ${groups - 1}.`;
+          throw new FleetError("invalid_parameter", text);
+        }
+        // Any node with a copy can look: this one, if it has one.
+        const leader = otherLeader(this.broker, group);
+        for (const nodeID of [this.broker.nodeID, ...(leader === null ? [] : [leader])]) {
+          const detail = await ctx
+            .call<GroupDetail | null, object>(DETAIL, { group }, { nodeID, timeout: REPORT_TIMEOUT_MS })
+            .catch(() => null);
+          if (detail !== null) return { group, seen_by: nodeID, log: detail.health };
+        }
+        return { group, seen_by: null, log: null };
       },
     },
 

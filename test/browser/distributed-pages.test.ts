@@ -78,6 +78,10 @@ describe("The pages of a distributed cluster whose nodes have agents", function 
 
   it("Groups: what leads what, and another node is drained and comes back", async () => {
     const { page, picture } = await at("dev-node1", "/groups", [MOVING]);
+    await page.getByRole("gridcell", { name: /^g003/ }).hover();
+    const log = page.locator('[data-group-detail] [data-log="log is well"]');
+    await log.getByText(/^3 of 3 copies, led by /).waitFor();
+    await picture("distributed-groups-log");
     await page.getByRole("button", { name: "Drain dev-node3" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Drain dev-node3" }).click();
     await until("it leads nothing", async () => {

@@ -69,6 +69,10 @@ describe("Groups", function () {
     await page.getByRole("gridcell", { name: /^g018/ }).hover();
     await detail.getByText("g018", { exact: true }).waitFor();
     assert.match((await detail.textContent()) ?? "", /3 replicas, followed by dev-node\d, dev-node\d/);
+    await detail
+      .locator('[data-log="log is well"]')
+      .getByText(/^1 of 1 copy, .*[KM]?i?B$/)
+      .waitFor();
     await page.getByRole("heading", { name: "Groups", level: 1 }).hover();
     await detail.waitFor({ state: "detached" });
     assert.equal(await shifts(), before, await shifted());

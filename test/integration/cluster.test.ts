@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Socket } from "phoenix";
 import { groupOf } from "../../lib/ids.ts";
-import type { FleetStatus } from "../../services/raft/fleet-status.ts";
+import type { FleetStatus, GroupLog } from "../../services/raft/fleet-status.ts";
 import { Balancer } from "../helpers/balancer.ts";
 import { Cluster } from "../helpers/cluster.ts";
 import { ask } from "../helpers/console.ts";
@@ -65,6 +65,21 @@ describe("a fleet of three node processes over NATS", function () {
       cluster.node("n3").program.signal("SIGCONT");
     }
     await cluster.settled();
+  });
+
+  it("tells of each group's log which server leads it, and its copies", async () => {
+    for (const group of [0, GROUPS - 1]) {
+      const { status, text } = await ask({ url: urls()[1]! }, `GET /api/fleet/groups/${group}`);
+      assert.equal(status, 200);
+      const found: GroupLog = JSON.parse(text);
+      assert.deepEqual([found.group, found.seen_by, found.log?.wanted], [group, "n2", 3]);
+      assert.equal(found.log?.replicas.length, 3);
+      assert.ok(found.log.leader !== null && found.log.bytes > 0);
+    }
+    for (const group of [String(GROUPS), "-1", "1.5", "x"]) {
+      const { body, status } = await ask({ url: urls()[1]! }, `GET /api/fleet/groups/${group}`);
+      assert.deepEqual([status, body.code], [400, "invalid_parameter"], group);
+    }
   });
 
   it("serves every session from every node, whichever leads it", async () => {

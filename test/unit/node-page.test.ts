@@ -1,8 +1,8 @@
 /** @module What the Node page makes of what it hears: steps of jobs and restarts, problems of hosts, targets, tables. */
 import assert from "node:assert/strict";
 import { ApiError, errorOfAnswer } from "../../public/data/api-error.ts";
+import { bytesText } from "../../public/data/bytes.ts";
 import { conditionOf } from "../../public/pages/node/agent-condition.ts";
-import { bytesText } from "../../public/pages/node/bytes.ts";
 import { databaseInfoOf, SCHEMA_SQL, schemaOf } from "../../public/pages/node/database-tables.ts";
 import { hostsIn, hostsOfRow, problemsOf, refusedHosts } from "../../public/pages/node/host-problems.ts";
 import {

@@ -6,6 +6,7 @@ import { classes } from "../../components/classes.ts";
 import { countText } from "../../data/wording.ts";
 import { groupName, type LeaderMark } from "../../fleet/leaders.ts";
 import { Swatch } from "../../fleet/node-state.tsx";
+import { GroupLogLine } from "./group-log.tsx";
 
 export interface GroupDetailProps {
   readonly status: FleetStatus;
@@ -57,15 +58,13 @@ export function GroupDetail({ status, group, mark }: GroupDetailProps) {
       <Fact title="Applied">{indexText(status.applied[group])}</Fact>
       <Fact title="Archived">{indexText(status.archived[group])}</Fact>
       <Fact title="Lag">{lag === null ? "–" : countText(lag, "entry", "entries")}</Fact>
-      <p class="col-span-full flex min-w-0 items-center gap-2 text-xs text-muted">
-        <Badge tone={status.engine.connected ? "good" : "bad"}>
-          {status.engine.connected ? "engine connected" : "engine unreachable"}
-        </Badge>
-        <span class="line-clamp-2 min-w-0">
+      <div class="col-span-full flex min-w-0 flex-wrap items-center gap-x-3 gap-y-1 text-xs text-muted">
+        <span class="line-clamp-1 min-w-0">
           {countText(followers.length + (leader === null ? 0 : 1), "replica")}
           {followers.length > 0 && `, followed by ${followers.join(", ")}`}
         </span>
-      </p>
+        <GroupLogLine group={group} />
+      </div>
     </section>
   );
 }

@@ -4,8 +4,8 @@ import { Age } from "../../components/age.tsx";
 import { Badge } from "../../components/badge.tsx";
 import { ResourceCard } from "../../components/card.tsx";
 import { type Column, Table } from "../../components/table.tsx";
+import { bytesText } from "../../data/bytes.ts";
 import { dataOf } from "../../data/resource.ts";
-import { bytesText } from "./bytes.ts";
 import type { FactsProps } from "./runtime-card.tsx";
 
 const COLUMNS: readonly Column<NodeFacts["files"][number]>[] = [

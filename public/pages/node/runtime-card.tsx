@@ -5,9 +5,9 @@ import { Badge } from "../../components/badge.tsx";
 import { ResourceCard } from "../../components/card.tsx";
 import { Fact, Facts } from "../../components/facts.tsx";
 import { Notice } from "../../components/notice.tsx";
+import { bytesText } from "../../data/bytes.ts";
 import type { Resource } from "../../data/resource.ts";
 import { countText } from "../../data/wording.ts";
-import { bytesText } from "./bytes.ts";
 
 export interface FactsProps {
   readonly facts: Resource<NodeFacts>;

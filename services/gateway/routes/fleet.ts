@@ -130,6 +130,15 @@ export const FLEET_ROUTES: readonly FleetRoute[] = [
     answer: ok,
   }),
   look("/api/fleet/status", "fleet.ops.status", ok),
+  route({
+    method: "GET",
+    path: "/api/fleet/groups/:id",
+    action: "fleet.ops.group",
+    writes: false,
+    invalid: "invalid_parameter",
+    params: ({ id }) => ({ group: id }),
+    answer: ok,
+  }),
   look("/health/live", "gateway.live", ok),
   look<Readiness>("/health/ready", "gateway.ready", (readiness) =>
     retryable({ status: readiness.status === "ok" ? 200 : 503, body: readiness }),
