@@ -14,6 +14,7 @@ import type { RestartEvent } from "./agent/restart.ts";
 import { AgentSupervisor } from "./agent/supervisor.ts";
 import { runtimeFile } from "./config/runtime-file.ts";
 import type { AgentLogs, AgentStatus, RestartOutcome, RestartStarted } from "./contract.ts";
+import { type UpdateMeta, unlessReserved } from "./coordinator/reserved.ts";
 
 const STATES = [
   "stopped",
@@ -57,10 +58,11 @@ export default defineService<AgentService>({
       },
     },
 
-    /** `{wait?}` -> `AgentStatus` at once, with `wait` when the agent is gone. Throws `agent_not_managed`. */
+    /** `{wait?}` -> `AgentStatus` at once, with `wait` when the agent is gone. Throws `agent_not_managed`, `busy`. */
     stop: {
       params: { wait: { type: "boolean", optional: true } },
-      async handler(this: AgentService, ctx: Context<Wait>): Promise<AgentStatus> {
+      async handler(this: AgentService, ctx: Context<Wait, UpdateMeta>): Promise<AgentStatus> {
+        await unlessReserved(ctx);
         const { status, stopped } = this.supervisor.stop();
         if (!ctx.params.wait) return status;
         await stopped;
@@ -68,10 +70,14 @@ export default defineService<AgentService>({
       },
     },
 
-    /** `{wait?}` -> `RestartStarted` at once, with `wait` `RestartOutcome` when it is over. Throws `agent_not_managed`. */
+    /** `{wait?}` -> `RestartStarted` at once, with `wait` `RestartOutcome` when it is over. Throws `agent_not_managed`, `busy`. */
     restart: {
       params: { wait: { type: "boolean", optional: true } },
-      handler(this: AgentService, ctx: Context<Wait>): RestartStarted | Promise<RestartOutcome> {
+      async handler(
+        this: AgentService,
+        ctx: Context<Wait, UpdateMeta>,
+      ): Promise<RestartStarted | RestartOutcome> {
+        await unlessReserved(ctx);
         const { started, outcome } = this.supervisor.restart();
         return ctx.params.wait ? outcome : started;
       },

@@ -10,6 +10,7 @@ import { isBackupId } from "./config/backups.ts";
 import { type Change, type Progress, runJob } from "./config/job.ts";
 import { RuntimeConfiguration } from "./config/node-configuration.ts";
 import type { AgentStatus, ApplyResult, ConfigJob, NodeConfiguration, RestartOutcome } from "./contract.ts";
+import { type UpdateMeta, unlessReserved } from "./coordinator/reserved.ts";
 
 interface Wait {
   readonly wait?: boolean;
@@ -42,9 +43,12 @@ export default defineService<ConfigService>({
       params: {},
       async handler(this: ConfigService): Promise<NodeConfiguration> {
         const [seen, agent] = await Promise.all([this.file.look(), agentOf(this)]);
+        const { mode } = runtimeOf(this.broker).config.console.agent;
         return {
           node_id: this.broker.nodeID,
           ...seen,
+          // What may lie here from another time says nothing of an agent that others run.
+          ...(mode === "external" && { toml: null, hosts: [], problem: null }),
           editable: agent.managed,
           reason: agent.managed ? null : NOT_EDITABLE,
         };
@@ -54,7 +58,7 @@ export default defineService<ConfigService>({
     /** `{hosts, wait?}` -> `ConfigJob`. Throws `invalid_request` with a sentence for each bad host, `busy`, `agent_not_managed`. */
     applyBootstrap: {
       params: { hosts: [{ type: "string" }, { type: "array", items: "string" }], wait },
-      async handler(this: ConfigService, ctx: Context<ApplyBootstrap>): Promise<ApplyResult> {
+      async handler(this: ConfigService, ctx: Context<ApplyBootstrap, UpdateMeta>): Promise<ApplyResult> {
         const parsed = parseHosts(ctx.params.hosts);
         if (parsed.kind === "refused") {
           const { problems } = parsed;
@@ -64,14 +68,14 @@ export default defineService<ConfigService>({
         }
         const { hosts } = parsed;
         const change = async (current: string | null) => this.file.withBootstrap(current, hosts);
-        return startJob(this, "bootstrap", hosts, change, ctx.params.wait);
+        return startJob(this, ctx, { kind: "bootstrap", hosts, change });
       },
     },
 
     /** `{backup_id?, wait?}` -> `ConfigJob`. Throws `invalid_request`, `not_found`, `busy`, `agent_not_managed`. */
     rollback: {
       params: { backup_id: { type: "string", optional: true, nullable: true }, wait },
-      async handler(this: ConfigService, ctx: Context<Rollback>): Promise<ApplyResult> {
+      async handler(this: ConfigService, ctx: Context<Rollback, UpdateMeta>): Promise<ApplyResult> {
         const id = ctx.params.backup_id ?? null;
         if (id !== null && !isBackupId(id)) {
           const problem = "backup_id is none of the ids that the list of backups has.";
@@ -81,15 +85,16 @@ export default defineService<ConfigService>({
           throw new CorrosionError("not_found", `There is no backup ${id}.`);
         }
         const change = (current: string | null) => this.file.fromBackup(current, id);
-        return startJob(this, "rollback", [], change, ctx.params.wait);
+        return startJob(this, ctx, { kind: "rollback", hosts: [], change });
       },
     },
 
     /** `{wait?}` -> `ConfigJob`. Throws `busy`, `agent_not_managed`. */
     restoreCanonical: {
       params: { wait },
-      handler(this: ConfigService, ctx: Context<Wait>): Promise<ApplyResult> {
-        return startJob(this, "restore_canonical", [], () => this.file.fromKnownGood(), ctx.params.wait);
+      handler(this: ConfigService, ctx: Context<Wait, UpdateMeta>): Promise<ApplyResult> {
+        const change = () => this.file.fromKnownGood();
+        return startJob(this, ctx, { kind: "restore_canonical", hosts: [], change });
       },
     },
 
@@ -134,15 +139,18 @@ function agentOf({ broker }: ConfigService): Promise<AgentStatus> {
   return broker.call<AgentStatus, object>("corrosion.agent.status", {}, { nodeID: broker.nodeID });
 }
 
+interface WantedJob extends Pick<ConfigJob, "kind" | "hosts"> {
+  readonly change: (current: string | null) => Promise<Change>;
+}
+
 /** Starts a job and returns it as it is then, with `wait` as it is in the end. */
 async function startJob(
   service: ConfigService,
-  kind: ConfigJob["kind"],
-  hosts: readonly string[],
-  change: (current: string | null) => Promise<Change>,
-  wait: boolean | undefined,
+  ctx: Context<Wait, UpdateMeta>,
+  { kind, hosts, change }: WantedJob,
 ): Promise<ConfigJob> {
   const { broker, file } = service;
+  await unlessReserved(ctx);
   const { managed } = await agentOf(service);
   if (!managed) throw new CorrosionError("agent_not_managed", NOT_EDITABLE);
   if (service.current !== null) {
@@ -175,21 +183,22 @@ async function startJob(
     change,
     backUp: (text) => file.backUp(text),
     write: (text) => file.write(text),
-    restart: () => restartOnIt(broker),
+    restart: () => restartOnIt(broker, ctx.meta),
     tell,
   }).finally(() => {
     service.current = null;
     const { job_id, state, message } = job;
     service.logger.info("configuration job over", { job: job_id, kind, state, message });
   });
-  if (wait) await service.current;
+  if (ctx.params.wait) await service.current;
   return job;
 }
 
 /** A restart that was under way already may have read the file before it was written. */
-async function restartOnIt(broker: ServiceBroker): Promise<RestartOutcome> {
+async function restartOnIt(broker: ServiceBroker, { cluster_update }: UpdateMeta): Promise<RestartOutcome> {
+  const options = { nodeID: broker.nodeID, meta: cluster_update === undefined ? {} : { cluster_update } };
   const restart = () =>
-    broker.call<RestartOutcome, object>("corrosion.agent.restart", { wait: true }, { nodeID: broker.nodeID });
+    broker.call<RestartOutcome, object>("corrosion.agent.restart", { wait: true }, options);
   let outcome = await restart();
   while (outcome.joined) outcome = await restart();
   return outcome;

@@ -9,6 +9,7 @@ import { uuidv7 } from "../../lib/ids.ts";
 import { defineService } from "../../lib/service.ts";
 import type { ClusterUpdate, NodeConfiguration } from "./contract.ts";
 import { Campaign } from "./coordinator/campaign.ts";
+import type { Reservation } from "./coordinator/reservation.ts";
 import { STEP_MS } from "./coordinator/steps.ts";
 import { checkOwnAgent, knownNodes } from "./coordinator/surroundings.ts";
 import { checkTargets } from "./coordinator/targets.ts";
@@ -63,6 +64,14 @@ export default defineService<CoordinatorService>({
           });
         }
         return { node_id: this.broker.nodeID };
+      },
+    },
+
+    /** The update that has this node: `Reservation`; null: none has. */
+    holder: {
+      params: {},
+      handler(): Reservation | null {
+        return this.watch.holder;
       },
     },
 

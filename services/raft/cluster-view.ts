@@ -1,6 +1,7 @@
 /** @module What this node's registry shows of the others: who is alive and who leads. Views of nodes may differ. */
 import type { ServiceBroker } from "moleculer";
 import { leaderServiceName } from "./leader.service.ts";
+import type { IsHalted } from "./placement.ts";
 
 /** Live nodes that hold replicas, this one included, sorted. A node says in its metadata that it is one. */
 export function liveNodes(broker: ServiceBroker): string[] {
@@ -31,6 +32,17 @@ export function placeableNodes(broker: ServiceBroker): string[] {
 /** Whether a node said that it is about to leave. */
 export function isDraining(broker: ServiceBroker, id: string): boolean {
   return broker.registry.nodes.get(id)?.metadata?.draining === true;
+}
+
+/** Which copies the live nodes said that they cannot go on with, this one's included. */
+export function haltedCopies(broker: ServiceBroker): IsHalted {
+  const halted = new Map(
+    liveNodes(broker).map((id) => {
+      const groups: unknown = broker.registry.nodes.get(id)?.metadata?.halted;
+      return [id, new Set(Array.isArray(groups) ? groups : [])];
+    }),
+  );
+  return (node, group) => halted.get(node)?.has(group) ?? false;
 }
 
 /** Another live node that leads the group by the registry, one of `among` where that is given; null: there is none. */

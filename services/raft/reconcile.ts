@@ -29,8 +29,9 @@ export type Step =
 /** The next step for one group; null when all is as it should be. Leaders step down only when asked (take-over). */
 export function nextStep(view: GroupView): Step | null {
   if (view.held === "leader") return view.otherLeader === null ? null : { kind: "verify" };
-  if (view.desired === "none") return view.held === "follower" ? { kind: "stop" } : null;
+  // Dropped, it would be wanted again, and halt again.
   if (view.halted) return null;
+  if (view.desired === "none") return view.held === "follower" ? { kind: "stop" } : null;
   if (view.held === "none" || !view.caughtUp) return { kind: "follow" };
   if (view.desired !== "leader") return null;
   return view.otherLeader === null ? { kind: "promote" } : { kind: "take-over", from: view.otherLeader };

@@ -89,6 +89,14 @@ export class Replica {
     return this.#refusal ?? (this.#holding.kind === "follower" ? this.#holding.follower.problem : null);
   }
 
+  /**
+   * Whether this copy cannot apply the log, which others may: of another version, or damaged. What is wrong with the
+   * group's data as a whole is none of it: there no node should lead.
+   */
+  get copyHalted(): boolean {
+    return this.#holding.kind === "follower" && this.#holding.follower.problem !== null;
+  }
+
   report(): ReplicaReport {
     const { state, problem } = this;
     const obstacle = this.#holding.kind === "follower" ? this.#holding.follower.obstacle : null;
@@ -275,7 +283,7 @@ export class Replica {
   }
 
   #startFollower(state: GroupState | null): void {
-    const { announce, archive, broker, fetchCopy, logger, metrics } = this.#env;
+    const { announce, archive, broker, changed, fetchCopy, logger, metrics } = this.#env;
     const { group } = this;
     const follower = new Follower(this.#log, state, {
       recover: () =>
@@ -293,6 +301,7 @@ export class Replica {
         logger.error("group halted", { group, problem });
         const event: ReplicaHalted = { group, node: broker.nodeID, problem };
         announce("raft.replica.halted", event);
+        changed();
       },
       corrupt: (error) => runtimeOf(broker).halt(error),
       unavailable: (error) =>

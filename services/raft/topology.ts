@@ -1,11 +1,12 @@
 /** @module Topology of one node: brings its replicas to what placement wants, step by step, as nodes come and go. */
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { ServiceBroker } from "moleculer";
 import pLimit from "p-limit";
 import type { GroupState } from "../../lib/conversation/state.ts";
 import { type Runtime, runtimeOf } from "../../lib/runtime.ts";
 import { archivePort } from "./archive-port.ts";
-import { liveNodes, otherLeader, placeableNodes } from "./cluster-view.ts";
+import { haltedCopies, liveNodes, otherLeader, placeableNodes } from "./cluster-view.ts";
 import type { CopyPart, GetCopy, Yield, Yielded } from "./contract.ts";
 import { Copies, CopyFetcher } from "./copies.ts";
 import { Draining } from "./draining.ts";
@@ -150,7 +151,7 @@ export class Topology {
 
   /** Hands a group to the node that ranks first, if this node agrees that it does. */
   async yield({ group, to }: Yield): Promise<Yielded> {
-    const first = rankNodes(group, placeableNodes(this.#broker))[0];
+    const first = rankNodes(group, placeableNodes(this.#broker), haltedCopies(this.#broker))[0];
     if (first !== to) return { released: false, reason: `node ${first} ranks first here` };
     const replica = this.replicas.get(group);
     if (!replica?.leader) return { released: false, reason: "not the leader" };
@@ -233,8 +234,10 @@ export class Topology {
     const { config, fanout } = this.#runtime;
     this.#feelPulse();
     if (!fanout.connected || this.#presence.blind) return this.soon(JOIN_DELAY_MS);
+    this.#tellHalted();
     const nodes = placeableNodes(this.#broker);
-    this.roles = desiredRoles(this.#broker.nodeID, nodes, config.groups, config.replicas);
+    const isHalted = haltedCopies(this.#broker);
+    this.roles = desiredRoles(this.#broker.nodeID, nodes, config.groups, config.replicas, isHalted);
     this.roles.forEach((desired, group) => {
       if (this.#changing.has(group)) return;
       const replica = this.replicas.get(group);
@@ -247,6 +250,16 @@ export class Topology {
       });
       if (step) this.#schedule(group, step);
     });
+  }
+
+  /** The others lead what this node's copies cannot go on with; they learn of it as of draining. */
+  #tellHalted(): void {
+    const { metadata, registry } = this.#broker;
+    const halted = [...this.replicas.values()].filter((copy) => copy.copyHalted).map(({ group }) => group);
+    if (isDeepStrictEqual(new Set(halted), new Set(metadata.halted ?? []))) return;
+    metadata.halted = halted;
+    registry.regenerateLocalRawInfo(true);
+    this.#broker.localServiceChanged();
   }
 
   #schedule(group: number, step: Step): void {

@@ -205,6 +205,28 @@ describe("Three nodes and their agents", function () {
     assert.equal(await two.call("coordinator.status"), null);
   });
 
+  it("refuse an update of a node whose agent does not run, and touch none of the others", async () => {
+    await three.call("agent.stop", { wait: true });
+    try {
+      const node_ids = ["dev-node1", "dev-node3"];
+      const before = await hostsOf(one);
+      const refused = one.call("coordinator.update", { hosts: gossip(one, three), node_ids });
+      await assert.rejects(refused, {
+        code: 409,
+        message: /The agent of dev-node3 does not run, it is stopped/,
+      });
+      assert.deepEqual(await hostsOf(one), before);
+      assert.equal(await two.call("coordinator.status"), null);
+    } finally {
+      await three.call("agent.start");
+      await until(
+        "it runs again",
+        async () => (await three.call<AgentStatus>("agent.status")).state === "running",
+        LIMIT_MS,
+      );
+    }
+  });
+
   it("take new bootstrap hosts one after another, and meanwhile no other update, whoever leads it", async () => {
     const hosts = gossip(one, two, three);
     const node_ids = cluster.nodes.map(({ id }) => id);
@@ -212,6 +234,10 @@ describe("Three nodes and their agents", function () {
     // Not even one of other nodes: two agents would be down.
     assert.equal(await refusal(three.call("coordinator.update", { hosts, node_ids: ["dev-node3"] })), "busy");
     assert.equal(await refusal(two.call("coordinator.update", { hosts, node_ids: ["dev-node1"] })), "busy");
+    // Nor a change of a node's own, by whoever operates that one.
+    assert.equal(await refusal(three.call("config.applyBootstrap", { hosts })), "busy");
+    for (const action of ["restart", "stop"])
+      assert.equal(await refusal(three.call(`agent.${action}`)), "busy", action);
     const { mostDown, update } = await over(three, update_id);
     assert.equal(update.state, "succeeded", JSON.stringify(update));
     assert.deepEqual(statuses(update), [

@@ -225,8 +225,9 @@ describe("A node's Corrosion configuration", function () {
     await begin({ CORROSION_API_URL: "http://127.0.0.1:9" });
     const status = await node.status();
     assert.deepEqual([status.state, status.kind, status.managed], ["external", "external", false]);
-    const { editable, reason } = await get();
+    const { editable, hosts, problem, reason, toml } = await get();
     assert.deepEqual([editable, typeof reason], [false, "string"]);
+    assert.deepEqual([hosts, problem, toml], [[], null, null], "nothing is wrong, and no file is its");
     const refusal = { code: 409, type: "agent_not_managed" };
     await assert.rejects(apply("a:1"), refusal);
     for (const action of ["start", "stop", "restart"]) {

@@ -366,6 +366,23 @@ describe("A node that watches an update", () => {
     assert.equal(watch.holds("u"), false);
   });
 
+  it("calls one interrupted that it led itself before it was restarted", () => {
+    watch.learnt({ ...running.update, initiator: "me" });
+    assert.deepEqual([watch.update?.state, watch.update?.update_id], ["interrupted", "u"]);
+  });
+
+  it("calls one interrupted that it learnt of and whose leader stays silent, and believes one that speaks", () => {
+    watch.learnt(running.update);
+    pass(60_000);
+    assert.equal(watch.update?.state, "running");
+    pass(61_000);
+    assert.equal(watch.update?.state, "interrupted");
+    watch.heard(running.update);
+    assert.equal(watch.update?.state, "running");
+    pass(200_000);
+    assert.equal(watch.update?.state, "running");
+  });
+
   it("believes a leader that was thought lost and speaks again, and others only while it knows nothing itself", () => {
     watch.learnt(running.update);
     watch.nodeLost("leader");

@@ -51,6 +51,22 @@ describe("placement", () => {
     );
   });
 
+  it("ranks a node whose copy is halted behind all others, which keep their order", () => {
+    const some = nodes.chain((ids) => fc.tuple(fc.constant(ids), fc.subarray(ids)));
+    fc.assert(
+      fc.property(group, some, (number, [ids, halted]) => {
+        const ranked = rankNodes(number, ids, (node, of) => of === number && halted.includes(node));
+        const plain = rankNodes(number, ids);
+        const well = plain.filter((id) => !halted.includes(id));
+        assert.deepEqual(ranked, [...well, ...plain.filter((id) => halted.includes(id))]);
+        assert.deepEqual(
+          rankNodes(number, ids, (node, of) => of !== number && halted.includes(node)),
+          plain,
+        );
+      }),
+    );
+  });
+
   it("gives each group one leader and two followers, or fewer when there are fewer nodes", () => {
     for (const replicas of [1, 2, 3, 5]) {
       for (let size = 1; size <= 6; size++) {

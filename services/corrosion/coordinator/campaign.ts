@@ -72,7 +72,7 @@ export class Campaign {
     try {
       const plan = newPlan(update, now());
       publish(plan.update);
-      const calls = (node: string) => new NodeCalls(broker, node);
+      const calls = (node: string) => new NodeCalls(broker, node, update.update_id);
       const running = await runningAgents(this.#reserved.map(calls));
       const steps = new Steps({ hosts: update.hosts, calls, running, stepMs, pollMs: POLL_MS });
       const port = {

@@ -1,6 +1,7 @@
 /** @module What an update asks of a node: pinned calls to its config, agent and members actors, each with its limit. */
 import type { ServiceBroker } from "moleculer";
 import type { AgentStatus, ConfigJob, MemberView, NodeConfiguration } from "../contract.ts";
+import type { UpdateMeta } from "./reserved.ts";
 
 /** How long an actor that answers from its memory may take. */
 const ASK_MS = 5000;
@@ -14,10 +15,13 @@ export type NodePort = Pick<
 /** Calls of one node; each throws what the call throws. */
 export class NodeCalls {
   readonly #broker: ServiceBroker;
+  readonly #meta: UpdateMeta;
   readonly nodeId: string;
 
-  constructor(broker: ServiceBroker, nodeId: string) {
+  /** On behalf of an update, which has the node. */
+  constructor(broker: ServiceBroker, nodeId: string, updateId: string) {
     this.#broker = broker;
+    this.#meta = { cluster_update: updateId };
     this.nodeId = nodeId;
   }
 
@@ -54,6 +58,7 @@ export class NodeCalls {
   }
 
   #call<T>(action: string, params: object, timeout: number): Promise<T> {
-    return this.#broker.call<T, object>(action, params, { nodeID: this.nodeId, timeout });
+    const options = { nodeID: this.nodeId, timeout, meta: this.#meta };
+    return this.#broker.call<T, object>(action, params, options);
   }
 }

@@ -39,6 +39,13 @@ export async function checkOwnAgent(broker: ServiceBroker): Promise<void> {
       `The agent of ${broker.nodeID} is run by somebody else: configure it where it is run.`,
     );
   }
+  if (agent.state === "stopped" || agent.state === "crashed") {
+    const why = agent.reason === null ? "" : ` (${agent.reason.replace(/\.$/, "")})`;
+    throw new CorrosionError(
+      "agent_not_managed",
+      `The agent of ${broker.nodeID} does not run, it is ${agent.state}${why}: start it first, or leave that node out.`,
+    );
+  }
   const job = await broker.call<ConfigJob | null, object>("corrosion.config.job", {}, here);
   if (job !== null && job.state !== "ready" && job.state !== "error") {
     throw new CorrosionError("busy", `${broker.nodeID} is busy with a change of its own: ${job.message}`);

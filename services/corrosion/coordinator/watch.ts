@@ -1,7 +1,7 @@
 /** @module What this node knows of updates: its own reservation, the last status, and whether its initiator is lost. */
 import type { ClusterUpdate, UpdateNodeState } from "../contract.ts";
 import { interrupt, isOver } from "./plan.ts";
-import { type Grant, type Reservation, release, reserve } from "./reservation.ts";
+import { type Grant, RESERVATION_MS, type Reservation, release, reserve } from "./reservation.ts";
 
 export interface WatchEnvironment {
   readonly nodeId: string;
@@ -13,6 +13,7 @@ export interface WatchEnvironment {
   readonly settled: (update: ClusterUpdate) => void;
 }
 
+const SILENT = "The node that led the update has not been heard of for two minutes.";
 const SETTLED: ReadonlySet<UpdateNodeState> = new Set(["ready", "rolled_back"]);
 
 export class Watch {
@@ -20,6 +21,7 @@ export class Watch {
   #held: Reservation | null = null;
   #update: ClusterUpdate | null = null;
   #lapse: NodeJS.Timeout | null = null;
+  #silence: NodeJS.Timeout | undefined;
 
   constructor(env: WatchEnvironment) {
     this.#env = env;
@@ -29,9 +31,14 @@ export class Watch {
     return this.#update;
   }
 
+  /** Who has the node; null: nobody. */
+  get holder(): Reservation | null {
+    return this.#held !== null && this.#held.expires > this.#env.monotonic() ? this.#held : null;
+  }
+
   /** Whether this very update has the node. */
   holds(updateId: string): boolean {
-    return this.#held?.update_id === updateId && this.#held.expires > this.#env.monotonic();
+    return this.holder?.update_id === updateId;
   }
 
   reserve(wanted: { readonly update_id: string; readonly initiator: string }): Grant {
@@ -54,9 +61,21 @@ export class Watch {
     if (after !== null && after !== before && SETTLED.has(after)) this.#env.settled(update);
   }
 
-  /** What others knew before this node was there; its own knowledge goes first. */
+  /**
+   * What others knew before this node was there; its own knowledge goes first. One that this node led before it was
+   * restarted goes on nowhere; of another one that is under way its initiator will speak, or is lost.
+   */
   learnt(update: ClusterUpdate): void {
-    this.#update ??= update;
+    if (this.#update !== null) return;
+    this.#update = update;
+    if (isOver(update)) return;
+    if (update.initiator === this.#env.nodeId) {
+      this.#interrupt("The node that led the update was restarted.");
+      return;
+    }
+    this.#silence = setTimeout(() => {
+      if (this.#update === update) this.#interrupt(SILENT);
+    }, RESERVATION_MS);
   }
 
   nodeLost(nodeId: string): void {
@@ -67,6 +86,7 @@ export class Watch {
 
   stop(): void {
     if (this.#lapse) clearTimeout(this.#lapse);
+    clearTimeout(this.#silence);
   }
 
   #own(update: ClusterUpdate | null): UpdateNodeState | null {
@@ -84,7 +104,7 @@ export class Watch {
   #lapsed({ update_id }: Reservation): void {
     this.#hold(null);
     if (this.#update?.update_id === update_id) {
-      this.#interrupt("The node that led the update has not been heard of for two minutes.");
+      this.#interrupt(SILENT);
     }
   }
 
