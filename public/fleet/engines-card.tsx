@@ -41,7 +41,9 @@ export function EnginesCard({ fleet, facts }: EnginesCardProps) {
             <Named name={facts?.engines.cache ?? "–"} />
           </Engine>
           <Engine name="Agent">
-            <Named name={facts === null ? "–" : (facts.engines.agent ?? "none")} />
+            <Named
+              name={facts === null ? "–" : (facts.engines.agent ?? (facts.has_agent ? "not known" : "none"))}
+            />
           </Engine>
         </dl>
       )}

@@ -111,15 +111,20 @@ export default defineService<OpsService>({
           const text = `There is no group ${group}: give a number from 0 to ${groups - 1}.`;
           throw new FleetError("invalid_parameter", text);
         }
-        // Any node with a copy can look: this one, if it has one.
         const leader = otherLeader(this.broker, group);
-        for (const nodeID of [this.broker.nodeID, ...(leader === null ? [] : [leader])]) {
+        const own = this.broker.nodeID;
+        // Any node with a copy can look: this one first, and others where it has none or does not reach the log.
+        const nodes = new Set([own, ...(leader === null ? [] : [leader]), ...liveNodes(this.broker)]);
+        let seen_by: string | null = null;
+        for (const nodeID of nodes) {
           const detail = await ctx
             .call<GroupDetail | null, object>(DETAIL, { group }, { nodeID, timeout: REPORT_TIMEOUT_MS })
             .catch(() => null);
-          if (detail !== null) return { group, seen_by: nodeID, log: detail.health };
+          if (detail === null) continue;
+          seen_by = nodeID;
+          if (detail.health !== null) return { group, seen_by, log: detail.health };
         }
-        return { group, seen_by: null, log: null };
+        return { group, seen_by, log: null };
       },
     },
 

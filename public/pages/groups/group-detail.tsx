@@ -63,7 +63,7 @@ export function GroupDetail({ status, group, mark }: GroupDetailProps) {
           {countText(followers.length + (leader === null ? 0 : 1), "replica")}
           {followers.length > 0 && `, followed by ${followers.join(", ")}`}
         </span>
-        <GroupLogLine group={group} />
+        <GroupLogLine group={group} engine={status.engine.kind} />
       </div>
     </section>
   );

@@ -1,6 +1,6 @@
 /** @module How the log of the group that is pointed at is: its copies, and which of them are behind. */
 import { useEffect, useState } from "preact/hooks";
-import type { GroupLog } from "../../../services/raft/fleet-status.ts";
+import type { FleetStatus, GroupLog } from "../../../services/raft/fleet-status.ts";
 import { Badge } from "../../components/badge.tsx";
 import { useResource } from "../../data/use-resource.ts";
 import { wordsOf } from "../../fleet/log-words.ts";
@@ -9,12 +9,17 @@ const POLL_MS = 5000;
 /** Who walks over the map does not ask for each group on the way. */
 const SETTLE_MS = 150;
 
-export function GroupLogLine({ group }: { readonly group: number }) {
+export interface GroupLogLineProps {
+  readonly group: number;
+  readonly engine: FleetStatus["engine"]["kind"];
+}
+
+export function GroupLogLine({ group, engine }: GroupLogLineProps) {
   const settled = useSettled(group);
   const log = useResource<GroupLog>(settled === null ? null : `/api/fleet/groups/${settled}`, {
     pollMs: POLL_MS,
   });
-  const { text, tone, word } = wordsOf(settled === group ? log : { kind: "loading" });
+  const { text, tone, word } = wordsOf(settled === group ? log : { kind: "loading" }, engine === "jetstream");
   return (
     <span class="flex min-w-0 items-center gap-2" data-log={word}>
       <Badge tone={tone}>{word}</Badge>

@@ -59,7 +59,7 @@ function Process({ node }: { readonly node: NodeFacts }) {
       <Fact name="Engines">
         <span class="font-normal">
           log {engines.log}, bus {engines.bus}, database {engines.database ?? "none"}, cache {engines.cache},
-          agent {engines.agent ?? "none"}
+          agent {engines.agent ?? (node.has_agent ? "not known" : "none")}
         </span>
       </Fact>
       <Fact name="Bus">

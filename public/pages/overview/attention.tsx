@@ -34,6 +34,11 @@ export function Attention({ fleet, facts, members }: AttentionProps) {
   );
 }
 
+/** Whether the agent is on its way up or down: it will tell its members soon, or a warning says why not. */
+export function isSettling({ agent }: Pick<NodeFacts, "agent">): boolean {
+  return agent !== null && ["starting", "restarting", "stopping"].includes(agent.state);
+}
+
 /** What is wrong with this node's own agent; null: nothing, or it is on its way. */
 function agentWarning(agent: NodeFacts["agent"]): Warning | null {
   if (agent === null) return { tone: "warn", text: "This node could not ask how its Corrosion agent is." };
@@ -65,7 +70,7 @@ function consoleWarnings(facts: NodeFacts | null, answer: MembersAnswer | null):
   }
   const agent = facts?.has_agent ? agentWarning(facts.agent) : null;
   if (agent !== null) warnings.push(agent);
-  else if (remembered !== null && facts?.has_agent) {
+  else if (remembered !== null && facts?.has_agent && !isSettling(facts)) {
     warnings.push({ tone: "warn", text: `The members are those last known. ${sentenceOf(remembered)}` });
   }
   const named = (wanted: "Down" | "Suspect") =>

@@ -6,6 +6,7 @@ import type { MembersAnswer } from "../../data/sourced.ts";
 import { countText } from "../../data/wording.ts";
 import { Figure } from "../../fleet/figure.tsx";
 import { archiveLagOf, groupName } from "../../fleet/leaders.ts";
+import { isSettling } from "./attention.tsx";
 import { memberState } from "./members.ts";
 
 export interface FiguresProps {
@@ -119,6 +120,8 @@ function AgentsFigure({ facts, members }: Pick<FiguresProps, "facts" | "members"
   const known = answer?.data.members ?? null;
   // What it was when the agent answered last is not what it is.
   const remembered = answer !== null && answer.error !== null;
+  const now = dataOf(facts);
+  const settling = now !== null && isSettling(now);
   const states = known?.map(memberState) ?? [];
   const well = states.filter((state) => state === "active" || state === "connected").length;
   const down = states.includes("Down");
@@ -127,7 +130,17 @@ function AgentsFigure({ facts, members }: Pick<FiguresProps, "facts" | "members"
       title="Agents"
       href="/cluster"
       value={known === null ? "–" : remembered ? `? / ${known.length}` : `${well} / ${known.length}`}
-      tone={remembered ? "warn" : known === null || well === known.length ? "plain" : down ? "bad" : "warn"}
+      tone={
+        remembered
+          ? settling
+            ? "plain"
+            : "warn"
+          : known === null || well === known.length
+            ? "plain"
+            : down
+              ? "bad"
+              : "warn"
+      }
     >
       {known === null
         ? waiting(members)
