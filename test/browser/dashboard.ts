@@ -71,11 +71,15 @@ async function start(): Promise<Dashboard> {
   };
 }
 
-async function allJoined(url: (node: number) => string): Promise<boolean> {
+/** Whether every node's agent knows all of them by name, and as active. */
+export async function allJoined(url: (node: number) => string): Promise<boolean> {
   for (let node = 1; node <= NODES; node++) {
     const { text } = await ask({ url: url(node) }, "GET /api/cluster/members");
     const { data }: MembersAnswer = JSON.parse(text);
-    const joined = data.members.filter(({ node_id, status }) => node_id !== null && status === "active");
+    const joined = data.members.filter(
+      ({ node_id, state, status }) =>
+        node_id !== null && status === "active" && state !== "Down" && state !== "Suspect",
+    );
     if (joined.length < NODES) return false;
   }
   return true;

@@ -7,9 +7,10 @@ import type { FleetStatus } from "../../services/raft/fleet-status.ts";
 import { ask } from "../helpers/console.ts";
 import { UNREACHABLE } from "../helpers/database.ts";
 import { startFleet } from "../helpers/fleet.ts";
+import { until } from "../helpers/until.ts";
 import { assertAccessible, assertFits } from "./accessibility.ts";
 import type { Visited } from "./browser.ts";
-import { type DashboardVisit, dashboard } from "./dashboard.ts";
+import { allJoined, type DashboardVisit, dashboard } from "./dashboard.ts";
 import { LOOKS, lookText } from "./looks.ts";
 import { openPages } from "./open-pages.ts";
 
@@ -142,6 +143,7 @@ describe("Overview", function () {
       await page.locator("[data-figure=Agents]").getByText("3 / 3", { exact: true }).waitFor();
     } finally {
       await ask(agent, "POST /api/agent/start");
+      await until("every node sees all agents again", () => allJoined(url), AGENT_LIMIT_MS);
     }
   });
 
@@ -161,8 +163,8 @@ describe("Overview", function () {
   });
 
   for (const [title, more, state, value] of [
-    ["has none", { has_agent: false }, "off", "off"],
-    ["could not be asked", { problems: ["corrosion.agent.status: late"] }, "unknown", "3 / 3"],
+    ["has none", { has_agent: false }, "off", /^off$/],
+    ["could not be asked", { problems: ["corrosion.agent.status: late"] }, "unknown", /^\d \/ 3$/],
   ] as const) {
     it(`tells a node whose agent ${title} from others`, async () => {
       const { page } = await at({
@@ -175,7 +177,7 @@ describe("Overview", function () {
         },
       });
       await page.getByRole("banner").getByText(state, { exact: true }).waitFor();
-      await page.locator("[data-figure=Agents]").getByText(value, { exact: true }).waitFor();
+      await page.locator("[data-figure=Agents]").getByText(value).waitFor();
       const asked = page.getByText("This node could not ask how its Corrosion agent is.");
       if (state === "unknown") await asked.waitFor();
       else assert.equal(await asked.count(), 0);

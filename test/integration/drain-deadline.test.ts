@@ -6,7 +6,8 @@ import { loadShare } from "../helpers/machine-load.ts";
 import { RawSocket } from "../helpers/sockets.ts";
 import { suspend } from "../helpers/suspend.ts";
 
-const DRAIN_MS = 4000;
+/** Less than the others may be silent before they count as lost. */
+const DRAIN_MS = 5000;
 
 describe("A node whose groups cannot be handed over", function () {
   this.timeout(120_000);
@@ -28,7 +29,7 @@ describe("A node whose groups cannot be handed over", function () {
     const exit = await program.exited;
     const took = performance.now() - began;
     assert.deepEqual(exit, { code: 0, signal: null }, program.output);
-    assert.ok(took < DRAIN_MS + 500 * loadShare(), `it took ${took} ms`);
+    assert.ok(took < DRAIN_MS + 1000 * loadShare(), `it took ${took} ms`);
     assert.match(program.output, /not all groups were handed over in time/);
     const [code] = await closed;
     assert.equal(code, 1012, "its clients are told to connect elsewhere");
