@@ -162,9 +162,15 @@ describe("Overview", function () {
     }
   });
 
-  for (const [title, more, state, value] of [
-    ["has none", { has_agent: false }, "off", /^off$/],
-    ["could not be asked", { problems: ["corrosion.agent.status: late"] }, "unknown", /^\d \/ 3$/],
+  for (const [title, more, state, told, value] of [
+    ["has none", { has_agent: false }, "off", "This node runs no Corrosion agent.", /^off$/],
+    [
+      "could not be asked",
+      { problems: ["corrosion.agent.status: late"] },
+      "unknown",
+      "This node could not ask its agent's actor.",
+      /^\d \/ 3$/,
+    ],
   ] as const) {
     it(`tells a node whose agent ${title} from others`, async () => {
       const { page } = await at({
@@ -176,7 +182,7 @@ describe("Overview", function () {
           });
         },
       });
-      await page.getByRole("banner").getByText(state, { exact: true }).waitFor();
+      await page.getByRole("banner").getByTitle(told).getByText(state, { exact: true }).waitFor();
       await page.locator("[data-figure=Agents]").getByText(value).waitFor();
       const asked = page.getByText("This node could not ask how its Corrosion agent is.");
       if (state === "unknown") await asked.waitFor();

@@ -77,8 +77,9 @@ if (mayMount) {
         } finally {
           await load.stop();
         }
-        await load.verify(url);
+        // Servers that were restarted may take their time to elect who leads a stream.
         await cluster.settled();
+        await load.verify(url);
         await cluster.replicasAgree();
       } finally {
         await cluster.stop();
