@@ -110,7 +110,7 @@ const PICTURES: readonly Picture[] = [
     looks: [WIDE, DARK],
     async show(page) {
       await page.getByRole("gridcell", { name: /^g100/ }).click();
-      await page.locator("[data-group-detail]").waitFor();
+      await page.locator('[data-group-detail] [data-log="log is well"]').waitFor();
     },
   },
   {
