@@ -38,11 +38,9 @@ export async function drainAndStop(broker: ServiceBroker): Promise<void> {
 
 /** How the time that a node has to stop is spent. */
 function timesOf(drainTimeoutMs: number): { readonly spreadMs: number; readonly handOverMs: number } {
-  const [spreadMs, restMs] = [SPREAD_MS, REST_MS].map((ms) => Math.min(ms, drainTimeoutMs / 4)) as [
-    number,
-    number,
-  ];
-  return { spreadMs, handOverMs: drainTimeoutMs - spreadMs - restMs };
+  const most = drainTimeoutMs / 4;
+  const spreadMs = Math.min(SPREAD_MS, most);
+  return { spreadMs, handOverMs: drainTimeoutMs - spreadMs - Math.min(REST_MS, most) };
 }
 
 /** Whether the node got so far that clients may have found it. */

@@ -13,9 +13,10 @@ export function Toasts() {
     <section
       aria-label="Notifications"
       aria-live="polite"
-      class="pointer-events-none fixed inset-x-3 bottom-3 z-40 flex max-h-[70vh] flex-col items-end gap-2 overflow-y-auto sm:left-auto sm:w-96"
+      class="pointer-events-none fixed inset-x-3 bottom-3 z-40 flex max-h-[70vh] flex-col-reverse items-end gap-2 overflow-y-auto sm:left-auto sm:w-96"
     >
-      {toasts.value.map(({ id, tone, text }) => (
+      {/* The newest first, drawn from below: it is in sight however many there are. */}
+      {toasts.value.toReversed().map(({ id, tone, text }) => (
         <div
           key={id}
           data-toast={tone}

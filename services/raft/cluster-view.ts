@@ -34,6 +34,16 @@ export function isDraining(broker: ServiceBroker, id: string): boolean {
   return broker.registry.nodes.get(id)?.metadata?.draining === true;
 }
 
+/** Says of this node what the others learn from its metadata, with its next entry in their registries. */
+export function tellOthers(
+  broker: ServiceBroker,
+  facts: { readonly draining: boolean } | { readonly halted: readonly number[] },
+): void {
+  Object.assign(broker.metadata, facts);
+  broker.registry.regenerateLocalRawInfo(true);
+  broker.localServiceChanged();
+}
+
 /** Which copies the live nodes said that they cannot go on with, this one's included. */
 export function haltedCopies(broker: ServiceBroker): IsHalted {
   const halted = new Map(

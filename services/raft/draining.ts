@@ -1,7 +1,7 @@
 /** @module Draining: a node leaves placement, and waits until the others have taken over what it leads. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import { isDraining, placeableNodes } from "./cluster-view.ts";
+import { isDraining, placeableNodes, tellOthers } from "./cluster-view.ts";
 
 /** How often a draining node looks whether it still leads something. */
 const POLL_MS = 20;
@@ -25,7 +25,7 @@ export class Draining {
    */
   async begin(limitMs: number): Promise<boolean> {
     if (!this.#on) this.#since = performance.now();
-    this.#set(true);
+    tellOthers(this.#broker, { draining: true });
     while (this.#on && this.#leads()) {
       if (placeableNodes(this.#broker).length === 0) break;
       if (performance.now() - this.#since > limitMs) {
@@ -41,17 +41,10 @@ export class Draining {
 
   /** Returns to placement. */
   end(): void {
-    this.#set(false);
+    tellOthers(this.#broker, { draining: false });
   }
 
   get #on(): boolean {
     return isDraining(this.#broker, this.#broker.nodeID);
-  }
-
-  /** The other nodes learn of it from this node's metadata, with its next entry in their registries. */
-  #set(draining: boolean): void {
-    this.#broker.metadata.draining = draining;
-    this.#broker.registry.regenerateLocalRawInfo(true);
-    this.#broker.localServiceChanged();
   }
 }

@@ -6,7 +6,7 @@ import pLimit from "p-limit";
 import type { GroupState } from "../../lib/conversation/state.ts";
 import { type Runtime, runtimeOf } from "../../lib/runtime.ts";
 import { archivePort } from "./archive-port.ts";
-import { haltedCopies, liveNodes, otherLeader, placeableNodes } from "./cluster-view.ts";
+import { haltedCopies, liveNodes, otherLeader, placeableNodes, tellOthers } from "./cluster-view.ts";
 import type { CopyPart, GetCopy, Yield, Yielded } from "./contract.ts";
 import { Copies, CopyFetcher } from "./copies.ts";
 import { Draining } from "./draining.ts";
@@ -252,14 +252,11 @@ export class Topology {
     });
   }
 
-  /** The others lead what this node's copies cannot go on with; they learn of it as of draining. */
+  /** The others lead what this node's copies cannot go on with; see `haltedCopies`. */
   #tellHalted(): void {
-    const { metadata, registry } = this.#broker;
     const halted = [...this.replicas.values()].filter((copy) => copy.copyHalted).map(({ group }) => group);
-    if (isDeepStrictEqual(new Set(halted), new Set(metadata.halted ?? []))) return;
-    metadata.halted = halted;
-    registry.regenerateLocalRawInfo(true);
-    this.#broker.localServiceChanged();
+    if (isDeepStrictEqual(new Set(halted), new Set(this.#broker.metadata.halted ?? []))) return;
+    tellOthers(this.#broker, { halted });
   }
 
   #schedule(group: number, step: Step): void {

@@ -381,9 +381,13 @@ describe("The Query Console", function () {
   });
 
   it("asks before it replaces a statement that was written and never run", async () => {
+    let ran = false;
     const { page, picture } = await scripted({
-      "corrosion.query.history": () => [record(1)],
-      "corrosion.query.run": () => result(["n"], [[1]]),
+      "corrosion.query.history": () => (ran ? [record(2), record(1)] : [record(1)]),
+      "corrosion.query.run": () => {
+        ran = true;
+        return result(["n"], [[1]]);
+      },
     });
     const dialog = page.getByRole("dialog");
     await editor(page).fill("SELECT 'an hour of work'");
@@ -400,6 +404,10 @@ describe("The Query Console", function () {
     await editor(page).fill("SELECT 2");
     await run(page).click();
     await ended(page, "done");
+    await card(page, "History")
+      .getByRole("button", { name: /SELECT 2/ })
+      .first()
+      .waitFor();
     await preset(page, "This agent's id and version").click();
     await until("what was run gives way", async () =>
       (await editor(page).inputValue()).includes("crsql_site_id"),

@@ -7,6 +7,7 @@ import { dataOf, type Resource } from "../../data/resource.ts";
 import type { MembersAnswer } from "../../data/sourced.ts";
 import { WarningList } from "../../fleet/warning-list.tsx";
 import { type Warning, warningsOf } from "../../fleet/warnings.ts";
+import { agentWarning, isSettling } from "./agent.ts";
 import { memberState } from "./members.ts";
 
 export interface AttentionProps {
@@ -32,32 +33,6 @@ export function Attention({ fleet, facts, members }: AttentionProps) {
       attention.
     </Notice>
   );
-}
-
-/** Whether the agent is on its way up or down: it will tell its members soon, or a warning says why not. */
-export function isSettling({ agent }: Pick<NodeFacts, "agent">): boolean {
-  return agent !== null && ["starting", "restarting", "stopping"].includes(agent.state);
-}
-
-/** What is wrong with this node's own agent; null: nothing, or it is on its way. */
-function agentWarning(agent: NodeFacts["agent"]): Warning | null {
-  if (agent === null) return { tone: "warn", text: "This node could not ask how its Corrosion agent is." };
-  const { reason, state } = agent;
-  const why = reason === null ? "" : ` ${sentenceOf(reason)}`;
-  switch (state) {
-    case "crashed":
-      return { tone: "bad", text: `This node's Corrosion agent has crashed.${why}` };
-    case "unhealthy":
-      return { tone: "bad", text: `This node's Corrosion agent does not answer.${why}` };
-    case "stopped":
-      return { tone: "warn", text: "This node's Corrosion agent is stopped: start it on the page Node." };
-    case "external":
-      return reason === null
-        ? null
-        : { tone: "bad", text: `This node cannot use its Corrosion agent.${why}` };
-    default:
-      return null;
-  }
 }
 
 /** The propagation's half, and the bus that both need. */

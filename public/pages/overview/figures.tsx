@@ -6,8 +6,7 @@ import type { MembersAnswer } from "../../data/sourced.ts";
 import { countText } from "../../data/wording.ts";
 import { Figure } from "../../fleet/figure.tsx";
 import { archiveLagOf, groupName } from "../../fleet/leaders.ts";
-import { isSettling } from "./attention.tsx";
-import { memberState } from "./members.ts";
+import { agentsInWords, isSettling } from "./agent.ts";
 
 export interface FiguresProps {
   readonly fleet: Resource<FleetStatus>;
@@ -116,43 +115,18 @@ function AgentsFigure({ facts, members }: Pick<FiguresProps, "facts" | "members"
       </Figure>
     );
   }
-  const answer = dataOf(members);
-  const known = answer?.data.members ?? null;
-  // What it was when the agent answered last is not what it is.
-  const remembered = answer !== null && answer.error !== null;
-  const now = dataOf(facts);
-  const settling = now !== null && isSettling(now);
-  const states = known?.map(memberState) ?? [];
-  const well = states.filter((state) => state === "active" || state === "connected").length;
-  const down = states.includes("Down");
+  const [answer, now] = [dataOf(members), dataOf(facts)];
+  if (answer === null) {
+    return (
+      <Figure title="Agents" href="/cluster" value="–">
+        {waiting(members)}
+      </Figure>
+    );
+  }
+  const { text, tone, value } = agentsInWords(answer, now !== null && isSettling(now));
   return (
-    <Figure
-      title="Agents"
-      href="/cluster"
-      value={known === null ? "–" : remembered ? `? / ${known.length}` : `${well} / ${known.length}`}
-      tone={
-        remembered
-          ? settling
-            ? "plain"
-            : "warn"
-          : known === null || well === known.length
-            ? "plain"
-            : down
-              ? "bad"
-              : "warn"
-      }
-    >
-      {known === null
-        ? waiting(members)
-        : remembered
-          ? "the agent does not tell them now"
-          : known.length === 0
-            ? "no member is known"
-            : well === known.length
-              ? "all members are active"
-              : down
-                ? "some are down"
-                : "not all are active"}
+    <Figure title="Agents" href="/cluster" value={value} tone={tone}>
+      {text}
     </Figure>
   );
 }

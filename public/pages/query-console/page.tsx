@@ -1,5 +1,5 @@
 /** @module Query Console: one statement at a time on this node's agent. */
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { ConsoleRunRecord, QueryPreset } from "../../../services/corrosion/contract.ts";
 import { PageHeading } from "../../components/page-heading.tsx";
 import { dataOf } from "../../data/resource.ts";
@@ -17,21 +17,19 @@ export default function QueryConsolePage() {
   const history = useResource<{ readonly history: readonly ConsoleRunRecord[] }>("/api/console/history");
   const [draft, setDraft] = useState(EMPTY);
   const run = useRun();
-  /** Statements that the history has: those that were run from here, or came from it. */
-  const ran = useRef(new Set<string>());
 
   async function start(body: RunBody): Promise<void> {
-    if (body.sql !== undefined) ran.current.add(body.sql);
     await run.start(body);
     await history.refetch();
   }
 
-  /** What somebody wrote and never ran is stored nowhere. */
+  /** What somebody wrote and the history has not is stored nowhere; a statement that was refused is not in it either. */
   async function replace(next: (before: Draft) => Draft): Promise<void> {
-    const own = presetOf(draft) === null && draft.sql.trim() !== "" && !ran.current.has(draft.sql);
+    const kept = dataOf(history)?.history.some(({ sql }) => sql === draft.sql) ?? false;
+    const own = presetOf(draft) === null && draft.sql.trim() !== "" && !kept;
     const question = {
       title: "Replace your statement?",
-      text: "It was never run, and the history has only what was: it is gone then.",
+      text: "The history does not have it: it is gone then.",
       action: "Replace statement",
     };
     if (!own || (await confirmed(question))) setDraft(next);
@@ -54,10 +52,9 @@ export default function QueryConsolePage() {
         </div>
         <HistoryCard
           history={history}
-          onReload={(record) => {
-            ran.current.add(record.sql);
-            void replace((before) => fromHistory(before, record, dataOf(presets)?.presets ?? []));
-          }}
+          onReload={(record) =>
+            replace((before) => fromHistory(before, record, dataOf(presets)?.presets ?? []))
+          }
         />
       </div>
     </div>
